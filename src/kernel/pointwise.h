@@ -1,0 +1,75 @@
+/*
+ * Losses of one number per input: a formula gives value, gradient and Hessian of one element together (the jet),
+ * and the loops here run it over a tile. The formula is inlined into each loop with a constant `want`; what
+ * a loop does not store, the compiler does not compute.
+ *
+ * Families: pointwise.h itself (formulas of all inputs), distance.h (of the residual), margin.h (of y * s).
+ */
+#ifndef LIBLOSS_KERNEL_POINTWISE_H
+#define LIBLOSS_KERNEL_POINTWISE_H
+
+#include "loss.h"
+#include "math.h"
+
+#ifndef INPUTS
+#define INPUTS 2 /* a file with another number of inputs says so before its include */
+#endif
+
+/* Derivatives with respect to each input. `upper`: a positive curvature for Newton steps and boosting. */
+typedef struct {
+    real value, grad[INPUTS], hess[INPUTS], upper[INPUTS];
+} jet;
+
+typedef jet formula(const real *x, const real *param);
+
+enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
+
+/* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
+ * and a store could change what it points to. */
+FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
+{
+    const ptrdiff_t n = tile->count;
+    const stored *input[INPUTS];
+    double *wide_grad[INPUTS], *wide_hess[INPUTS];
+    real param[MAX_PARAMETERS];
+    const double *factor = tile->factor;
+    stored *value = tile->value, *grad = tile->grad, *hess = tile->hess;
+    const int upper = tile->upper;
+
+    for (int k = 0; k < INPUTS; k++) {
+        input[k] = tile->input[k];
+        wide_grad[k] = tile->wide_grad[k];
+        wide_hess[k] = tile->wide_hess[k];
+    }
+    for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
+
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real x[INPUTS];
+        for (int k = 0; k < INPUTS; k++) x[k] = input[k][i];
+        jet j = f(x, param);
+        if (want & VALUE) value[i] = (stored)j.value;
+        if (want & GRAD) grad[i] = (stored)((double)j.grad[0] * factor[i]);
+        if (want & HESS) hess[i] = (stored)((double)(upper ? j.upper[0] : j.hess[0]) * factor[i]);
+        if (want & WIDE)
+            for (int k = 0; k < INPUTS; k++) {
+                wide_grad[k][i] = (double)j.grad[k] * factor[i];
+                wide_hess[k][i] = (double)(upper ? j.upper[k] : j.hess[k]) * factor[i];
+            }
+    }
+}
+
+/* Wires one formula of inputs into the five loops and names the table. */
+#define POINTWISE_TABLE(name_, formula_)                                                                               \
+    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                             \
+    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }                     \
+    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }                      \
+    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); }             \
+    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                           \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_vg, name_##_gh, name_##_vgh, name_##_wide };    \
+    DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT)
+
+#define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)
+
+#endif
