@@ -1,0 +1,25 @@
+/*
+ * The instruction sets that kernels are compiled for, and which of them runs. The best one this machine has, unless
+ * LIBLOSS_ISA in the environment names another one that it has. Decided once, at the first question.
+ */
+#ifndef LIBLOSS_CPU_ISA_H
+#define LIBLOSS_CPU_ISA_H
+
+/* From the plainest to the best. src/CMakeLists.txt has the flags of each. */
+#if defined LIBLOSS_PLAIN
+#define LIBLOSS_ISA_LIST(X) X(baseline)
+#elif defined __x86_64__
+#define LIBLOSS_ISA_LIST(X) X(baseline) X(avx2) X(avx512)
+#elif defined __aarch64__
+#define LIBLOSS_ISA_LIST(X) X(neon)
+#else
+#define LIBLOSS_ISA_LIST(X) X(baseline)
+#endif
+
+#define LIBLOSS_ISA_ENUM(name_) LIBLOSS_ISA_##name_,
+enum { LIBLOSS_ISA_LIST(LIBLOSS_ISA_ENUM) LIBLOSS_ISA_COUNT };
+
+int libloss__isa(void);
+const char *libloss__isa_name(int isa);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * What happens to the numbers of a tile outside the loss: weights, upstream gradients, divisor, exact sum, storing.
+ */
+#include "call.h"
+#include "tiles.h"
+
+void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor)
+{
+    const double divisor = c->divisor;
+    if (libloss__given(&c->upstream)) {
+        libloss__gather(&c->upstream, start, n, factor, DTYPE_F64);
+        for (int64_t i = 0; i < n; i++) factor[i] /= divisor;
+    } else {
+        for (int64_t i = 0; i < n; i++) factor[i] = 1 / divisor;
+    }
+    if (c->present == 0) for (int64_t i = 0; i < n; i++) factor[i] = 0; /* an empty mean has no slope, whatever it is */
+    if (!weight) return;
+    if (c->arithmetic == DTYPE_F32) for (int64_t i = 0; i < n; i++) factor[i] *= ((const float *)weight)[i];
+    else for (int64_t i = 0; i < n; i++) factor[i] *= ((const double *)weight)[i];
+}
+
+static double number_at(const void *p, int32_t dtype, int64_t i)
+{
+    return dtype == DTYPE_F32 ? ((const float *)p)[i] : ((const double *)p)[i];
+}
+
+void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight,
+                      libloss__sum *sum)
+{
+    if (libloss__given(&c->values)) {
+        if (!weight) {
+            libloss__scatter(&c->values, start, n, value, c->arithmetic);
+        } else {
+            double term[256];
+            for (int64_t done = 0; done < n; done += 256) {
+                int64_t some = n - done < 256 ? n - done : 256;
+                for (int64_t i = 0; i < some; i++) {
+                    double w = number_at(weight, c->arithmetic, done + i), v = number_at(value, c->arithmetic, done + i);
+                    term[i] = w == 0 ? 0 : w * v;
+                }
+                libloss__scatter(&c->values, start + done, some, term, DTYPE_F64);
+            }
+        }
+    }
+    if (!sum) return;
+    tile_sum tile;
+    for (int64_t done = 0; done < n; done += TILE_SUM_MAX) {
+        int64_t some = n - done < TILE_SUM_MAX ? n - done : TILE_SUM_MAX;
+        const libloss__tiles *tiles = libloss__tiles_now();
+        if (c->arithmetic == DTYPE_F32) {
+            const float *v = (const float *)value + done;
+            if (weight) tiles->sum_weighted_f32(v, (const float *)weight + done, some, &tile);
+            else tiles->sum_f32(v, some, &tile);
+        } else {
+            const double *v = (const double *)value + done;
+            if (weight) tiles->sum_weighted_f64(v, (const double *)weight + done, some, &tile);
+            else tiles->sum_f64(v, some, &tile);
+        }
+        if (tile.parts >= 0) {
+            libloss__sum_add_tile(sum, &tile);
+            continue;
+        }
+        for (int64_t i = done; i < done + some; i++) { /* terms near the largest double: one by one */
+            double v = number_at(value, c->arithmetic, i), w = weight ? number_at(weight, c->arithmetic, i) : 1;
+            if (w != 0) libloss__sum_add(sum, w * v);
+        }
+    }
+}
+
+double libloss__finish(const libloss__sum *sum, int32_t reduction, double divisor, int32_t empty)
+{
+    if (reduction == LIBLOSS_SUM || reduction == LIBLOSS_NONE) return libloss__sum_round(sum);
+    if (divisor == 0) return empty == LIBLOSS_EMPTY_ZERO ? 0 : (double)__builtin_nanf("");
+    return libloss__sum_mean(sum, divisor);
+}
+
+libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done)
+{
+    *work += done;
+    if (*work < POLL_ELEMENTS || !c->args->poll) return LIBLOSS_OK;
+    *work = 0;
+    if (c->args->poll(c->args->poll_context) == 0) return LIBLOSS_OK;
+    return libloss__fail(c->sink, LIBLOSS_ERR_STOPPED, "%s: stopped by the caller", c->object->name);
+}
+
+libloss_status libloss__run(libloss__call *c, libloss__sum *sum)
+{
+    const loss *loss = c->object->row->loss;
+    if (c->count == 0) return LIBLOSS_OK;
+    if (loss->shape == SHAPE_SOFTMAX) return libloss__run_softmax(c, sum);
+    if (loss->shape == SHAPE_ROWS) return libloss__run_rows(c, sum);
+    return libloss__run_pointwise(c, sum);
+}

@@ -1,0 +1,81 @@
+/*
+ * One call, resolved: every tensor of libloss_args checked and viewed, the shape of the values, the arithmetic; then,
+ * by the survey, what is present and what to divide by. After these two steps nothing can fail but callbacks.
+ */
+#ifndef LIBLOSS_ENGINE_CALL_H
+#define LIBLOSS_ENGINE_CALL_H
+
+#include "message.h"
+#include "object.h"
+#include "sum.h"
+#include "tensor.h"
+
+enum { MAX_DIMENSIONS = 64, TILE = 1024, ARENA_BYTES = 24 * 1024, POLL_ELEMENTS = 1 << 18 };
+
+typedef struct {
+    const libloss_object *object;
+    const libloss_args *args;
+    libloss__sink sink;
+
+    int32_t arithmetic;      /* DTYPE_F32 or DTYPE_F64 */
+    int32_t values_ndim;
+    const int64_t *shape;    /* of the first input; the values' shape is its first values_ndim axes */
+    int64_t count, classes, rows; /* values; numbers per value of a row loss, else 1; extent of the values' first axis */
+    int8_t by_index;         /* the class input holds indices, not rows */
+
+    libloss__view input[MAX_INPUTS], gradient[MAX_INPUTS], hessian[MAX_INPUTS], auxiliary[MAX_AUXILIARIES];
+    libloss__view weight, upstream, values;
+    int64_t weight_repeat;   /* values that share one weight */
+    double *parameter;       /* rounded to the arithmetic, flat like the object's; lives in `rounded` */
+    double rounded[64];
+
+    /* the survey's */
+    int64_t present;
+    libloss__sum weights;    /* of the present values; class weights count */
+    int8_t absent_labels;    /* some row is not there for a reason other than its weight */
+    double divisor;          /* 1 for sum and none; 0 where nothing is present */
+} libloss__call;
+
+/* Checks everything that can be known without reading data. `outputs` 0: only what libloss_prepare needs. */
+libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const libloss_args *args, int outputs);
+
+/* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */
+libloss_status libloss__check_parameter(libloss__sink sink, const char *loss, const loss_parameter *p, double x);
+
+/* Reads weights, labels and declared domains: the first bad one, the number present, the divisor. */
+libloss_status libloss__survey(libloss__call *c);
+
+/* The drivers. `sum` gets the exact sum of w*v; NULL: nobody asked. */
+libloss_status libloss__run(libloss__call *c, libloss__sum *sum);
+libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum);
+libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum);
+libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum);
+int64_t libloss__workspace(const libloss__call *c);
+
+/* ---- shared by the drivers ---- */
+
+/* The weights of values start .. as numbers of the arithmetic. */
+void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, void *dst);
+
+/* fl(fl(upstream / divisor) * w) for each value; zeros where nothing is present. weight NULL: none. */
+void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor);
+
+/* Adds the terms fl(w * v) of values start .. to the sum, and stores them rounded if `values` is wanted. */
+void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight,
+                      libloss__sum *sum);
+
+/* Tells whether row i counts apart from its weight: its label is not ignored and its class has a weight. */
+int libloss__row_is_absent(const libloss__call *c, int64_t label);
+int libloss__is_ignored(const libloss__call *c, int64_t label);
+
+/* The caller's poll, every POLL_ELEMENTS of work: LIBLOSS_ERR_STOPPED if it says so. */
+libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done);
+
+double libloss__parameter_of(const libloss__call *c, int k, double otherwise); /* the first number of parameter k */
+
+/* The mean of a sum by the convention of the call; NaN or 0 where the divisor is 0. */
+double libloss__finish(const libloss__sum *sum, int32_t reduction, double divisor, int32_t empty);
+
+static inline int libloss__given(const libloss__view *v) { return v->dtype != DTYPE_NONE; }
+
+#endif

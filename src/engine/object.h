@@ -1,0 +1,50 @@
+/*
+ * A loss with its parameters: immutable, counted. One struct for the four kinds; the engine reads it, src/api makes it.
+ */
+#ifndef LIBLOSS_ENGINE_OBJECT_H
+#define LIBLOSS_ENGINE_OBJECT_H
+
+#include <stdatomic.h>
+
+#include "../losses/registry.h"
+#include "libloss.h"
+
+enum { OBJECT_LOSS, OBJECT_SUM, OBJECT_CUSTOM, OBJECT_METRIC };
+
+struct metric;
+
+struct libloss_object {
+    atomic_int_fast64_t references;
+    int kind;
+    const char *name;
+    const libloss_vtable *vtable; /* plan, forward, backward, reduce: built-ins go through the same table as strangers */
+    void *self;
+    uint64_t hash;                /* of the canonical spec: totals of equal specs merge */
+
+    /* parameters, each a run of doubles: parameter k is value[first[k]] .. value[first[k + 1] - 1] */
+    int32_t parameters;
+    int64_t first[MAX_PARAMETERS + 1];
+    const loss_parameter *parameter;
+    double *value;
+
+    /* inputs */
+    int32_t inputs;
+    const loss_input *input;
+
+    const libloss__row *row;      /* a loss of the registry */
+    const struct metric *metric;  /* a metric of the registry */
+    int8_t ignore_index, label_smoothing; /* index of that parameter, or -1 */
+    int8_t class_weight;                  /* index of that input, or -1 */
+
+    /* a weighted sum */
+    int64_t terms;
+    libloss_object **term;
+    double *factor;
+    int8_t *place; /* place[k * MAX_INPUTS + i]: which input of the sum is input i of term k */
+
+    /* a stranger's */
+    const libloss_vtable *theirs;
+    loss *their_loss;
+};
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * Gather and scatter: the only place that knows strides and storage types. Everything goes through memcpy, so
+ * unaligned elements are as good as any.
+ */
+#include "tensor.h"
+
+#include <string.h>
+
+#include "number.h"
+
+static const struct {
+    const char *name;
+    uint8_t code, bits; /* of DLPack */
+} dtypes[] = {
+    [DTYPE_NONE] = { "none", 255, 0 }, [DTYPE_F32] = { "float32", 2, 32 }, [DTYPE_F64] = { "float64", 2, 64 },
+    [DTYPE_F16] = { "float16", 2, 16 }, [DTYPE_BF16] = { "bfloat16", 4, 16 }, [DTYPE_I8] = { "int8", 0, 8 },
+    [DTYPE_I16] = { "int16", 0, 16 }, [DTYPE_I32] = { "int32", 0, 32 }, [DTYPE_I64] = { "int64", 0, 64 },
+    [DTYPE_U8] = { "uint8", 1, 8 }, [DTYPE_U16] = { "uint16", 1, 16 }, [DTYPE_U32] = { "uint32", 1, 32 },
+    [DTYPE_U64] = { "uint64", 1, 64 }, [DTYPE_BOOL] = { "bool", 6, 8 },
+};
+
+int32_t libloss__dtype(const libloss_tensor *t)
+{
+    if (t->dtype_lanes != 1) return DTYPE_NONE;
+    for (int32_t k = DTYPE_F32; k <= DTYPE_BOOL; k++)
+        if (dtypes[k].code == t->dtype_code && dtypes[k].bits == t->dtype_bits) return k;
+    return DTYPE_NONE;
+}
+
+const char *libloss__dtype_name(int32_t dtype) { return dtypes[dtype].name; }
+
+int libloss__is_float(int32_t dtype) { return dtype >= DTYPE_F32 && dtype <= DTYPE_BF16; }
+
+void libloss__view_of(libloss__view *v, const libloss_tensor *t, int32_t dtype, int64_t count)
+{
+    *v = (libloss__view){
+        .data = t->data ? (char *)t->data + t->byte_offset : NULL,
+        .shape = t->shape, .strides = t->strides, .count = count, .ndim = t->ndim, .dtype = dtype,
+        .bytes = dtypes[dtype].bits / 8, .dense = 1, .single = 1,
+    };
+    v->aligned = (uintptr_t)v->data % (uintptr_t)v->bytes == 0;
+    int64_t expected = 1;
+    for (int32_t k = t->ndim - 1; k >= 0; k--) {
+        if (t->shape[k] == 1) continue;
+        if (!t->strides || t->strides[k] != 0) v->single = 0;
+        if (t->strides && t->strides[k] != expected) v->dense = 0;
+        expected *= t->shape[k];
+    }
+    if (count == 0) v->dense = 1;
+}
+
+int libloss__is_direct(const libloss__view *v, int32_t dtype)
+{
+    return v->dtype == dtype && v->dense && v->aligned;
+}
+
+/* ---- storage types to numbers and back ---- */
+
+static float from_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu, bits;
+    float x;
+    if (rest >= 0x7c00u) {
+        bits = sign | 0x7f800000u | (rest & 0x3ffu) << 13;
+    } else if (rest >= 0x400u) {
+        bits = sign | ((rest << 13) + ((127u - 15u) << 23));
+    } else { /* subnormal: rest * 2^-24, exact */
+        x = (float)rest * 0x1p-24F;
+        memcpy(&bits, &x, sizeof bits);
+        bits |= sign;
+    }
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static float from_bf16(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* One rounding from double to a half with `digits` fraction bits and exponents from `lowest`: to nearest, ties to even. */
+static uint16_t to_half(double x, int digits, int lowest, uint16_t infinity)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    uint16_t sign = (uint16_t)(bits >> 63 << 15);
+    uint64_t rest = bits & 0x7fffffffffffffffu;
+    if (rest > 0x7ff0000000000000u) return (uint16_t)(sign | infinity | (1u << (digits - 1)));
+    if (rest == 0x7ff0000000000000u) return (uint16_t)(sign | infinity);
+    int exponent = (int)(rest >> 52) - 1023;
+    if (exponent < lowest - digits - 1) return sign; /* below half of the smallest subnormal; subnormal doubles too */
+    uint64_t mantissa = (rest & 0xfffffffffffffu) | 0x10000000000000u; /* value = mantissa * 2^(exponent - 52) */
+    int drop = 52 - digits;
+    if (exponent < lowest) drop += lowest - exponent;
+    uint64_t kept = mantissa >> drop, cut = mantissa & ((UINT64_C(1) << drop) - 1), half = UINT64_C(1) << (drop - 1);
+    kept += cut > half || (cut == half && (kept & 1));
+    /* A normal number's kept has its leading 1 at `digits`; adding lets a carry run into the exponent. */
+    uint64_t biased = exponent < lowest ? kept : kept + ((uint64_t)(exponent - lowest) << digits);
+    return biased >= infinity ? (uint16_t)(sign | infinity) : (uint16_t)(sign | biased);
+}
+
+static uint16_t to_f16(double x) { return to_half(x, 10, -14, 0x7c00u); }
+static uint16_t to_bf16(double x) { return to_half(x, 7, -126, 0x7f80u); }
+
+#define READ(type_, p_) (*(type_ *)memcpy(&(type_){ 0 }, p_, sizeof(type_)))
+
+static double read_real(const char *p, int32_t dtype)
+{
+    switch (dtype) {
+    case DTYPE_F32: return READ(float, p);
+    case DTYPE_F64: return READ(double, p);
+    case DTYPE_F16: return from_f16(READ(uint16_t, p));
+    case DTYPE_BF16: return from_bf16(READ(uint16_t, p));
+    case DTYPE_I8: return READ(int8_t, p);
+    case DTYPE_I16: return READ(int16_t, p);
+    case DTYPE_I32: return READ(int32_t, p);
+    case DTYPE_I64: return (double)READ(int64_t, p);
+    case DTYPE_U8: return READ(uint8_t, p);
+    case DTYPE_U16: return READ(uint16_t, p);
+    case DTYPE_U32: return READ(uint32_t, p);
+    case DTYPE_U64: return (double)READ(uint64_t, p);
+    default: return READ(uint8_t, p) != 0;
+    }
+}
+
+/* One rounding: 64-bit integers must not pass through double on their way to float. */
+static float read_f32(const char *p, int32_t dtype)
+{
+    switch (dtype) {
+    case DTYPE_F32: return READ(float, p);
+    case DTYPE_I64: return (float)READ(int64_t, p);
+    case DTYPE_U64: return (float)READ(uint64_t, p);
+    default: return (float)read_real(p, dtype);
+    }
+}
+
+/* Compared as int64: an unsigned number beyond it is no label anywhere, and neither is INT64_MAX. */
+static int64_t read_integer(const char *p, int32_t dtype)
+{
+    uint64_t u;
+    switch (dtype) {
+    case DTYPE_I8: return READ(int8_t, p);
+    case DTYPE_I16: return READ(int16_t, p);
+    case DTYPE_I32: return READ(int32_t, p);
+    case DTYPE_I64: return READ(int64_t, p);
+    case DTYPE_U8: return READ(uint8_t, p);
+    case DTYPE_U16: return READ(uint16_t, p);
+    case DTYPE_U32: return READ(uint32_t, p);
+    case DTYPE_U64: u = READ(uint64_t, p); return u > INT64_MAX ? INT64_MAX : (int64_t)u;
+    default: return READ(uint8_t, p) != 0;
+    }
+}
+
+static void write_real(char *p, int32_t dtype, double x)
+{
+    float f = (float)x;
+    uint16_t h;
+    switch (dtype) {
+    case DTYPE_F32: memcpy(p, &f, sizeof f); break;
+    case DTYPE_F64: memcpy(p, &x, sizeof x); break;
+    case DTYPE_F16: h = to_f16(x); memcpy(p, &h, sizeof h); break;
+    default: h = to_bf16(x); memcpy(p, &h, sizeof h); break;
+    }
+}
+
+/* ---- runs of equal stride ---- */
+
+/* A place in a view that moves along in C order. */
+typedef struct {
+    const libloss__view *view;
+    int64_t index[64];
+    int64_t offset, inner, step; /* elements; length and stride of the last axis */
+} cursor;
+
+static int64_t stride_of(const libloss__view *v, int32_t axis)
+{
+    if (v->strides) return v->strides[axis];
+    int64_t stride = 1;
+    for (int32_t k = axis + 1; k < v->ndim; k++) stride *= v->shape[k];
+    return stride;
+}
+
+static void cursor_at(cursor *c, const libloss__view *v, int64_t start)
+{
+    c->view = v;
+    c->offset = 0;
+    for (int32_t k = v->ndim - 1; k >= 0; k--) {
+        c->index[k] = start % v->shape[k];
+        start /= v->shape[k];
+        c->offset += c->index[k] * stride_of(v, k);
+    }
+    c->inner = v->ndim > 0 ? v->shape[v->ndim - 1] : 1;
+    c->step = v->ndim > 0 ? stride_of(v, v->ndim - 1) : 0;
+}
+
+/* How many elements can be taken from here with the same stride; then moves past them. */
+static int64_t take_run(cursor *c, int64_t want, char **p)
+{
+    const libloss__view *v = c->view;
+    const int32_t last = v->ndim - 1;
+    *p = v->data + c->offset * v->bytes;
+    if (last < 0) return want;
+    int64_t n = c->inner - c->index[last];
+    n = n < want ? n : want;
+    c->index[last] += n;
+    c->offset += n * c->step;
+    for (int32_t k = last; k > 0 && c->index[k] == v->shape[k]; k--) {
+        c->offset += stride_of(v, k - 1) - c->index[k] * stride_of(v, k);
+        c->index[k] = 0;
+        c->index[k - 1]++;
+    }
+    return n;
+}
+
+static void gather_run(const char *p, int64_t step, int64_t n, int32_t dtype, void *dst, int32_t as)
+{
+    if (as == DTYPE_F32) {
+        float *out = dst;
+        if (dtype == DTYPE_F32) for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
+        else for (int64_t i = 0; i < n; i++) out[i] = read_f32(p + i * step, dtype);
+    } else if (as == DTYPE_F64) {
+        double *out = dst;
+        if (dtype == DTYPE_F64) for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
+        else if (dtype == DTYPE_F32) for (int64_t i = 0; i < n; i++) out[i] = READ(float, p + i * step);
+        else for (int64_t i = 0; i < n; i++) out[i] = read_real(p + i * step, dtype);
+    } else {
+        int64_t *out = dst;
+        for (int64_t i = 0; i < n; i++) out[i] = read_integer(p + i * step, dtype);
+    }
+}
+
+void libloss__gather(const libloss__view *v, int64_t start, int64_t n, void *dst, int32_t as)
+{
+    const int64_t size = as == DTYPE_F32 ? 4 : 8;
+    if (n <= 0) return;
+    if (v->single) {
+        gather_run(v->data, 0, n, v->dtype, dst, as);
+        return;
+    }
+    if (v->dense) {
+        gather_run(v->data + start * v->bytes, v->bytes, n, v->dtype, dst, as);
+        return;
+    }
+    cursor c;
+    cursor_at(&c, v, start);
+    for (char *out = dst; n > 0;) {
+        char *p;
+        int64_t run = take_run(&c, n, &p);
+        gather_run(p, c.step * v->bytes, run, v->dtype, out, as);
+        out += run * size;
+        n -= run;
+    }
+}
+
+static void scatter_run(char *p, int64_t step, int64_t n, int32_t dtype, const void *src, int32_t from)
+{
+    if (from == DTYPE_F32) {
+        const float *in = src;
+        if (dtype == DTYPE_F32) for (int64_t i = 0; i < n; i++) memcpy(p + i * step, in + i, sizeof *in);
+        else for (int64_t i = 0; i < n; i++) write_real(p + i * step, dtype, in[i]);
+    } else {
+        const double *in = src;
+        if (dtype == DTYPE_F64) for (int64_t i = 0; i < n; i++) memcpy(p + i * step, in + i, sizeof *in);
+        else for (int64_t i = 0; i < n; i++) write_real(p + i * step, dtype, in[i]);
+    }
+}
+
+void libloss__scatter(const libloss__view *v, int64_t start, int64_t n, const void *src, int32_t from)
+{
+    const int64_t size = from == DTYPE_F32 ? 4 : 8;
+    if (n <= 0) return;
+    if (v->dense) {
+        scatter_run(v->data + start * v->bytes, v->bytes, n, v->dtype, src, from);
+        return;
+    }
+    cursor c;
+    cursor_at(&c, v, start);
+    for (const char *in = src; n > 0;) {
+        char *p;
+        int64_t run = take_run(&c, n, &p);
+        scatter_run(p, c.step * v->bytes, run, v->dtype, in, from);
+        in += run * size;
+        n -= run;
+    }
+}
+
+void libloss__clear(const libloss__view *v, int64_t start, int64_t n)
+{
+    static const double zeros[64] = { 0 };
+    for (int64_t done = 0; done < n; done += 64)
+        libloss__scatter(v, start + done, n - done < 64 ? n - done : 64, zeros, DTYPE_F64);
+}
+
+void libloss__place(int32_t ndim, const int64_t *shape, int64_t i, char text[128])
+{
+    int64_t index[64];
+    for (int32_t k = ndim - 1; k >= 0; k--) {
+        index[k] = i % shape[k];
+        i /= shape[k];
+    }
+    char *end = text;
+    for (int32_t k = 0; k < ndim && end < text + 96; k++) {
+        *end++ = k ? ',' : '[';
+        if (k) *end++ = ' ';
+        end += libloss__print_integer(index[k], end);
+    }
+    if (ndim > 0) *end++ = ']';
+    *end = 0;
+}
+
+void libloss__extent(const libloss__view *v, uintptr_t *low, uintptr_t *high)
+{
+    int64_t below = 0, above = 0;
+    *low = *high = (uintptr_t)v->data;
+    if (v->count == 0) return;
+    for (int32_t k = 0; k < v->ndim; k++) {
+        int64_t reach = (v->shape[k] - 1) * stride_of(v, k);
+        if (reach < 0) below += reach;
+        else above += reach;
+    }
+    *low += (uintptr_t)(below * v->bytes);
+    *high += (uintptr_t)((above + 1) * v->bytes);
+}

@@ -1,0 +1,33 @@
+/*
+ * losses.def, expanded: declarations first, then the rows.
+ */
+#include "registry.h"
+
+/* The tables are declared as bytes here: the shape tells each driver what to read them as. */
+#define DECLARE_KERNELS(name_, isa_)                                                                                   \
+    extern const char KERNEL_TABLE_OF(name_, isa_, 32)[];                                                              \
+    extern const char KERNEL_TABLE_OF(name_, isa_, 64)[];
+#define KERNEL_ROW(name_, isa_) { KERNEL_TABLE_OF(name_, isa_, 32), KERNEL_TABLE_OF(name_, isa_, 64) },
+
+#if defined LIBLOSS_PLAIN
+#define FOR_EACH_ISA(do_, name_) do_(name_, baseline)
+#elif defined __x86_64__
+#define FOR_EACH_ISA(do_, name_) do_(name_, baseline) do_(name_, avx2) do_(name_, avx512)
+#elif defined __aarch64__
+#define FOR_EACH_ISA(do_, name_) do_(name_, neon)
+#else
+#define FOR_EACH_ISA(do_, name_) do_(name_, baseline)
+#endif
+
+#undef LOSS
+#define LOSS(family_, name_)                                                                                           \
+    extern const loss LOSS_ROW(name_);                                                                                 \
+    FOR_EACH_ISA(DECLARE_KERNELS, name_)
+#include "losses.def"
+
+#undef LOSS
+#define LOSS(family_, name_) { #family_, &LOSS_ROW(name_), { FOR_EACH_ISA(KERNEL_ROW, name_) } },
+const libloss__row libloss__rows[] = {
+#include "losses.def"
+};
+const int64_t libloss__row_count = (int64_t)(sizeof libloss__rows / sizeof libloss__rows[0]);
