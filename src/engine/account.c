@@ -4,6 +4,16 @@
 #include "call.h"
 #include "tiles.h"
 
+#define DECLARE_TILES(isa_) extern const libloss__tiles libloss__tiles_##isa_;
+#define TILES_ENTRY(isa_) &libloss__tiles_##isa_,
+LIBLOSS_ISA_LIST(DECLARE_TILES)
+
+const libloss__tiles *libloss__tiles_now(void)
+{
+    static const libloss__tiles *const tiles[] = { LIBLOSS_ISA_LIST(TILES_ENTRY) };
+    return tiles[libloss__isa()];
+}
+
 void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor)
 {
     const double divisor = c->divisor;
@@ -64,6 +74,19 @@ void libloss__account(const libloss__call *c, int64_t start, int64_t n, const vo
             double v = number_at(value, c->arithmetic, i), w = weight ? number_at(weight, c->arithmetic, i) : 1;
             if (w != 0) libloss__sum_add(sum, w * v);
         }
+    }
+}
+
+void libloss__clear_absent(const libloss__call *c, int64_t start, int64_t n, const void *weight)
+{
+    for (int64_t i = 0; i < n;) {
+        int64_t run = i;
+        while (run < n && number_at(weight, c->arithmetic, run) == 0) run++;
+        for (int32_t k = 0; run > i && k < c->object->inputs; k++) {
+            if (libloss__given(&c->gradient[k])) libloss__clear(&c->gradient[k], start + i, run - i);
+            if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], start + i, run - i);
+        }
+        i = run + 1;
     }
 }
 

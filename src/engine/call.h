@@ -64,6 +64,9 @@ void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const vo
 void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight,
                       libloss__sum *sum);
 
+/* Zeros in all gradients and Hessians of pointwise values start .. whose weight is 0. */
+void libloss__clear_absent(const libloss__call *c, int64_t start, int64_t n, const void *weight);
+
 /* Tells whether row i counts apart from its weight: its label is not ignored and its class has a weight. */
 int libloss__row_is_absent(const libloss__call *c, int64_t label);
 int libloss__is_ignored(const libloss__call *c, int64_t label);
