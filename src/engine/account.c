@@ -106,6 +106,12 @@ libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done
     return libloss__fail(c->sink, LIBLOSS_ERR_STOPPED, "%s: stopped by the caller", c->object->name);
 }
 
+int64_t libloss__workspace(const libloss__call *c)
+{
+    const int shape = c->object->row->loss->shape;
+    return shape == SHAPE_SOFTMAX ? libloss__workspace_of_softmax(c) : shape == SHAPE_ROWS ? libloss__workspace_of_rows(c) : 0;
+}
+
 libloss_status libloss__run(libloss__call *c, libloss__sum *sum)
 {
     const loss *loss = c->object->row->loss;

@@ -346,6 +346,10 @@ libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const
         if (c->upstream.ndim != 0 && !same_shape(&c->upstream, c->values_ndim, c->shape))
             return wrong_shape(c, "upstream", &c->upstream, "the unreduced value", c->values_ndim, c->shape);
     }
+    const int64_t columns = c->object->row && c->object->row->loss->shape == SHAPE_POINTWISE ? libloss__columns(c) : 1;
+    if (columns > 1 && (c->values_ndim == 0 || c->shape[c->values_ndim - 1] != columns))
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %d levels need a last axis of %d, but the values have shape %S", o->name, columns, columns,
+             (int64_t)c->values_ndim, c->shape);
     if (outputs) TRY(resolve_outputs(c));
     return LIBLOSS_OK;
 }

@@ -50,9 +50,14 @@ libloss_status libloss__run(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum);
-int64_t libloss__workspace(const libloss__call *c);
+int64_t libloss__workspace(const libloss__call *c); /* bytes; 0 for everything pointwise and for dense rows */
+int64_t libloss__workspace_of_softmax(const libloss__call *c);
+int64_t libloss__workspace_of_rows(const libloss__call *c);
 
 /* ---- shared by the drivers ---- */
+
+/* How many numbers the longest vector parameter of a pointwise loss has: level j belongs to column j of the last axis. */
+int64_t libloss__columns(const libloss__call *c);
 
 /* The weights of values start .. as numbers of the arithmetic. */
 void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, void *dst);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Columns: a vector parameter gives its number j to column j of the last axis. */
-static int64_t columns_of(const libloss__call *c)
+int64_t libloss__columns(const libloss__call *c)
 {
     const libloss_object *o = c->object;
     int64_t columns = 1;
@@ -158,21 +158,49 @@ static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum 
     return run_range(&job, 0, c->count);
 }
 
-/* One column of a view: the last axis fixed at j. */
-static void column_view(libloss__view *v, int64_t j, int32_t ndim)
+/* One column of a view: the last axis taken away at place j. `strides` has room for the axes that are left. */
+static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t strides[MAX_DIMENSIONS])
 {
-    if (!libloss__given(v) || v->ndim < ndim || v->single) return;
-    int64_t stride = v->strides ? v->strides[ndim - 1] : 1;
-    v->data += j * stride * v->bytes;
+    if (!libloss__given(v) || v->ndim < ndim) return; /* 0-d, or a weight per row */
+    int64_t dense = 1, count = 1;
+    for (int32_t k = ndim - 1; k >= 0; k--) {
+        int64_t stride = v->strides ? v->strides[k] : dense;
+        dense *= v->shape[k];
+        if (k == ndim - 1) v->data += j * stride * v->bytes;
+        else strides[k] = stride, count *= v->shape[k];
+    }
+    v->strides = strides;
+    v->ndim = ndim - 1;
+    v->count = count;
+    v->dense = v->single = 0;
 }
 
+/* Level j of a vector parameter belongs to column j of the last axis: each column is a call of its own, and since sums
+ * are exact, nobody can tell from the result. */
 libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum)
 {
-    const int64_t columns = columns_of(c);
+    enum { VIEWS = 3 * MAX_INPUTS + 3 };
+    const int64_t columns = libloss__columns(c);
     if (columns == 1) return run_column(c, 0, sum);
-    if (c->values_ndim == 0 || c->shape[c->values_ndim - 1] != columns)
-        return libloss__fail(c->sink, LIBLOSS_ERR_SHAPE, "%s: %d levels need a last axis of %d, but the values have %S",
-                             c->object->name, columns, columns, (int64_t)c->values_ndim, c->shape);
-    (void)column_view;
+    for (int64_t j = 0; j < columns; j++) {
+        libloss__call column = *c;
+        int64_t strides[VIEWS][MAX_DIMENSIONS];
+        libloss__view *view[VIEWS];
+        int views = 0;
+        for (int k = 0; k < MAX_INPUTS; k++) {
+            view[views++] = &column.input[k];
+            view[views++] = &column.gradient[k];
+            view[views++] = &column.hessian[k];
+        }
+        view[views++] = &column.weight;
+        view[views++] = &column.upstream;
+        view[views++] = &column.values;
+        for (int k = 0; k < views; k++) take_column(view[k], j, c->values_ndim, strides[k]);
+        column.values_ndim--;
+        column.count /= columns;
+        if (column.weight_repeat > 1) column.weight_repeat /= columns;
+        libloss_status status = run_column(&column, j, sum);
+        if (status != LIBLOSS_OK) return status;
+    }
     return LIBLOSS_OK;
 }

@@ -1,0 +1,454 @@
+/*
+ * Objects: one allocation each, immutable once made, counted so that the terms of a sum outlive their makers.
+ */
+#include "object.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../engine/builtin.h"
+#include "../engine/call.h"
+#include "../engine/number.h"
+#include "nearest.h"
+#include "spec.h"
+
+#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
+
+enum { MAX_NUMBERS = 64 }; /* of one object, in all parameters together */
+
+static const libloss__sink nowhere = { NULL, 0 };
+
+uint64_t libloss__hash_text(const char *text, int64_t length)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a, 64 bits */
+    for (int64_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+static int is_word(const char *words, const char *name, int64_t length)
+{
+    for (const char *w = words; w && *w;) {
+        int64_t n = (int64_t)strcspn(w, " ");
+        if (n == length && memcmp(w, name, (size_t)n) == 0) return 1;
+        w += n + (w[n] == ' ');
+    }
+    return 0;
+}
+
+const libloss__row *libloss__find_row(const char *name, int64_t length)
+{
+    for (int64_t i = 0; i < libloss__row_count; i++)
+        if (is_word(libloss__rows[i].loss->name, name, length)) return &libloss__rows[i];
+    for (int64_t i = 0; i < libloss__row_count; i++)
+        if (is_word(libloss__rows[i].loss->info->aliases, name, length)) return &libloss__rows[i];
+    return NULL;
+}
+
+/* ---- making ---- */
+
+static int count_inputs(const loss_info *info)
+{
+    int n = 0;
+    while (n < MAX_INPUTS && info->input[n].name) n++;
+    return n;
+}
+
+static int count_parameters(const loss_info *info)
+{
+    int n = 0;
+    while (n < MAX_PARAMETERS && info->param[n].name) n++;
+    return n;
+}
+
+static libloss_status out_of_memory(libloss__sink sink)
+{
+    return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "out of memory");
+}
+
+static int8_t parameter_named(const libloss_object *o, const char *name)
+{
+    for (int32_t k = 0; k < o->parameters; k++)
+        if (strcmp(o->parameter[k].name, name) == 0) return (int8_t)k;
+    return -1;
+}
+
+static void finish_object(libloss_object *o)
+{
+    char text[4096];
+    o->ignore_index = parameter_named(o, "ignore_index");
+    o->label_smoothing = parameter_named(o, "label_smoothing");
+    o->class_weight = -1;
+    for (int32_t k = 0; k < o->inputs; k++)
+        if (o->input[k].shape == PER_CLASS) o->class_weight = (int8_t)k;
+    int64_t length = libloss_spec(o, text, sizeof text);
+    o->hash = libloss__hash_text(text, length < (int64_t)sizeof text ? length : (int64_t)sizeof text - 1);
+}
+
+libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, const double *values, const int64_t *counts,
+                                   libloss_object **out)
+{
+    const loss_info *info = row->loss->info;
+    const int parameters = count_parameters(info);
+    int64_t total = 0;
+    for (int k = 0; k < parameters; k++) total += counts[k];
+    if (total > MAX_NUMBERS)
+        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: more than %d numbers in its parameters", row->loss->name,
+                             (int64_t)MAX_NUMBERS);
+    libloss_object *o = calloc(1, sizeof *o + (size_t)total * sizeof(double));
+    if (!o) return out_of_memory(sink);
+    atomic_init(&o->references, 1);
+    o->kind = OBJECT_LOSS;
+    o->name = row->loss->name;
+    o->vtable = &libloss__builtin_vtable;
+    o->self = o;
+    o->row = row;
+    o->parameters = parameters;
+    o->parameter = info->param;
+    o->inputs = count_inputs(info);
+    o->input = info->input;
+    o->value = (double *)(o + 1);
+    int64_t at = 0;
+    for (int k = 0; k < parameters; k++) {
+        o->first[k] = at;
+        for (int64_t i = 0; i < counts[k]; i++) o->value[at + i] = values[at + i];
+        at += counts[k];
+    }
+    for (int k = parameters; k <= MAX_PARAMETERS; k++) o->first[k] = at;
+    finish_object(o);
+    *out = o;
+    return LIBLOSS_OK;
+}
+
+void libloss__retain(libloss_object *o) { atomic_fetch_add(&o->references, 1); }
+
+void libloss_destroy(libloss_object *o)
+{
+    if (!o || atomic_fetch_sub(&o->references, 1) > 1) return;
+    for (int64_t k = 0; k < o->terms; k++) libloss_destroy(o->term[k]);
+    if (o->kind == OBJECT_CUSTOM && o->theirs && o->theirs->destroy) o->theirs->destroy(o->self);
+    free(o);
+}
+
+/* ---- names that are not known ---- */
+
+static const char *row_name(void *context, int64_t i)
+{
+    (void)context;
+    return i < libloss__row_count ? libloss__rows[i].loss->name : NULL;
+}
+
+static const char *parameter_name(void *context, int64_t i) { return ((const loss_parameter *)context)[i].name; }
+
+static libloss_status unknown(libloss__sink sink, libloss_status status, const char *what, const char *where, const char *name,
+                              int64_t length, int64_t column, const char *(*candidate)(void *, int64_t), void *context,
+                              int64_t count)
+{
+    const char *near[3];
+    int n = libloss__nearest(name, length, candidate, context, count, near);
+    int64_t shown = length < 60 ? length : 60;
+    char place[40] = "";
+    if (column > 0) {
+        strcpy(place, " (column ");
+        int end = 9 + libloss__print_integer(column, place + 9);
+        strcpy(place + end, ")");
+    }
+    return libloss__fail(sink, status, "%s%sunknown %s \"%.*s\"%s%s%s%s%s%s%s%s", where, *where ? ": " : "", what, shown, name,
+                         place, n > 0 ? "; did you mean " : "", n > 0 ? near[0] : "", n > 1 ? ", " : "", n > 1 ? near[1] : "",
+                         n > 2 ? ", " : "", n > 2 ? near[2] : "", n > 0 ? "?" : "");
+}
+
+static libloss_status find_row(libloss__sink sink, const char *name, int64_t length, int64_t column, const libloss__row **out)
+{
+    *out = libloss__find_row(name, length);
+    if (*out) return LIBLOSS_OK;
+    return unknown(sink, LIBLOSS_ERR_NAME, "loss", "", name, length, column, row_name, NULL, libloss__row_count);
+}
+
+/* ---- parameters from settings ---- */
+
+typedef struct {
+    const libloss__row *row;
+    const double *given[MAX_PARAMETERS];
+    int64_t count[MAX_PARAMETERS];
+    double fallback[MAX_PARAMETERS], words[MAX_PARAMETERS];
+} settings;
+
+static void start_settings(settings *s, const libloss__row *row)
+{
+    s->row = row;
+    const loss_parameter *p = row->loss->info->param;
+    for (int k = 0; k < count_parameters(row->loss->info); k++) {
+        s->fallback[k] = p[k].fallback;
+        s->given[k] = &s->fallback[k];
+        s->count[k] = p[k].flags & OPTIONAL ? 0 : 1;
+    }
+}
+
+static libloss_status find_parameter(libloss__sink sink, const settings *s, const char *name, int64_t length, int64_t column,
+                                     int *out)
+{
+    const loss_info *info = s->row->loss->info;
+    const int n = count_parameters(info);
+    for (*out = 0; *out < n; ++*out)
+        if (is_word(info->param[*out].name, name, length)) return LIBLOSS_OK;
+    return unknown(sink, LIBLOSS_ERR_PARAMETER, "parameter", s->row->loss->name, name, length, column, parameter_name,
+                   (void *)(uintptr_t)info->param, n);
+}
+
+static libloss_status set_numbers(libloss__sink sink, settings *s, int k, const double *values, int64_t count)
+{
+    const char *loss = s->row->loss->name;
+    const loss_parameter *p = &s->row->loss->info->param[k];
+    if (count < 0 || (count > 0 && !values)) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s: no values for %s", loss, p->name);
+    if (count == 0 && !(p->flags & OPTIONAL))
+        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s needs a value", loss, p->name);
+    if (count > 1 && !(p->flags & VECTOR))
+        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s is one number, not %d", loss, p->name, count);
+    for (int64_t i = 0; i < count; i++) {
+        TRY(libloss__check_parameter(sink, loss, p, values[i]));
+        if (p->choices) {
+            int64_t choices = 1;
+            for (const char *c = p->choices; *c; c++) choices += *c == ' ';
+            if (values[i] >= (double)choices)
+                return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is none of: %s", loss, p->name, values[i],
+                                     p->choices);
+        }
+    }
+    s->given[k] = values;
+    s->count[k] = count;
+    return LIBLOSS_OK;
+}
+
+static libloss_status set_word(libloss__sink sink, settings *s, int k, const spec_word *word)
+{
+    const char *loss = s->row->loss->name;
+    const loss_parameter *p = &s->row->loss->info->param[k];
+    int64_t number = 0;
+    for (const char *c = p->choices; c && *c; number++) {
+        int64_t n = (int64_t)strcspn(c, " ");
+        if (n == word->length && memcmp(c, word->text, (size_t)n) == 0) {
+            s->words[k] = (double)number;
+            return set_numbers(sink, s, k, &s->words[k], 1);
+        }
+        c += n + (c[n] == ' ');
+    }
+    if ((p->flags & OPTIONAL) && word->length == 4 && memcmp(word->text, "none", 4) == 0) return set_numbers(sink, s, k, NULL, 0);
+    int64_t shown = word->length < 60 ? word->length : 60;
+    if (p->choices)
+        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %.*s (column %d) is none of: %s", loss, p->name, shown,
+                             word->text, word->column, p->choices);
+    return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %.*s (column %d) is not a number", loss, p->name, shown,
+                         word->text, word->column);
+}
+
+static libloss_status make(libloss__sink sink, const settings *s, libloss_object **out)
+{
+    double flat[MAX_NUMBERS + 1];
+    int64_t total = 0;
+    for (int k = 0; k < count_parameters(s->row->loss->info); k++)
+        for (int64_t i = 0; i < s->count[k]; i++) flat[total < MAX_NUMBERS ? total++ : total] = s->given[k][i];
+    return libloss__new_object(sink, s->row, flat, s->count, out);
+}
+
+static libloss_status make_term(const spec *parsed, const spec_term *term, libloss_object **out)
+{
+    settings s = { 0 };
+    const libloss__row *row;
+    TRY(find_row(nowhere, term->name.text, term->name.length, term->name.column, &row));
+    start_settings(&s, row);
+    for (int32_t i = term->first; i < term->first + term->count; i++) {
+        const spec_setting *set = &parsed->setting[i];
+        int k;
+        TRY(find_parameter(nowhere, &s, set->name.text, set->name.length, set->name.column, &k));
+        if (set->word.text) TRY(set_word(nowhere, &s, k, &set->word));
+        else TRY(set_numbers(nowhere, &s, k, &parsed->value[set->first], set->count));
+    }
+    return make(nowhere, &s, out);
+}
+
+libloss_status libloss_create(const char *text, libloss_object **out)
+{
+    spec parsed;
+    if (!text) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create: spec is NULL");
+    if (!out) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create: out is NULL");
+    TRY(libloss__parse_spec(nowhere, text, &parsed));
+    libloss_object *term[SPEC_TERMS] = { NULL };
+    double factor[SPEC_TERMS] = { 0 };
+    libloss_status status = LIBLOSS_OK;
+    int32_t made = 0;
+    for (; made < parsed.terms; made++) {
+        status = make_term(&parsed, &parsed.term[made], &term[made]);
+        factor[made] = parsed.term[made].factor;
+        if (status != LIBLOSS_OK) break;
+    }
+    if (status == LIBLOSS_OK && parsed.terms == 1 && factor[0] == 1) {
+        *out = term[0];
+        return LIBLOSS_OK;
+    }
+    if (status == LIBLOSS_OK) status = libloss_combine((const libloss_object *const *)term, factor, parsed.terms, out);
+    while (made > 0) libloss_destroy(term[--made]);
+    return status;
+}
+
+libloss_status libloss_create_with(const char *name, const libloss_setting *setting, int64_t count, libloss_object **out)
+{
+    if (!name) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: name is NULL");
+    if (!out) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: out is NULL");
+    if (count < 0 || (count > 0 && !setting))
+        return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: settings is NULL");
+    settings s = { 0 };
+    const libloss__row *row;
+    TRY(find_row(nowhere, name, (int64_t)strlen(name), 0, &row));
+    start_settings(&s, row);
+    for (int64_t i = 0; i < count; i++) {
+        int k;
+        if (!setting[i].name)
+            return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: settings[%d].name is NULL", i);
+        TRY(find_parameter(nowhere, &s, setting[i].name, (int64_t)strlen(setting[i].name), 0, &k));
+        TRY(set_numbers(nowhere, &s, k, setting[i].values, setting[i].count));
+    }
+    return make(nowhere, &s, out);
+}
+
+/* ---- sums ---- */
+
+/* The inputs of all terms by name, in order of appearance; equal names must mean equal kinds. */
+static libloss_status unite_inputs(libloss_object *sum, loss_input *input)
+{
+    for (int64_t k = 0; k < sum->terms; k++) {
+        const libloss_object *term = sum->term[k];
+        for (int32_t i = 0; i < term->inputs; i++) {
+            int32_t j = 0;
+            while (j < sum->inputs && strcmp(input[j].name, term->input[i].name) != 0) j++;
+            if (j == MAX_INPUTS) return libloss__fail(nowhere, LIBLOSS_ERR_SPEC, "a sum of losses with more than 8 inputs");
+            if (j == sum->inputs) {
+                input[sum->inputs++] = term->input[i];
+            } else {
+                if ((input[j].kind == KIND_CLASS) != (term->input[i].kind == KIND_CLASS) || input[j].shape != term->input[i].shape)
+                    return libloss__fail(nowhere, LIBLOSS_ERR_SPEC, "%s of %s is not what %s is for the terms before it",
+                                         input[j].name, term->name, input[j].name);
+                if (!(term->input[i].flags & OPTIONAL)) input[j].flags &= ~OPTIONAL;
+                input[j].flags |= term->input[i].flags & DIFFERENTIABLE_INPUT;
+            }
+            sum->place[k * MAX_INPUTS + i] = (int8_t)j;
+        }
+    }
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss_combine(const libloss_object *const *terms, const double *factors, int64_t count, libloss_object **out)
+{
+    if (!terms || !factors || !out)
+        return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_combine: %s is NULL", !terms ? "terms" : !factors ? "factors" : "out");
+    int64_t total = 0;
+    if (count < 1 || count > SPEC_TERMS)
+        return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: %d terms; 1 to %d are possible", count, (int64_t)SPEC_TERMS);
+    for (int64_t k = 0; k < count; k++) {
+        if (!terms[k]) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_combine: terms[%d] is NULL", k);
+        if (factors[k] - factors[k] != 0)
+            return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: factors[%d] = %g is not finite", k, factors[k]);
+        if (terms[k]->kind == OBJECT_METRIC)
+            return libloss__fail(nowhere, LIBLOSS_ERR_UNSUPPORTED, "%s is a metric; sums are of losses", terms[k]->name);
+        total += terms[k]->kind == OBJECT_SUM ? terms[k]->terms : 1;
+    }
+    if (total > SPEC_TERMS)
+        return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: %d terms; 1 to %d are possible", total, (int64_t)SPEC_TERMS);
+    size_t bytes = sizeof(libloss_object) + MAX_INPUTS * sizeof(loss_input) + (size_t)total * (sizeof(void *) + sizeof(double) + MAX_INPUTS);
+    libloss_object *o = calloc(1, bytes);
+    if (!o) return out_of_memory(nowhere);
+    atomic_init(&o->references, 1);
+    o->kind = OBJECT_SUM;
+    o->name = "sum";
+    o->vtable = &libloss__sum_vtable;
+    o->self = o;
+    loss_input *input = (loss_input *)(o + 1);
+    o->input = input;
+    o->term = (libloss_object **)(input + MAX_INPUTS);
+    o->factor = (double *)(o->term + total);
+    o->place = (int8_t *)(o->factor + total);
+    for (int64_t k = 0; k < count; k++) { /* sums of sums are flattened */
+        const int is_sum = terms[k]->kind == OBJECT_SUM;
+        for (int64_t i = 0; i < (is_sum ? terms[k]->terms : 1); i++) {
+            libloss_object *term = is_sum ? terms[k]->term[i] : (libloss_object *)(uintptr_t)terms[k];
+            libloss__retain(term);
+            o->term[o->terms] = term;
+            o->factor[o->terms++] = is_sum ? factors[k] * terms[k]->factor[i] : factors[k];
+        }
+    }
+    libloss_status status = unite_inputs(o, input);
+    if (status != LIBLOSS_OK) {
+        libloss_destroy(o);
+        return status;
+    }
+    finish_object(o);
+    *out = o;
+    return LIBLOSS_OK;
+}
+
+/* ---- the canonical spec ---- */
+
+typedef struct {
+    char *text;
+    int64_t size, length;
+} writer;
+
+static void put(writer *w, const char *text, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++, w->length++)
+        if (w->length + 1 < w->size) w->text[w->length] = text[i];
+}
+
+static void put_text(writer *w, const char *text) { put(w, text, (int64_t)strlen(text)); }
+
+static void put_number(writer *w, double x)
+{
+    char number[32];
+    put(w, number, libloss__print_number(x, number));
+}
+
+static void put_value(writer *w, const loss_parameter *p, double x)
+{
+    const char *c = p->choices;
+    for (int64_t skip = (int64_t)x; c && skip > 0; skip--) c += strcspn(c, " ") + 1;
+    if (c) put(w, c, (int64_t)strcspn(c, " "));
+    else put_number(w, x);
+}
+
+/* Only what differs from the fallback: specs of equal objects are equal texts. */
+static void put_object(writer *w, const libloss_object *o)
+{
+    int settings = 0;
+    put_text(w, o->name);
+    for (int32_t k = 0; k < o->parameters; k++) {
+        const loss_parameter *p = &o->parameter[k];
+        const int64_t n = o->first[k + 1] - o->first[k];
+        const double *v = o->value + o->first[k];
+        if (p->flags & OPTIONAL ? n == 0 : n == 1 && v[0] == p->fallback) continue;
+        put_text(w, settings++ ? ", " : "(");
+        put_text(w, p->name);
+        put_text(w, "=");
+        if (n != 1) put_text(w, "[");
+        for (int64_t i = 0; i < n; i++) {
+            if (i) put_text(w, ", ");
+            put_value(w, p, v[i]);
+        }
+        if (n != 1) put_text(w, "]");
+    }
+    if (settings) put_text(w, ")");
+}
+
+int64_t libloss_spec(const libloss_object *o, char *text, int64_t size)
+{
+    writer w = { text, text ? size : 0, 0 };
+    if (!o) return 0;
+    if (o->kind != OBJECT_SUM) put_object(&w, o);
+    for (int64_t k = 0; k < o->terms; k++) {
+        double f = o->factor[k];
+        if (k) put_text(&w, f < 0 ? " - " : " + ");
+        put_number(&w, k && f < 0 ? -f : f);
+        put_text(&w, "*");
+        put_object(&w, o->term[k]);
+    }
+    if (w.size > 0) text[w.length < w.size ? w.length : w.size - 1] = 0;
+    return w.length;
+}

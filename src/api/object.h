@@ -1,0 +1,19 @@
+/*
+ * Making objects: from the registry by name, as sums, from a stranger's vtable.
+ */
+#ifndef LIBLOSS_API_OBJECT_H
+#define LIBLOSS_API_OBJECT_H
+
+#include "../engine/message.h"
+#include "../engine/object.h"
+
+/* A row by canonical name or alias; NULL if there is none. */
+const libloss__row *libloss__find_row(const char *name, int64_t length);
+
+/* An object of a registry row with the fallback of every parameter. */
+libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, const double *values, const int64_t *counts,
+                                   libloss_object **out);
+void libloss__retain(libloss_object *object);
+uint64_t libloss__hash_text(const char *text, int64_t length);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Running totals: the exact sums and counts from which every reduction can be answered later. A block of the caller's memory
+ * without pointers, so memcpy copies it; equal sums are equal bytes. One part per term of a composition.
+ */
+#ifndef LIBLOSS_ENGINE_TOTAL_H
+#define LIBLOSS_ENGINE_TOTAL_H
+
+#include "object.h"
+#include "sum.h"
+
+/* What one loss adds up. Every member is 64 bits wide: in memory and in saved bytes it is a row of words. */
+typedef struct {
+    int64_t present, size, rows; /* values there, all values, rows */
+    libloss__sum sum, weights;   /* of w * v; of w (class weights count) */
+} libloss__part;
+
+typedef struct {
+    double factor;
+    libloss__part part;
+} libloss__term_total;
+
+struct libloss_total {
+    uint64_t magic, layout, size, hash; /* size: bytes of the caller's block */
+    int64_t parts;
+    uint64_t reserved[3];
+    libloss__term_total term[];
+};
+
+enum { TOTAL_LAYOUT = 1 };
+#define TOTAL_MAGIC UINT64_C(0x316c61746f744c4c) /* "LLtotal1" in little-endian bytes */
+
+int64_t libloss__total_size(const libloss_object *o);
+void libloss__part_merge(libloss__part *into, const libloss__part *from);
+double libloss__part_value(const libloss__part *p, int32_t reduction, double divisor, int32_t empty);
+
+/* LIBLOSS_ERR_TOTAL unless t was started for a loss equal to o. */
+libloss_status libloss__total_fits(const libloss_total *t, const libloss_object *o, char *message, size_t message_size);
+
+#endif
