@@ -106,10 +106,15 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
 
 /* ---- what there is. Structs are filled up to the caller's struct_size. Arrays go through an index, never as arrays of structs. */
 typedef struct { size_t struct_size; const char *name, *title, *family, *aliases, *formula, *citation; uint64_t claims;
-                 int32_t is_metric, values_per, inputs, parameters, auxiliaries, in_place; } libloss_info;
+                 int32_t is_metric, values_per, inputs, parameters, auxiliaries, in_place;
+                 double ulp_f32[3], ulp_f64[3]; } libloss_info;   /* declared bounds of value, gradient, Hessian (before scaling) */
 typedef struct { size_t struct_size; const char *name, *description, *choices; double fallback, lowest, highest; int32_t flags, reserved; } libloss_parameter;
 typedef struct { size_t struct_size; const char *name, *description; int32_t kind, shape, flags, reserved; } libloss_input;
-enum { LIBLOSS_OPTIONAL = 1, LIBLOSS_DIFFERENTIABLE = 2, LIBLOSS_LEARNABLE = 4, LIBLOSS_VECTOR = 8, LIBLOSS_INTEGRAL = 16, LIBLOSS_ABOVE = 32, LIBLOSS_BELOW = 64 };
+enum { LIBLOSS_OPTIONAL = 1, LIBLOSS_DIFFERENTIABLE = 2, LIBLOSS_LEARNABLE = 4, LIBLOSS_VECTOR = 8, LIBLOSS_INTEGRAL = 16, LIBLOSS_ABOVE = 32, LIBLOSS_BELOW = 64,
+       LIBLOSS_OR_ROWS = 128 };  /* a class input that may also be a row of probabilities, shaped like the first input */
+enum { LIBLOSS_CLAIM_CONVEX = 1, LIBLOSS_CLAIM_NONNEGATIVE = 2, LIBLOSS_CLAIM_EVEN = 4, LIBLOSS_CLAIM_DIFFERENTIABLE = 8,
+       LIBLOSS_CLAIM_TWICE_DIFFERENTIABLE = 16, LIBLOSS_CLAIM_LIPSCHITZ = 32, LIBLOSS_CLAIM_BOUNDED = 64,
+       LIBLOSS_CLAIM_CALIBRATED = 128, LIBLOSS_CLAIM_PROPER = 256 };   /* bits of libloss_info.claims */
 enum { LIBLOSS_PER_ELEMENT = 0, LIBLOSS_PER_ROW = 1, LIBLOSS_PER_UNIT = 2 };                       /* libloss_info.values_per */
 enum { LIBLOSS_KIND_REAL = 0, LIBLOSS_KIND_PROBABILITY = 1, LIBLOSS_KIND_POSITIVE = 2, LIBLOSS_KIND_SIGN = 3,
        LIBLOSS_KIND_CLASS = 4, LIBLOSS_KIND_OFFSETS = 5, LIBLOSS_KIND_LENGTH = 6 };               /* 4..6: any integer dtype, compared as int64 */

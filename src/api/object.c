@@ -72,7 +72,7 @@ static int8_t parameter_named(const libloss_object *o, const char *name)
     return -1;
 }
 
-static void finish_object(libloss_object *o)
+void libloss__finish_object(libloss_object *o)
 {
     char text[4096];
     o->ignore_index = parameter_named(o, "ignore_index");
@@ -114,7 +114,7 @@ libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, 
         at += counts[k];
     }
     for (int k = parameters; k <= MAX_PARAMETERS; k++) o->first[k] = at;
-    finish_object(o);
+    libloss__finish_object(o);
     *out = o;
     return LIBLOSS_OK;
 }
@@ -125,7 +125,7 @@ void libloss_destroy(libloss_object *o)
 {
     if (!o || atomic_fetch_sub(&o->references, 1) > 1) return;
     for (int64_t k = 0; k < o->terms; k++) libloss_destroy(o->term[k]);
-    if (o->kind == OBJECT_CUSTOM && o->theirs && o->theirs->destroy) o->theirs->destroy(o->self);
+    if (o->kind == OBJECT_CUSTOM && o->theirs && o->theirs->destroy) o->theirs->destroy(o->custom_self);
     free(o);
 }
 
@@ -380,7 +380,7 @@ libloss_status libloss_combine(const libloss_object *const *terms, const double 
         libloss_destroy(o);
         return status;
     }
-    finish_object(o);
+    libloss__finish_object(o);
     *out = o;
     return LIBLOSS_OK;
 }

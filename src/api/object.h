@@ -13,6 +13,8 @@ const libloss__row *libloss__find_row(const char *name, int64_t length);
 /* An object of a registry row with the fallback of every parameter. */
 libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, const double *values, const int64_t *counts,
                                    libloss_object **out);
+/* What is derived from the parameters and inputs, once they are there: special places, the hash of the spec. */
+void libloss__finish_object(libloss_object *object);
 void libloss__retain(libloss_object *object);
 uint64_t libloss__hash_text(const char *text, int64_t length);
 

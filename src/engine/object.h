@@ -42,9 +42,10 @@ struct libloss_object {
     double *factor;
     int8_t *place; /* place[k * MAX_INPUTS + i]: which input of the sum is input i of term k */
 
-    /* a stranger's */
+    /* a stranger's: what their functions get as self, their table, their description */
+    void *custom_self;
     const libloss_vtable *theirs;
-    loss *their_loss;
+    const loss *their_loss;
 };
 
 #endif

@@ -166,7 +166,7 @@ static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t strid
     for (int32_t k = ndim - 1; k >= 0; k--) {
         int64_t stride = v->strides ? v->strides[k] : dense;
         dense *= v->shape[k];
-        if (k == ndim - 1) v->data += j * stride * v->bytes;
+        if (k == ndim - 1) v->data += v->shape[k] > 1 ? j * stride * v->bytes : 0; /* a weight may be (n, 1) */
         else strides[k] = stride, count *= v->shape[k];
     }
     v->strides = strides;

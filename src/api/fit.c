@@ -1,0 +1,135 @@
+/*
+ * The best constant prediction, for every convex pointwise loss by one method: its total gradient grows with the constant, so
+ * the place where it passes 0 is found by halving, over the doubles in order, down to neighbours. Where a whole interval
+ * is best (an even number of values and their median) the answer is its middle.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cpu/control.h"
+#include "../engine/builtin.h"
+#include "../engine/call.h"
+#include "structs.h"
+
+typedef struct {
+    const libloss_object *object;
+    libloss_args args;
+    libloss_tensor constant, gradient;
+    int64_t count;
+    double *constants, *slopes; /* the prediction, count times; the gradient */
+} fit;
+
+/* Doubles as integers in the same order. */
+static int64_t rank_of(double x)
+{
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits < 0 ? INT64_MIN - bits : bits;
+}
+
+static double of_rank(int64_t rank)
+{
+    int64_t bits = rank < 0 ? INT64_MIN - rank : rank;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* The sign of the total gradient at c, or 2 if it is NaN. */
+static libloss_status slope_at(fit *f, double c, int *sign)
+{
+    for (int64_t i = 0; i < f->count; i++) f->constants[i] = c;
+    libloss_status status = libloss__eval(f->object, &f->args);
+    if (status != LIBLOSS_OK) return status;
+    libloss__sum sum = { .nan = 0 };
+    libloss__sum_add_doubles(&sum, f->slopes, f->count);
+    double s = libloss__sum_round(&sum);
+    *sign = s > 0 ? 1 : s < 0 ? -1 : s == 0 ? 0 : 2;
+    return LIBLOSS_OK;
+}
+
+/* The last double below `high` where the gradient is negative (or, for `strict` 0, not positive). */
+static libloss_status halve(fit *f, int64_t low, int64_t high, int strict, int64_t *out)
+{
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        int sign;
+        libloss_status status = slope_at(f, of_rank(middle), &sign);
+        if (status != LIBLOSS_OK) return status;
+        if (strict ? sign == -1 : sign == -1 || sign == 0) low = middle;
+        else high = middle;
+    }
+    *out = low;
+    return LIBLOSS_OK;
+}
+
+static libloss_status fit_pointwise(fit *f, double lowest, double highest, double *constant)
+{
+    int64_t below, upto;
+    int at_low, at_high;
+    libloss_status status = slope_at(f, lowest, &at_low);
+    if (status == LIBLOSS_OK) status = slope_at(f, highest, &at_high);
+    if (status != LIBLOSS_OK) return status;
+    if (at_low == 2 && at_high == 2) {
+        *constant = (double)__builtin_nanf("");
+        return LIBLOSS_OK;
+    }
+    status = halve(f, rank_of(lowest), rank_of(highest), 1, &below);
+    if (status == LIBLOSS_OK) status = halve(f, below, rank_of(highest), 0, &upto);
+    if (status != LIBLOSS_OK) return status;
+    double first = of_rank(below + 1), last = of_rank(upto);
+    if (at_low >= 0 && below == rank_of(lowest)) first = lowest;
+    *constant = last < first ? first : first + (last - first) / 2;
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args *args, double *constant, int64_t count)
+{
+    const libloss__sink nowhere = { NULL, 0 };
+    fit f = { .object = o };
+    if (!o || !constant) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_fit_constant: %s is NULL", o ? "constant" : "object");
+    libloss_status status = libloss__take_struct(nowhere, "libloss_args", &f.args, sizeof f.args, args, sizeof f.args);
+    if (status != LIBLOSS_OK) return status;
+    const libloss__sink sink = { f.args.message, f.args.message_size };
+    if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE || !(o->row->loss->info->claims & CONVEX))
+        return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "%s: only convex losses of one number per input have a best constant here", o->name);
+    if (count != 1) return libloss__fail(sink, LIBLOSS_ERR_OPTION, "%s: it has 1 constant, not %d", o->name, count);
+    const libloss_tensor *target = f.args.input[1];
+    if (!target) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s: %s is NULL", o->name, o->input[1].name);
+
+    double start = o->input[0].kind == KIND_PROBABILITY ? 0.5 : 0;
+    int64_t zeros[MAX_DIMENSIONS] = { 0 };
+    f.constant = (libloss_tensor){ .data = &start, .device_type = 1, .ndim = target->ndim, .dtype_code = 2, .dtype_bits = 64,
+                                   .dtype_lanes = 1, .shape = target->shape, .strides = zeros };
+    f.args.input[0] = &f.constant;
+    f.args.reduction = LIBLOSS_SUM;
+    f.args.divisor = 0;
+    f.args.value = NULL;
+    f.args.values = NULL;
+    f.args.total = NULL;
+    memset(f.args.gradient, 0, sizeof f.args.gradient);
+    memset(f.args.hessian, 0, sizeof f.args.hessian);
+    libloss__call c;
+    status = libloss__resolve(&c, o, &f.args, 0);
+    if (status == LIBLOSS_OK) status = libloss__survey(&c);
+    if (status != LIBLOSS_OK) return status;
+    f.count = c.count;
+    if (c.present == 0) {
+        *constant = (double)__builtin_nanf("");
+        return LIBLOSS_OK;
+    }
+    f.constants = malloc(2 * (size_t)f.count * sizeof *f.constants);
+    if (!f.constants) return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "%s: out of memory", o->name);
+    f.slopes = f.constants + f.count;
+    f.constant.data = f.constants;
+    f.constant.strides = NULL;
+    f.gradient = (libloss_tensor){ .data = f.slopes, .device_type = 1, .ndim = target->ndim, .dtype_code = 2, .dtype_bits = 64,
+                                   .dtype_lanes = 1, .shape = target->shape };
+    f.args.gradient[0] = &f.gradient;
+    uint64_t word = libloss__enter();
+    const int probability = o->input[0].kind == KIND_PROBABILITY;
+    status = fit_pointwise(&f, probability ? 0 : -0x1.fffffffffffffp1023, probability ? 1 : 0x1.fffffffffffffp1023, constant);
+    libloss__leave(word);
+    free(f.constants);
+    return status;
+}

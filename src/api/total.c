@@ -1,0 +1,126 @@
+/*
+ * The public side of totals: starting, merging, reading, and bytes that are the same on every machine.
+ */
+#include "../engine/total.h"
+
+#include <string.h>
+
+#include "../engine/message.h"
+
+static const libloss__sink nowhere = { NULL, 0 };
+
+#define FAIL(status_, ...) return libloss__fail(nowhere, status_, __VA_ARGS__)
+
+libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss_object *o, const libloss_args *shapes)
+{
+    (void)shapes; /* no loss of this release has a state that depends on shapes */
+    if (!t) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: total is NULL");
+    if (!o) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: object is NULL");
+    if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: total is not 8-byte aligned");
+    int64_t need = libloss__total_size(o);
+    if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: %d bytes; %s needs %d", size, o->name, need);
+    memset(t, 0, (size_t)need);
+    t->magic = TOTAL_MAGIC;
+    t->layout = TOTAL_LAYOUT;
+    t->size = (uint64_t)need;
+    t->hash = o->hash;
+    t->parts = o->kind == OBJECT_SUM ? o->terms : 1;
+    for (int64_t k = 0; k < t->parts; k++) t->term[k].factor = o->kind == OBJECT_SUM ? o->factor[k] : 1;
+    return LIBLOSS_OK;
+}
+
+static libloss_status check(const libloss_total *t, const char *entry)
+{
+    if (!t) FAIL(LIBLOSS_ERR_NULL, "%s: total is NULL", entry);
+    if (t->magic != TOTAL_MAGIC || t->layout != TOTAL_LAYOUT) FAIL(LIBLOSS_ERR_TOTAL, "%s: the total was never started", entry);
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss_total_merge(libloss_total *into, const libloss_total *from)
+{
+    libloss_status status = check(into, "libloss_total_merge");
+    if (status == LIBLOSS_OK) status = check(from, "libloss_total_merge");
+    if (status != LIBLOSS_OK) return status;
+    if (into->hash != from->hash || into->parts != from->parts)
+        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: the totals belong to different losses");
+    for (int64_t k = 0; k < into->parts; k++) {
+        libloss__part copy = from->term[k].part; /* a total may be merged with itself */
+        libloss__part_merge(&into->term[k].part, &copy);
+    }
+    return LIBLOSS_OK;
+}
+
+/* values[0]: the reduced number; then, as far as there is room: the sum of weights, the values present, all values, rows
+ * (of the first term). */
+libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values,
+                                   int64_t count)
+{
+    libloss_status status = check(t, "libloss_total_value");
+    if (status != LIBLOSS_OK) return status;
+    if (!values && count > 0) FAIL(LIBLOSS_ERR_NULL, "libloss_total_value: values is NULL");
+    if (reduction < LIBLOSS_MEAN || reduction > LIBLOSS_BATCH_MEAN || reduction == LIBLOSS_NONE)
+        FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: reduction %d has no number", (int64_t)reduction);
+    if (empty != LIBLOSS_EMPTY_NAN && empty != LIBLOSS_EMPTY_ZERO)
+        FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: empty %d is unknown", (int64_t)empty);
+    if (divisor != 0 && (!(divisor > 0 && divisor - divisor == 0) || reduction == LIBLOSS_SUM || t->parts > 1))
+        FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: divisor %g has no meaning here", divisor);
+    const libloss__part *first = &t->term[0].part;
+    double out[5] = { 0, libloss__sum_round(&first->weights), (double)first->present, (double)first->size, (double)first->rows };
+    if (t->parts == 1) out[0] = libloss__part_value(first, reduction, divisor, empty);
+    else
+        for (int64_t k = 0; k < t->parts; k++)
+            out[0] += t->term[k].factor * libloss__part_value(&t->term[k].part, reduction, divisor, empty);
+    for (int64_t i = 0; i < count && i < 5; i++) values[i] = out[i];
+    return LIBLOSS_OK;
+}
+
+/* ---- bytes: all words that are in use, little-endian ---- */
+
+static int64_t words_of(int64_t parts)
+{
+    return (int64_t)(sizeof(struct libloss_total) / 8) + parts * (int64_t)(sizeof(libloss__term_total) / 8);
+}
+
+static void put_word(unsigned char *to, uint64_t word)
+{
+    for (int k = 0; k < 8; k++) to[k] = (unsigned char)(word >> 8 * k);
+}
+
+static uint64_t get_word(const unsigned char *from)
+{
+    uint64_t word = 0;
+    for (int k = 0; k < 8; k++) word |= (uint64_t)from[k] << 8 * k;
+    return word;
+}
+
+int64_t libloss_total_save(const libloss_total *t, void *bytes, int64_t size)
+{
+    if (check(t, "libloss_total_save") != LIBLOSS_OK) return 0;
+    const int64_t words = words_of(t->parts);
+    for (int64_t i = 0; bytes && size >= 8 * words && i < words; i++) {
+        uint64_t word;
+        memcpy(&word, (const char *)t + 8 * i, 8);
+        put_word((unsigned char *)bytes + 8 * i, word);
+    }
+    return 8 * words;
+}
+
+libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *bytes, int64_t length)
+{
+    const unsigned char *from = bytes;
+    if (!t || !bytes) FAIL(LIBLOSS_ERR_NULL, "libloss_total_load: %s is NULL", t ? "bytes" : "total");
+    if (length < (int64_t)sizeof(struct libloss_total)) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes are no total", length);
+    if (get_word(from) != TOTAL_MAGIC) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are no total");
+    if (get_word(from + 8) != TOTAL_LAYOUT)
+        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: layout %d is not known to this version", (int64_t)get_word(from + 8));
+    const int64_t need = (int64_t)get_word(from + 16), parts = (int64_t)get_word(from + 32);
+    if (parts < 1 || parts > 1024 || need < 8 * words_of(parts) || need > (1 << 20) || length != 8 * words_of(parts))
+        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
+    if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes of memory; %d are needed", size, need);
+    memset(t, 0, (size_t)need);
+    for (int64_t i = 0; i < length / 8; i++) {
+        uint64_t word = get_word(from + 8 * i);
+        memcpy((char *)t + 8 * i, &word, 8);
+    }
+    return LIBLOSS_OK;
+}

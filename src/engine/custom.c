@@ -1,0 +1,181 @@
+/*
+ * Absent units are removed before the kernel sees them, so it knows no weights; what it answers is multiplied by
+ * fl(fl(upstream / divisor) * w) and rounded once. All memory is there before the first store. Kernels run on the
+ * calling thread.
+ */
+#include "custom.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 16384 }; /* numbers of the first input per kernel call: large enough for callbacks from interpreters */
+
+typedef struct {
+    libloss__call *c;
+    libloss_tile tile;
+    int64_t units, width;
+    int64_t *unit; /* the numbers of the present units of this chunk */
+    void *value, *weight;
+    double *factor, *scaled;
+    void *input[MAX_INPUTS], *gradient[MAX_INPUTS], *hessian[MAX_INPUTS];
+    char *memory;
+} tile_job;
+
+static int64_t width_of(const tile_job *job, int32_t k)
+{
+    const libloss__view *v = &job->c->input[k];
+    return v->ndim > job->c->values_ndim ? job->width : 1;
+}
+
+static int is_label(const libloss__call *c, int32_t k) { return c->object->input[k].kind == KIND_CLASS && c->by_index; }
+
+static size_t number_size(const libloss__call *c) { return c->arithmetic == DTYPE_F32 ? 4 : 8; }
+
+/* Walks the pieces twice: once to add up their sizes, once to place them. */
+static size_t lay_out(tile_job *job, char *memory)
+{
+    libloss__call *c = job->c;
+    const size_t number = number_size(c), n = (size_t)job->units;
+    size_t at = 0;
+#define PIECE(pointer_, bytes_) (pointer_) = (void *)(memory ? memory + at : NULL), at += ((bytes_) + 63) / 64 * 64
+    PIECE(job->unit, n * 8);
+    PIECE(job->value, n * number);
+    PIECE(job->weight, n * number);
+    PIECE(job->factor, n * 8);
+    PIECE(job->scaled, n * (size_t)job->width * 8);
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        if (!libloss__given(&c->input[k])) continue;
+        const size_t count = n * (size_t)width_of(job, k);
+        const int shared = c->object->input[k].shape == PER_CLASS;
+        PIECE(job->input[k], (shared ? (size_t)c->classes : count) * (is_label(c, k) ? 8 : number));
+        if (libloss__given(&c->gradient[k])) PIECE(job->gradient[k], count * number);
+        if (libloss__given(&c->hessian[k])) PIECE(job->hessian[k], count * number);
+    }
+#undef PIECE
+    return at;
+}
+
+static double number_at(const libloss__call *c, const void *p, int64_t i)
+{
+    return c->arithmetic == DTYPE_F32 ? ((const float *)p)[i] : ((const double *)p)[i];
+}
+
+/* The present units of a chunk, and their weights; the absent ones get zeros in every output. */
+static int64_t select_units(tile_job *job, int64_t start, int64_t n, int32_t label_input)
+{
+    libloss__call *c = job->c;
+    int64_t present = 0;
+    if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, job->weight);
+    for (int64_t i = 0; i < n; i++) {
+        int absent = libloss__given(&c->weight) && number_at(c, job->weight, i) == 0;
+        if (!absent && c->absent_labels) {
+            int64_t label;
+            libloss__gather(&c->input[label_input], start + i, 1, &label, DTYPE_I64);
+            absent = libloss__row_is_absent(c, label);
+        }
+        if (!absent) {
+            if (c->arithmetic == DTYPE_F32) ((float *)job->weight)[present] = ((float *)job->weight)[i];
+            else ((double *)job->weight)[present] = ((double *)job->weight)[i];
+            job->unit[present++] = start + i;
+            continue;
+        }
+        if (libloss__given(&c->values)) libloss__clear(&c->values, start + i, 1);
+        for (int32_t k = 0; k < c->object->inputs; k++) {
+            const int64_t width = width_of(job, k);
+            if (libloss__given(&c->gradient[k])) libloss__clear(&c->gradient[k], (start + i) * width, width);
+            if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], (start + i) * width, width);
+        }
+    }
+    return present;
+}
+
+static void gather_units(tile_job *job, int32_t k, int64_t n, int all)
+{
+    libloss__call *c = job->c;
+    const int64_t width = width_of(job, k);
+    const int32_t as = is_label(c, k) ? DTYPE_I64 : c->arithmetic;
+    const size_t bytes = (size_t)width * (as == DTYPE_F32 ? 4 : 8);
+    if (all) {
+        libloss__gather(&c->input[k], job->unit[0] * width, n * width, job->input[k], as);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        libloss__gather(&c->input[k], job->unit[i] * width, width, (char *)job->input[k] + (size_t)i * bytes, as);
+}
+
+static void scatter_units(tile_job *job, const libloss__view *v, const void *jets, int64_t width, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t j = 0; j < width; j++) job->scaled[j] = number_at(job->c, jets, i * width + j) * job->factor[i];
+        libloss__scatter(v, job->unit[i] * width, width, job->scaled, DTYPE_F64);
+    }
+}
+
+static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int32_t label_input, libloss__sum *sum)
+{
+    libloss__call *c = job->c;
+    const libloss_vtable *theirs = c->object->theirs;
+    const int64_t n = select_units(job, start, units, label_input);
+    if (n == 0) return LIBLOSS_OK;
+    char message[256] = "";
+    job->tile.count = n;
+    job->tile.message = message;
+    job->tile.message_size = sizeof message;
+    for (int32_t k = 0; k < c->object->inputs; k++)
+        if (libloss__given(&c->input[k]) && c->object->input[k].shape != PER_CLASS) gather_units(job, k, n, n == units);
+    libloss_status status = theirs->tile(c->object->custom_self, &job->tile);
+    if (status != LIBLOSS_OK)
+        return libloss__fail(c->sink, LIBLOSS_ERR_CALLBACK, "%s: %s", c->object->name,
+                             message[0] ? message : "its kernel failed");
+    const void *weight = libloss__given(&c->weight) ? job->weight : NULL;
+    for (int64_t i = 0; i < n; i++) {
+        libloss__factors(c, job->unit[i], 1, weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, &job->factor[i]);
+        if (job->value && libloss__given(&c->values))
+            libloss__account(c, job->unit[i], 1, (const char *)job->value + (size_t)i * number_size(c),
+                             weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, NULL);
+    }
+    if (sum) {
+        const libloss__view none = c->values;
+        c->values.dtype = DTYPE_NONE; /* stored already, unit by unit */
+        libloss__account(c, 0, n, job->value, weight, sum);
+        c->values = none;
+    }
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        if (libloss__given(&c->gradient[k])) scatter_units(job, &c->gradient[k], job->gradient[k], width_of(job, k), n);
+        if (libloss__given(&c->hessian[k])) scatter_units(job, &c->hessian[k], job->hessian[k], width_of(job, k), n);
+    }
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
+{
+    tile_job job = { .c = c, .width = c->object->their_loss->values_per == PER_ROW ? c->classes : 1 };
+    if (c->count == 0) return LIBLOSS_OK;
+    job.units = CHUNK / job.width < 1 ? 1 : CHUNK / job.width;
+    if (job.units > c->count) job.units = c->count;
+    job.memory = malloc(lay_out(&job, NULL));
+    if (!job.memory) return libloss__fail(c->sink, LIBLOSS_ERR_MEMORY, "%s: out of memory", c->object->name);
+    lay_out(&job, job.memory);
+
+    int32_t label_input = 0;
+    job.tile = (libloss_tile){ .struct_size = sizeof job.tile, .width = job.width, .bits = c->arithmetic == DTYPE_F32 ? 32 : 64,
+                               .parameters = (int32_t)c->object->first[c->object->parameters], .parameter = c->parameter,
+                               .value = sum || libloss__given(&c->values) ? job.value : NULL };
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        job.tile.input[k] = job.input[k];
+        job.tile.gradient[k] = job.gradient[k];
+        job.tile.hessian[k] = job.hessian[k];
+        if (is_label(c, k)) label_input = k;
+        if (libloss__given(&c->input[k]) && c->object->input[k].shape == PER_CLASS)
+            libloss__gather(&c->input[k], 0, c->classes, job.input[k], c->arithmetic);
+    }
+    libloss_status status = LIBLOSS_OK;
+    int64_t work = 0;
+    for (int64_t start = 0; start < c->count && status == LIBLOSS_OK; start += job.units) {
+        const int64_t n = c->count - start < job.units ? c->count - start : job.units;
+        status = run_chunk(&job, start, n, label_input, sum);
+        if (status == LIBLOSS_OK) status = libloss__poll(c, &work, n * job.width);
+    }
+    free(job.memory);
+    return status;
+}

@@ -1,0 +1,24 @@
+/*
+ * Half the square of the residual, so that the gradient is the residual itself: what least squares and boosting libraries
+ * mean by squared error.
+ */
+#include "distance.h"
+
+LOSS(half_squared_error) {
+    .title   = "Half squared error",
+    .aliases = "l2_loss",
+    .formula = "r^2/2",
+    .input   = { RESIDUAL_INPUTS },
+    .claims  = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .ulp_f32 = { 2, 1, 0 },
+    .ulp_f64 = { 2, 1, 0 },
+    .cite    = "Gauss 1809, Theoria motus corporum coelestium",
+};
+
+FORMULA residual_jet half_squared_error(pair r, const real *param)
+{
+    (void)param;
+    return (residual_jet){ .value = (real)0.5 * r.hi * r.hi, .grad = r.hi, .hess = 1, .upper = 1 };
+}
+
+KERNELS(distance, half_squared_error)

@@ -1,0 +1,28 @@
+/*
+ * The pinball loss: too low costs tau, too high costs 1 - tau, and the best constant is the tau-quantile. Several levels
+ * at once belong to the columns of the last axis.
+ */
+#include "distance.h"
+
+enum { TAU };
+
+LOSS(quantile) {
+    .title   = "Quantile (pinball)",
+    .aliases = "pinball",
+    .formula = "max((1 - tau)*r, -tau*r)",
+    .input   = { RESIDUAL_INPUTS },
+    .param   = { LEVELS(tau, 0.5, BETWEEN(0, 1), "share of targets that should lie below the prediction") },
+    .claims  = CONVEX | NONNEGATIVE | LIPSCHITZ,
+    .ulp_f32 = { 3, 1, 0 },
+    .ulp_f64 = { 3, 1, 0 },
+    .cite    = "Koenker and Bassett 1978, doi:10.2307/1913643",
+};
+
+FORMULA residual_jet quantile(pair r, const real *param)
+{
+    real tau = param[TAU];
+    real slope = r.hi > 0 ? 1 - tau : r.hi < 0 ? -tau : r.hi * 0;
+    return (residual_jet){ .value = slope * r.hi, .grad = slope, .hess = 0, .upper = 1 };
+}
+
+KERNELS(distance, quantile)

@@ -1,0 +1,37 @@
+/*
+ * The error as a share of the target. Being 10 short of 100 costs as much as being 1 short of 10; a target of 0
+ * forgives nothing, unless eps gives it a floor.
+ */
+#define INSIDE_F64
+#include "pointwise.h"
+
+enum { PREDICTION, TARGET };
+enum { EPS };
+
+LOSS(absolute_percentage_error) {
+    .title   = "Absolute percentage error",
+    .aliases = "mape",
+    .formula = "0 if r == 0 else |r|/max(|t|, eps)",
+    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"),
+                 INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number; a share of 1, not of 100") },
+    .param   = { PARAM(eps, 0.0, AT_LEAST(0), "floor of the denominator") },
+    .claims  = CONVEX | NONNEGATIVE,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 2, 3, 1 },
+    .cite    = "Makridakis 1993, doi:10.1016/0169-2070(93)90079-3",
+};
+
+FORMULA jet absolute_percentage_error(const real *x, const real *param)
+{
+    real t = x[TARGET], eps = param[EPS];
+    real size = abs_(t), floor = max_(size, eps);
+    real r = x[PREDICTION] - t, a = abs_(r);
+    real value = a == 0 ? 0 : a / floor;
+    real slope = r == 0 ? 0 : sign_(r) / floor;
+    /* below the floor only the residual moves; above it the denominator moves too: -p/t * sign(r)/|t| */
+    real by_target = size > eps ? -(x[PREDICTION] / t) * slope : -slope;
+    real bend = size > eps && a != 0 ? 2 * (x[PREDICTION] / t) * slope / t : 0;
+    return (jet){ .value = value, .grad = { slope, by_target }, .hess = { a * 0, bend }, .upper = { 1 / floor, 1 / floor } };
+}
+
+KERNELS(pointwise, absolute_percentage_error)

@@ -1,0 +1,32 @@
+/*
+ * Cross-entropy of a score and a label of -1 or +1: the smooth hinge that never says "enough". Its slope is the probability
+ * still given to the wrong side.
+ */
+#define INSIDE_F64
+#include "margin.h"
+
+enum { KAPPA = LABELS + 1 };
+
+LOSS(logistic) {
+    .title   = "Logistic",
+    .aliases = "soft_margin",
+    .formula = "softplus(-kappa*m)",
+    .input   = { MARGIN_INPUTS },
+    .param   = { LABELS_PARAM, PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
+    .claims  = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 2, 3, 4 },
+    .cite    = "Friedman, Hastie and Tibshirani 2000, doi:10.1214/aos/1016218223",
+};
+
+FORMULA margin_jet logistic(real m, const real *param)
+{
+    real kappa = param[KAPPA];
+    pair x = two_product(-kappa, m);
+    if (!(x.lo - x.lo == 0)) x.lo = 0; /* where the product overflows it has no remainder */
+    sigmoid_parts s = sigmoid_parts_pair(x);
+    real bend = kappa * (kappa * s.pq);
+    return (margin_jet){ .value = s.softplus + s.p * x.lo, .slope = -kappa * s.p, .bend = bend, .upper = bend };
+}
+
+KERNELS(margin, logistic)

@@ -1,0 +1,45 @@
+/*
+ * Cross-entropy of a row of probabilities. The probabilities are taken as they are, unless normalize divides them by their sum
+ * first; a class that is there and was given no chance costs infinitely much.
+ */
+#include "rows.h"
+
+enum { NORMALIZE = 1 };
+
+LOSS(categorical_cross_entropy) {
+    .title   = "Cross-entropy of probabilities",
+    .aliases = "",
+    .formula = "-sum over j of class_weight[j]*target[j]*log(prediction[j]), prediction divided by its sum if normalize",
+    .input   = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"), CLASS_INPUT,
+                 CLASS_WEIGHT_INPUT },
+    .param   = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
+                 FLAG(normalize, 0, "divide each row by its sum first") },
+    .claims  = DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 4, 4, 4 },
+    .cite    = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
+};
+
+static double categorical_cross_entropy(const row_unit *row)
+{
+    double sum = 0, masses = 0, value = 0;
+    const int normalize = row->param[NORMALIZE] != 0;
+    for (int64_t j = 0; normalize && j < row->classes; j++) sum += row->x[j];
+    const double log_sum = normalize ? log_(sum) : 0;
+    for (int64_t j = 0; j < row->classes; j++) {
+        double p = row->x[j], t = row->t ? row->t[j] : j == row->label ? 1 : 0, mass = class_weight_of(row, j) * t;
+        if (row->target_grad) row->target_grad[j] = class_weight_of(row, j) * (log_sum - log_(p));
+        if (mass == 0) continue; /* 0 ln 0 = 0 */
+        masses += mass;
+        value += mass * (normalize && p == sum ? 0 : log_sum - log_(p));
+        if (row->grad) row->grad[j] = -mass / p;
+        if (row->hess) row->hess[j] = mass / p / p;
+    }
+    for (int64_t j = 0; normalize && j < row->classes; j++) {
+        if (row->grad) row->grad[j] += masses / sum;
+        if (row->hess && !row->upper) row->hess[j] -= masses / sum / sum;
+    }
+    return value;
+}
+
+KERNELS(rows, categorical_cross_entropy)
