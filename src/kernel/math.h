@@ -76,7 +76,7 @@ FORMULA reduced reduce_exp(double x, double lo)
 FORMULA double exp_pair(pair a)
 {
     double x = a.hi < -746 ? -746 : a.hi > 710 ? 710 : a.hi;
-    reduced r = reduce_exp(x, a.lo);
+    reduced r = reduce_exp(x, x == a.hi ? a.lo : 0); /* the remainder of a huge argument is no small number */
     double half = (r.k * 0.5 + ROUNDER) - ROUNDER;
 #if FULL
     double e = 1 + (r.hi + (r.lo + r.hi * r.lo + exp_tail(r.hi)));
@@ -92,7 +92,7 @@ FORMULA double exp_(double x) { return exp_pair((pair){ x, 0 }); }
 FORMULA double expm1_pair(pair a)
 {
     double x = a.hi < -60 ? -60 : a.hi > 710 ? 710 : a.hi; /* from -38 on the answer is -1 */
-    reduced r = reduce_exp(x, a.lo);
+    reduced r = reduce_exp(x, x == a.hi ? a.lo : 0);
     double half = (r.k * 0.5 + ROUNDER) - ROUNDER, rest = r.k - half;
     double inverse = r.k > 1000 ? 0 : power_of_two(r.k > 1000 ? 0 : -r.k); /* 2^-k */
     double tail = r.lo + r.hi * r.lo + exp_tail(r.hi);
@@ -190,7 +190,7 @@ FORMULA sigmoid_parts sigmoid_parts_pair(pair a)
     one += (((1 - unit.hi) - unit.lo) - one * d.lo) * one;
 #endif
     return (sigmoid_parts){
-        .softplus = (x > 0 ? x : 0) + log1p_(e), /* a NaN comes through e */
+        .softplus = (x > 0 ? x : 0) + (log1p_(e) + (x > 0 ? a.lo : 0)), /* a NaN comes through e */
         .p = x < 0 ? part : one,
         .q = x < 0 ? one : part,
         .pq = part * one,
@@ -201,19 +201,33 @@ FORMULA sigmoid_parts sigmoid_parts_(double x) { return sigmoid_parts_pair((pair
 FORMULA double softplus_(double x) { return sigmoid_parts_(x).softplus; }
 FORMULA double logistic_(double x) { return sigmoid_parts_(x).p; }
 
-/* ---- hyperbolic ---- */
+/* ---- numbers in two parts ---- */
 
-/* a / b for two numbers in two parts */
-FORMULA double pair_div(pair a, pair b)
+/* a / b, rounded about once; with its remainder where that is wanted */
+FORMULA pair pair_div_to_pair(pair a, pair b)
 {
     double q = a.hi / b.hi;
 #if FULL
     pair back = two_product(q, b.hi);
-    double fix = (((a.hi - back.hi) - back.lo) + (a.lo - q * b.lo)) / b.hi;
-    q += fix - fix == 0 ? fix : 0;
+    double rest = (((a.hi - back.hi) - back.lo) + (a.lo - q * b.lo)) / b.hi;
+    return fast_two_sum(q, rest - rest == 0 ? rest : 0); /* where the quotient overflows there is no remainder */
+#else
+    return (pair){ q, 0 };
 #endif
-    return q;
 }
+
+FORMULA double pair_div(pair a, pair b) { return pair_div_to_pair(a, b).hi; }
+
+/* ln(p / (1 - p)), which passes 0 at 1/2 and must not be a difference there */
+FORMULA double logit_(double p)
+{
+    int near = p > 0.25 && p < 0.75;
+    pair x = pair_div_to_pair((pair){ near ? 2 * p - 1 : 0, 0 }, two_diff(1, p));
+    double middle = log1p_to_pair(x).hi, apart = log_(p) - log1p_(-p);
+    return near ? middle : apart;
+}
+
+/* ---- hyperbolic ---- */
 
 /* cosh(a) - 1 for |a| <= 1: the series in a^2, whose first term is kept in two parts */
 FORMULA pair coshm1_small(pair a)

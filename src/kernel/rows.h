@@ -11,6 +11,17 @@
 
 typedef double row_formula(const row_unit *row);
 
+/* Adds x to a sum in two parts. */
+FORMULA void add_to(pair *sum, double x)
+{
+    pair t = two_sum(sum->hi, x);
+    sum->hi = t.hi;
+    sum->lo += t.lo;
+}
+
+/* hi + lo; an infinite sum has no remainder. */
+FORMULA double close_sum(pair s) { return s.lo - s.lo == 0 ? s.hi + s.lo : s.hi; }
+
 /* The weight of class j. */
 FORMULA double class_weight_of(const row_unit *row, int64_t j) { return row->class_weight ? row->class_weight[j] : 1; }
 

@@ -298,17 +298,22 @@ FORMULA void one_row(softmax_row *row, const row_output *out, const softmax_tile
 
     /* What the places with a form of their own need is taken before the first store, which may be onto the logits. */
     const real top_p = 1 / row->sum, top_q = row->others / row->sum;
-    real top_bend = 0;
+    real top_bend = 0, top_slope = 0;
     if (mode == ON_LABEL) {
         top_bend = k == top ? weight * l.bend : 0;
+        top_slope = k == top ? s.slope : 0;
     } else {
         real mass = mass_of(row, top, mode, weighted);
-        top_bend = mass == 0 ? 0 : mass * f(outcome_of(row, top), param).bend;
+        jet at_top = f(outcome_of(row, top), param);
+        top_bend = mass == 0 ? 0 : mass * at_top.bend;
+        top_slope = mass == 0 ? 0 : mass * at_top.slope;
     }
+    /* A p - a at the top is also (A - a) - A q: whichever has the smaller terms, so that a sure and right row keeps digits. */
+    const real top_grad = top_q < top_p ? s.slope_but_top - s.slope * top_q : s.slope * top_p - top_slope;
     put_all(row, &s, out, param, f, mode, weighted);
     if (mode == ON_LABEL && k != top)
         put(out, k, -s.slope * label.q, hessian_of(&s, weight * l.bend, label.p, label.q, out->upper));
-    put(out, top, s.slope_but_top - s.slope * top_q, hessian_of(&s, top_bend, top_p, top_q, out->upper));
+    put(out, top, top_grad, hessian_of(&s, top_bend, top_p, top_q, out->upper));
 }
 
 FORMULA void softmax_rows(const softmax_tile *tile, formula *f, row_terms *masses, const int mode, const int weighted)

@@ -12,7 +12,7 @@ import re
 
 import mpmath as mp
 
-mp.mp.dps = 100
+mp.mp.dps = 1000  # 100 digits of the result, where e^-700 stands beside 1
 
 
 class Jet:

@@ -9,7 +9,7 @@ enum { TAU };
 LOSS(quantile) {
     .title   = "Quantile (pinball)",
     .aliases = "pinball",
-    .formula = "max((1 - tau)*r, -tau*r)",
+    .formula = "(1 - tau)*r if r > 0 else -tau*r if r < 0 else 0",
     .input   = { RESIDUAL_INPUTS },
     .param   = { LEVELS(tau, 0.5, BETWEEN(0, 1), "share of targets that should lie below the prediction") },
     .claims  = CONVEX | NONNEGATIVE | LIPSCHITZ,

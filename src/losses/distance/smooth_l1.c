@@ -9,7 +9,7 @@ enum { BETA };
 LOSS(smooth_l1) {
     .title   = "Smooth L1",
     .aliases = "",
-    .formula = "r^2/(2*beta) if |r| < beta else |r| - beta/2",
+    .formula = "r^2/(2*beta) if |r| <= beta else |r| - beta/2",
     .input   = { RESIDUAL_INPUTS },
     .param   = { PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
     .claims  = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
@@ -26,7 +26,7 @@ FORMULA residual_jet smooth_l1(pair r, const real *param)
     return (residual_jet){
         .value = near ? (real)0.5 * r.hi * slope : (size - (real)0.5 * beta) + lo,
         .grad  = slope,
-        .hess  = size <= beta && beta > 0 ? 1 / beta : r.hi * 0,
+        .hess  = size <= beta && beta > 0 ? 1 / beta : size * 0,
         .upper = near ? 1 / beta : size > 0 ? 1 / size : 1,
     };
 }

@@ -30,7 +30,7 @@ FORMULA jet binary_cross_entropy(const real *x, const real *param)
     real down = q.hi + q.lo;
     real slope = t == 0 ? 1 / down : rest == 0 ? -1 / p : (r.hi / p) / down;
     real bend = (t == 0 ? p * 0 : t / p / p) + (rest == 0 ? p * 0 : rest / down / down);
-    return (jet){ .value = a + b, .grad = { slope, no - yes }, .hess = { bend, p * 0 }, .upper = { bend, 1 } };
+    return (jet){ .value = a + b, .grad = { slope, -logit_(p) }, .hess = { bend, p * 0 }, .upper = { bend, 1 } };
 }
 
 KERNELS(pointwise, binary_cross_entropy)

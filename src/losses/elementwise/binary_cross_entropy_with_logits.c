@@ -34,7 +34,7 @@ FORMULA jet binary_cross_entropy_with_logits(const real *x, const real *param)
     real a = yes == 0 ? z * 0 : yes * for_yes, b = v == 0 ? z * 0 : v * for_no;
     return (jet){
         .value = a + b,
-        .grad  = { v * p - yes * q, keep * (for_no - param[POS_WEIGHT] * for_yes) },
+        .grad  = { v * p - yes * q, keep * ((param[POS_WEIGHT] - 1) * for_yes - z) },
         .hess  = { (yes + v) * s.pq, 0 },
         .upper = { (yes + v) * s.pq, 1 },
     };

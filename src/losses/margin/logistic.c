@@ -26,7 +26,7 @@ FORMULA margin_jet logistic(real m, const real *param)
     if (!(x.lo - x.lo == 0)) x.lo = 0; /* where the product overflows it has no remainder */
     sigmoid_parts s = sigmoid_parts_pair(x);
     real bend = kappa * (kappa * s.pq);
-    return (margin_jet){ .value = s.softplus + s.p * x.lo, .slope = -kappa * s.p, .bend = bend, .upper = bend };
+    return (margin_jet){ .value = s.softplus, .slope = -kappa * s.p, .bend = bend, .upper = bend };
 }
 
 KERNELS(margin, logistic)

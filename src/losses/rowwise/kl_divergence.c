@@ -20,25 +20,26 @@ LOSS(kl_divergence) {
 static double log_quotient(double t, double p)
 {
     double x = (t - p) / p;
-    return x > -0.5 && x < 1 ? log1p_(x) : log_(t) - log_(p);
+    pair a = log_to_pair((pair){ t, 0 }), b = log_to_pair((pair){ p, 0 });
+    return x > -0.5 && x < 1 ? log1p_to_pair(pair_div_to_pair(two_diff(t, p), (pair){ p, 0 })).hi : (a.hi - b.hi) + (a.lo - b.lo);
 }
 
 static double kl_divergence(const row_unit *row)
 {
-    double value = 0;
+    pair value = { 0, 0 };
     for (int64_t j = 0; j < row->classes; j++) {
         double p = row->x[j], t = row->t[j];
         if (row->target_grad) row->target_grad[j] = 1 + (t == 0 ? log_(t) - log_(p) : log_quotient(t, p));
         if (row->target_hess) row->target_hess[j] = 1 / t;
         if (t == 0) {
-            value += p * 0; /* a NaN stays one */
+            add_to(&value, p * 0); /* a NaN stays one */
             continue;
         }
-        value += t * log_quotient(t, p);
+        add_to(&value, t * log_quotient(t, p));
         if (row->grad) row->grad[j] = -t / p;
         if (row->hess) row->hess[j] = t / p / p;
     }
-    return value;
+    return close_sum(value);
 }
 
 KERNELS(rows, kl_divergence)

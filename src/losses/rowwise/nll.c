@@ -19,16 +19,16 @@ LOSS(nll) {
 
 static double nll(const row_unit *row)
 {
-    double value = 0;
+    pair value = { 0, 0 };
     for (int64_t j = 0; j < row->classes; j++) {
         double t = row->t ? row->t[j] : j == row->label ? 1 : 0, mass = class_weight_of(row, j) * t;
         if (row->target_grad) row->target_grad[j] = -class_weight_of(row, j) * row->x[j];
         if (row->hess) row->hess[j] = row->upper ? 1 : 0;
         if (mass == 0) continue;
-        value -= mass * row->x[j];
+        add_to(&value, -mass * row->x[j]);
         if (row->grad) row->grad[j] = -mass;
     }
-    return value;
+    return close_sum(value);
 }
 
 KERNELS(rows, nll)

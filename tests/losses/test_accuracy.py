@@ -1,0 +1,141 @@
+"""Value, gradient and Hessian of every loss against the formula text with 100 digits, within the bound that its file declares."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+import mpmath as mp
+import numpy as np
+import pytest
+from formula import Formula
+from harness import Loss, names
+from points import elementwise, specs
+from rows import ROW_ORACLES, row_cases
+
+COUNT = 4000 if os.environ.get("LIBLOSS_LONG") else 250
+POINTWISE = [n for n in names() if not Loss(n).info["rows"]]
+ROWS = [n for n in names() if Loss(n).info["rows"]]
+
+
+def ulp(x, dtype) -> mp.mpf:
+    """The unit in the last place of the dtype at x."""
+    info = np.finfo(dtype)
+    lowest = int(np.log2(float(info.tiny))) if dtype is np.float32 else -1022
+    exponent = max(mp.frexp(x)[1] - 1 if x else lowest, lowest)
+    return mp.ldexp(1, exponent - info.nmant)
+
+
+def error(got, exact, dtype, scale=None) -> float:
+    """In ULP of the exact number, or of the larger addend where two inexact ones cancel."""
+    biggest = mp.mpf(float(np.finfo(dtype).max))
+    if mp.isnan(exact):
+        return 0 if np.isnan(got) else np.inf
+    if not np.isfinite(got):
+        return 0 if abs(exact) > biggest * (1 - mp.mpf(2) ** -60) and np.sign(got) == mp.sign(exact) else np.inf
+    if abs(exact) > biggest:
+        return float(abs(exact) / biggest - 1) * 2**30
+    return float(abs(mp.mpf(float(got)) - exact) / ulp(max(abs(exact), scale or 0), dtype))
+
+
+def cancelling(name, formula_scope) -> mp.mpf | None:
+    """The larger addend of a gradient that is a difference of two inexact terms (a soft target)."""
+    z, t = formula_scope["prediction"], formula_scope["target"]
+    if name in ("binary_cross_entropy_with_logits", "gan_minimax", "gan_non_saturating"):
+        p = 1 / (1 + mp.exp(-mp.mpf(float(z))))
+        k = mp.mpf(formula_scope.get("label_smoothing", 0))
+        u = mp.mpf(float(t)) * (1 - k) + k / 2
+        return max(u * (1 - p) * mp.mpf(formula_scope.get("pos_weight", 1)), (1 - u) * p)
+    return None
+
+
+def hessian_addend(name, k, scope) -> mp.mpf | None:
+    """2 (1 - d) / (1 + p)^2 passes 0 where d = ln((1 + p)/(1 + t)) is 1."""
+    if name != "squared_log_error":
+        return None
+    return 2 / (1 + mp.mpf(scope["target" if k else "prediction"])) ** 2
+
+
+def measure(spec: str, dtype) -> dict:
+    """The worst error of each output and where it is."""
+    loss = Loss(spec)
+    name = spec.partition("(")[0]
+    rng = np.random.default_rng(7)
+    p, t = elementwise(name, spec, loss.inputs, dtype, rng, COUNT)
+    wrt = [k for k in range(2) if loss.inputs[k]["differentiable"]]
+    values = np.empty(p.shape, dtype)
+    got = loss.eval(p, t, grad=wrt, hess=wrt, values=values, reduction="none")
+    fast = loss.eval(p, t, grad=[0], hess=[0], reduction="none")  # the kernels that round to the stored type themselves
+    formula = Formula(loss.info["formula"])
+    given = dict(part.split("=") for part in spec.partition("(")[2].rstrip(")").split(", ") if part)
+    words, numbers = {}, {}
+    for parameter in loss.parameters:
+        value = given.get(parameter["name"], parameter["fallback"])
+        if parameter["choices"]:
+            words[parameter["name"]] = value if isinstance(value, str) else parameter["choices"][int(value)]
+        else:
+            numbers[parameter["name"]] = float(dtype(float(value)))
+    worst: dict = {}
+
+    def note(key, err, i):
+        if err > worst.get(key, (-1,))[0]:
+            worst[key] = (err, float(p[i]), float(t[i]))
+
+    for i in range(len(p)):
+        scope = {"prediction": float(p[i]), "target": float(t[i]), **numbers}
+        for k in wrt:
+            try:
+                jet = formula(wrt=loss.inputs[k]["name"], words=words, **scope)
+            except ZeroDivisionError:
+                continue  # a limit: tested as such in test_limits.py
+            if k == 0:
+                note("value", error(values[i], jet.v, dtype), i)
+                assert fast["grad0"][i] == got["grad0"][i] or np.isnan(got["grad0"][i]), (spec, p[i], t[i])
+                assert fast["hess0"][i] == got["hess0"][i] or np.isnan(got["hess0"][i]), (spec, p[i], t[i])
+            note(f"grad{k}", error(got[f"grad{k}"][i], jet.d, dtype, cancelling(name, scope)), i)
+            note(f"hess{k}", error(got[f"hess{k}"][i], jet.h, dtype, hessian_addend(name, k, scope)), i)
+    return worst
+
+
+@functools.cache
+def bounds(name: str, dtype) -> tuple:
+    return Loss(name).info["f4" if dtype is np.float32 else "f8"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spec", [s for n in POINTWISE for s in specs(n)])
+def test_within_the_declared_bound(spec, dtype):
+    value, gradient, hessian = bounds(spec.partition("(")[0], dtype)
+    worst = measure(spec, dtype)
+    limit = {"value": value, "grad0": gradient, "hess0": hessian, "grad1": max(gradient, 1), "hess1": max(hessian, 1)}
+    over = {k: w for k, w in worst.items() if w[0] > limit[k]}
+    assert not over, f"{spec} {dtype.__name__}: beyond {limit}: {over}"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_within_the_declared_bound(name, dtype):
+    value_bound, gradient_bound, hessian_bound = bounds(name, dtype)
+    worst: dict = {}
+    for case in row_cases(name, dtype):
+        loss = Loss(case.spec)
+        wrt = [0] if case.target.ndim < case.prediction.ndim else [0, 1]
+        values = np.empty(len(case.prediction), dtype)
+        got = loss.eval(case.prediction, case.target, case.class_weight, grad=wrt, hess=wrt, values=values, reduction="none")
+        for r in range(len(case.prediction)):
+            exact = ROW_ORACLES[name](case, r)
+            if exact is None:  # the row is not there
+                assert values[r] == 0 and not got["grad0"][r].any() and not got["hess0"][r].any()
+                continue
+            for key, number, want, limit in [("value", values[r], exact.value, value_bound)]:
+                worst[key] = max(worst.get(key, 0), error(number, want, dtype) / limit)
+            for key, want, scale, limit in [("grad0", exact.grad, exact.scale, gradient_bound), ("hess0", exact.hess, exact.hess_scale, hessian_bound)]:
+                for j, x in enumerate(want):
+                    e = error(got[key][r, j], x, dtype, scale and scale[j])
+                    if e > limit:
+                        pytest.fail(f"{case.spec} {dtype.__name__} {key}[{r},{j}] = {got[key][r, j]!r}, exact {mp.nstr(x, 20)}, {e:.2f} ULP, "
+                                    f"row {case.prediction[r]}, target {case.target[r]}")
+            if 1 in wrt:
+                for j, x in enumerate(exact.target_grad):
+                    assert error(got["grad1"][r, j], x, dtype, exact.target_scale) <= max(value_bound, 4), (case.spec, r, j, got["grad1"][r, j], x)
+    assert worst["value"] <= 1, (name, dtype, worst)
