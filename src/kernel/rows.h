@@ -22,6 +22,14 @@ FORMULA void add_to(pair *sum, double x)
 /* hi + lo; an infinite sum has no remainder. */
 FORMULA double close_sum(pair s) { return s.lo - s.lo == 0 ? s.hi + s.lo : s.hi; }
 
+/* ln(a/b): near 1 from the difference, which is exact, since a difference of logarithms would cancel. */
+FORMULA double log_quotient(pair a, double b)
+{
+    pair r = two_diff(a.hi, b), la = log_to_pair(a), lb = log_to_pair((pair){ b, 0 });
+    pair x = pair_div_to_pair((pair){ r.hi, r.lo + a.lo }, (pair){ b, 0 });
+    return x.hi > -0.5 && x.hi < 1 ? log1p_to_pair(x).hi : (la.hi - lb.hi) + (la.lo - lb.lo);
+}
+
 /* The weight of class j. */
 FORMULA double class_weight_of(const row_unit *row, int64_t j) { return row->class_weight ? row->class_weight[j] : 1; }
 

@@ -25,13 +25,13 @@ static double categorical_cross_entropy(const row_unit *row)
     pair all = { 0, 0 }, present = { 0, 0 }, value = { 0, 0 };
     const int normalize = row->param[NORMALIZE] != 0;
     for (int64_t j = 0; normalize && j < row->classes; j++) add_to(&all, row->x[j]);
-    const double sum = close_sum(all), log_sum = normalize ? log_(sum) : 0;
+    const double sum = close_sum(all);
     for (int64_t j = 0; j < row->classes; j++) {
         double p = row->x[j], t = row->t ? row->t[j] : j == row->label ? 1 : 0, mass = class_weight_of(row, j) * t;
-        if (row->target_grad) row->target_grad[j] = class_weight_of(row, j) * (log_sum - log_(p));
+        if (row->target_grad) row->target_grad[j] = class_weight_of(row, j) * (normalize ? log_quotient(all, p) : -log_(p));
         if (mass == 0) continue; /* 0 ln 0 = 0 */
         add_to(&present, mass);
-        add_to(&value, mass * (normalize && p == sum ? 0 : log_sum - log_(p)));
+        add_to(&value, mass * (normalize ? log_quotient(all, p) : -log_(p)));
         if (row->grad) row->grad[j] = -mass / p;
         if (row->hess) row->hess[j] = mass / p / p;
     }

@@ -16,26 +16,18 @@ LOSS(kl_divergence) {
     .cite    = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
 };
 
-/* ln(t/p): near 1 from the difference, which is exact enough where the quotient is not. */
-static double log_quotient(double t, double p)
-{
-    double x = (t - p) / p;
-    pair a = log_to_pair((pair){ t, 0 }), b = log_to_pair((pair){ p, 0 });
-    return x > -0.5 && x < 1 ? log1p_to_pair(pair_div_to_pair(two_diff(t, p), (pair){ p, 0 })).hi : (a.hi - b.hi) + (a.lo - b.lo);
-}
-
 static double kl_divergence(const row_unit *row)
 {
     pair value = { 0, 0 };
     for (int64_t j = 0; j < row->classes; j++) {
         double p = row->x[j], t = row->t[j];
-        if (row->target_grad) row->target_grad[j] = 1 + (t == 0 ? log_(t) - log_(p) : log_quotient(t, p));
+        if (row->target_grad) row->target_grad[j] = 1 + (t == 0 ? log_(t) - log_(p) : log_quotient((pair){ t, 0 }, p));
         if (row->target_hess) row->target_hess[j] = 1 / t;
         if (t == 0) {
             add_to(&value, p * 0); /* a NaN stays one */
             continue;
         }
-        add_to(&value, t * log_quotient(t, p));
+        add_to(&value, t * log_quotient((pair){ t, 0 }, p));
         if (row->grad) row->grad[j] = -t / p;
         if (row->hess) row->hess[j] = t / p / p;
     }
