@@ -1,0 +1,415 @@
+"""What the engine promises for every loss: reductions, masks, layouts, types, exact sums, totals, bits."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from harness import Failed, Loss, check, ffi, lib, names, tensor
+from points import elementwise
+
+POINTWISE = [n for n in names() if not Loss(n).info["rows"]]
+ROWS = [n for n in names() if Loss(n).info["rows"]]
+
+
+def sample(name, dtype=np.float32, n=300, classes=5, seed=0):
+    """An ordinary prediction and target."""
+    rng = np.random.default_rng(seed)
+    loss = Loss(name)
+    if loss.info["rows"]:
+        p = rng.dirichlet(np.ones(classes), n).astype(dtype)
+        if loss.inputs[0]["kind"] == "real":
+            p = np.log(p)
+        t = rng.integers(0, classes, n) if loss.inputs[1]["kind"] == "class" else rng.dirichlet(np.ones(classes), n).astype(dtype)
+        return p, t
+    p, t = elementwise(name, name, loss.inputs, dtype, rng, n)
+    keep = (np.abs(p) < 50) & (np.abs(t) < 50) & (np.abs(t) > 1e-3 if loss.inputs[1]["kind"] == "real" else True)
+    if loss.inputs[0]["kind"] == "probability":
+        keep &= (p > 1e-6) & (p < 1 - 1e-6)
+    return p[keep].copy(), t[keep].copy()
+
+
+def bits(x) -> bytes:
+    x = np.array(x, copy=True)
+    if x.dtype.kind == "f":
+        x[np.isnan(x)] = np.nan
+    return np.ascontiguousarray(x).tobytes()
+
+
+def same(a: dict, b: dict) -> bool:
+    return a.keys() == b.keys() and all(bits(a[k]) == bits(b[k]) for k in a)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sum_is_exact_and_means_divide_it(name, dtype):
+    loss = Loss(name)
+    p, t = sample(name, dtype)
+    values = np.empty(len(p), dtype)
+    loss.eval(p, t, values=values, reduction="none")
+    rng = np.random.default_rng(3)
+    w = rng.choice([0, 0.3, 1, 2.5], len(p)).astype(dtype)
+    terms = [Fraction(float(np.float64(a) * np.float64(b))) for a, b in zip(w, values, strict=True) if a]
+    total, weights = float(sum(terms)), float(sum(Fraction(float(a)) for a in w))
+    assert loss.eval(p, t, reduction="sum")["value"] == float(sum(Fraction(float(v)) for v in values))
+    assert loss.eval(p, t, weight=w, reduction="sum")["value"] == total
+    assert loss.eval(p, t, weight=w)["value"] == total / np.count_nonzero(w)
+    assert loss.eval(p, t, weight=w, reduction="weighted_mean")["value"] == total / weights
+    assert loss.eval(p, t, weight=w, reduction="size_mean")["value"] == total / len(p)
+    assert loss.eval(p, t, weight=w, reduction="batch_mean")["value"] == total / len(p)
+    assert loss.eval(p, t, weight=w, divisor=7.5)["value"] == total / 7.5
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean", "size_mean"])
+def test_gradient_is_the_jet_times_one_factor(name, dtype, reduction):
+    loss = Loss(name)
+    p, t = sample(name, dtype)
+    jet = loss.eval(p, t, grad=[0], hess=[0], reduction="sum", outputs={"grad0": np.empty(p.shape), "hess0": np.empty(p.shape)})
+    rng = np.random.default_rng(4)
+    w = rng.choice([0.3, 1, 2.5], len(p)).astype(dtype)
+    u = rng.normal(size=len(p))
+    weights = float(sum(Fraction(float(a)) for a in w))
+    divisor = {"mean": len(p), "sum": 1, "weighted_mean": weights, "size_mean": len(p)}[reduction]
+    got = loss.eval(p, t, weight=w, upstream=u, reduction=reduction, grad=[0], hess=[0])
+    factor = (u / divisor) * w.astype(np.float64)
+    if p.ndim == 2:
+        factor = factor[:, None]
+    for key in ("grad0", "hess0"):
+        want = (jet[key] * factor).astype(dtype)
+        if dtype is np.float32:  # the jet itself is rounded only where the formula is evaluated in f32
+            assert np.all(np.abs(got[key] - want) <= 1.01 * np.spacing(np.abs(want))), (name, key)
+        else:
+            assert np.all(np.abs(got[key] - want) <= np.spacing(np.abs(want))), (name, key)
+
+
+POISON = [np.nan, np.inf, -np.inf, -5.0, 1e30]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
+@pytest.mark.parametrize("n", [1, 70, 2500])
+def test_masked_is_dropped(name, dtype, reduction, n):
+    loss = Loss(name)
+    p, t = sample(name, dtype, n)
+    rng = np.random.default_rng(n)
+    w = rng.choice([0, 0.3, 1, 2.5], len(p)).astype(dtype)
+    gone = w == 0
+    bad_p, bad_t = p.copy(), t.copy()
+    bad_p[gone] = rng.choice(POISON, bad_p[gone].shape)
+    bad_t[gone] = rng.choice([-7, 99] if t.dtype.kind == "i" else POISON, bad_t[gone].shape)
+    totals = [loss.start_total(), loss.start_total()]
+    wrt = [0]
+    masked = loss.eval(bad_p, bad_t, weight=w, reduction=reduction, grad=wrt, hess=wrt, total=totals[0])
+    dropped = loss.eval(p[~gone], t[~gone], weight=w[~gone], reduction=reduction, grad=wrt, hess=wrt, total=totals[1])
+    for key in ("grad0", "hess0"):
+        assert not masked[key][gone].any()
+        masked[key] = masked[key][~gone]
+    assert same(masked, dropped), name
+    totals[0][5] = totals[1][5]  # all values, and rows: these do count what is absent
+    totals[0][10:12] = totals[1][10:12]
+    assert bits(totals[0]) == bits(totals[1])
+
+
+def test_ignored_rows_and_classes_without_weight_are_dropped():
+    rng = np.random.default_rng(5)
+    z, y = rng.normal(size=(60, 4)), rng.integers(0, 4, 60)
+    weight = np.array([0, 1.5, 0.25, 2])
+    for spec in ("cross_entropy(ignore_index=2)", "nll(ignore_index=2)"):
+        loss = Loss(spec)
+        gone = (y == 2) | (y == 0)
+        z2 = z.copy()
+        z2[gone] = np.nan
+        for reduction in ("mean", "sum", "weighted_mean"):
+            a = loss.eval(z2, y, weight, grad=[0], hess=[0], reduction=reduction)
+            b = loss.eval(z[~gone], y[~gone], weight, grad=[0], hess=[0], reduction=reduction)
+            assert not a["grad0"][gone].any()
+            a["grad0"], a["hess0"] = a["grad0"][~gone], a["hess0"][~gone]
+            assert same(a, b)
+
+
+def strange(a: np.ndarray) -> list[np.ndarray]:
+    """The same numbers in other layouts."""
+    wide = np.zeros((a.shape[0] * 2, *a.shape[1:]), a.dtype)
+    wide[::2] = a
+    raw = np.zeros(a.nbytes + 1, np.uint8)
+    shifted = raw[1:].view(a.dtype).reshape(a.shape)
+    shifted[...] = a
+    return [wide[::2], a[::-1].copy()[::-1], shifted, np.asfortranarray(a)]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_layout_does_not_show(name, dtype):
+    loss = Loss(name)
+    p, t = sample(name, dtype, 1500)
+    w = np.random.default_rng(1).choice([0, 1, 2.5], len(p)).astype(dtype)
+    plain = loss.eval(p, t, weight=w, grad=[0], hess=[0], values=np.empty(len(p), dtype))
+    for p2, t2, w2 in zip(strange(p), strange(t), strange(w), strict=True):
+        for form in range(4):
+            outputs = {k: strange(np.full(p.shape, 7, dtype))[form] for k in ("grad0", "hess0")}
+            got = loss.eval(p2, t2, weight=w2, grad=[0], hess=[0], values=np.empty(len(p), dtype), outputs=outputs)
+            assert same(got, plain), (name, form)
+    own = p.copy()
+    assert bits(loss.eval(own, t, weight=w, grad=[0], outputs={"grad0": own})["grad0"]) == bits(plain["grad0"])  # in place
+
+
+@pytest.mark.parametrize("name", names())
+def test_any_storage_type(name):
+    loss = Loss(name)
+    p, t = sample(name, np.float32)
+    half, bfloat = p.astype(np.float16), (p.view(np.uint32) >> 16).astype(np.uint16)
+    if loss.inputs[0]["kind"] == "probability":
+        half = np.clip(half, 0, 1)
+    as_f32 = [half.astype(np.float32), (bfloat.astype(np.uint32) << 16).view(np.float32)]
+    for p2, dtype, wide in ((half, None, as_f32[0]), (bfloat, {0: (4, 16)}, as_f32[1])):
+        want = loss.eval(wide, t, grad=[0], outputs={"grad0": np.empty(p.shape, np.float64)})
+        got = loss.eval(p2, t, grad=[0], dtypes=dtype, outputs={"grad0": np.empty(p.shape, np.float64)})
+        assert same(got, want)
+        small = loss.eval(p2, t, grad=[0], dtypes=dtype, outputs={"grad0": np.empty(p.shape, np.float16)})
+        with np.errstate(over="ignore"):
+            assert bits(small["grad0"]) == bits(want["grad0"].astype(np.float16))
+    if loss.inputs[1]["kind"] in ("sign", "probability") and not loss.info["rows"]:
+        labels = (np.random.default_rng(0).random(len(p)) > 0.5).astype(np.int8)
+        labels = labels * 2 - 1 if loss.inputs[1]["kind"] == "sign" else labels
+        assert same(loss.eval(p, labels, grad=[0]), loss.eval(p, labels.astype(np.float32), grad=[0]))
+
+
+def test_all_halves_convert_exactly():
+    every = np.arange(65536, dtype=np.uint16)
+    half = every.view(np.float16)
+    loss = Loss("half_squared_error")
+    zero = np.zeros((), np.float32)
+    finite = np.isfinite(half)
+    out = loss.eval(half, zero, grad=[0], reduction="sum", value=False, outputs={"grad0": np.empty(65536, np.float64)})["grad0"]
+    assert bits(out[finite]) == bits(half.astype(np.float64)[finite])
+    x = np.concatenate([np.random.default_rng(0).normal(size=20000) * 2.0 ** np.random.default_rng(1).integers(-30, 20, 20000),
+                        half[finite].astype(np.float64), [65519.99, 65520, 2.0**-25, 2.0**-25 * 1.0001]])
+    with np.errstate(over="ignore"):
+        want = x.astype(np.float16)
+    got = loss.eval(x, np.zeros(()), grad=[0], reduction="sum", value=False, outputs={"grad0": np.empty(x.shape, np.float16)})["grad0"]
+    assert bits(got) == bits(want)
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan_stays_where_it_is(name, dtype):
+    loss = Loss(name)
+    p, t = sample(name, dtype, 40)
+    clean = loss.eval(p, t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
+    p[3] = np.nan
+    dirty = loss.eval(p, t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
+    others = np.arange(len(p)) != 3
+    assert math.isnan(dirty["value"]) and np.all(np.isnan(dirty["values"][3:4]))
+    if name != "nll":
+        assert np.isnan(dirty["grad0"][3]).any()
+    for key in ("values", "grad0", "hess0"):
+        assert bits(dirty[key][others]) == bits(clean[key][others])
+
+
+@pytest.mark.parametrize("name", names())
+def test_nothing_present(name):
+    loss = Loss(name)
+    p, t = sample(name, np.float64, 9)
+    w = np.zeros(len(p))
+    for p2, t2, w2 in ((p, t, w), (p[:0], t[:0], None)):
+        got = loss.eval(p2, t2, weight=w2, grad=[0], hess=[0])
+        assert math.isnan(got["value"]) and not got["grad0"].any() and not got["hess0"].any()
+        assert loss.eval(p2, t2, weight=w2, empty=1)["value"] == 0
+        assert loss.eval(p2, t2, weight=w2, reduction="sum")["value"] == 0
+
+
+@pytest.mark.parametrize("name", names())
+def test_any_split_gives_the_same_total(name):
+    loss = Loss(name)
+    p, t = sample(name, np.float32, 2000)
+    rng = np.random.default_rng(2)
+    w = rng.choice([0, 0.3, 1], len(p)).astype(np.float32)
+    whole = loss.start_total()
+    value = loss.eval(p, t, weight=w, reduction="weighted_mean", total=whole)["value"]
+    order = rng.permutation(len(p))
+    parts = []
+    for piece in np.array_split(order, 7):
+        parts.append(loss.start_total())
+        loss.eval(p[piece], t[piece], weight=w[piece], total=parts[-1])
+    rng.shuffle(parts)
+    cast = lambda a: ffi.cast("libloss_total *", ffi.from_buffer(a))  # noqa: E731
+    while len(parts) > 1:  # a random tree, some of it through bytes
+        a, b = parts.pop(), parts.pop(int(rng.integers(len(parts))))
+        saved = np.zeros(lib.libloss_total_save(cast(b), ffi.NULL, 0), np.uint8)
+        lib.libloss_total_save(cast(b), ffi.from_buffer(saved), len(saved))
+        loaded = np.zeros(192, np.uint64)
+        check(lib.libloss_total_load(cast(loaded), 1536, ffi.from_buffer(saved), len(saved)))
+        check(lib.libloss_total_merge(cast(a), cast(loaded)))
+        parts.append(a)
+    assert bits(parts[0]) == bits(whole)
+    number = ffi.new("double[5]")
+    check(lib.libloss_total_value(cast(whole), 3, 0, 0, number, 5))
+    assert number[0] == value and number[2] == np.count_nonzero(w) and number[3] == len(p)
+    other = Loss("huber(delta=9)").start_total()
+    assert lib.libloss_total_merge(cast(whole), cast(other)) == lib.LIBLOSS_ERR_TOTAL
+
+
+def test_forward_reduce_backward_are_the_steps_of_eval():
+    rng = np.random.default_rng(0)
+    p, t, w = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), rng.choice([0, 0.5, 2], 40)
+    for spec in ("huber(delta=0.7)", "pseudo_huber"):
+        loss = Loss(spec)
+        whole = loss.eval(p, t, weight=w, grad=[0, 1], hess=[0], reduction="weighted_mean")
+        keep: list = []
+        args = ffi.new("libloss_args *")
+        args.struct_size = ffi.sizeof("libloss_args")
+        values, grad, number = np.empty(p.shape), np.empty(p.shape), ffi.new("double *")
+        args.input[0], args.input[1], args.values = tensor(p, keep), tensor(t, keep), tensor(values, keep)
+        check(lib.libloss_forward(loss.handle, args))
+        args.input[0], args.input[1], args.values = tensor(values, keep), ffi.NULL, ffi.NULL
+        args.weight, args.value, args.reduction = tensor(w, keep), number, 3
+        check(lib.libloss_reduce(loss.handle, args))
+        assert number[0] == whole["value"]
+        args.input[0], args.input[1], args.value = tensor(p, keep), tensor(t, keep), ffi.NULL
+        args.gradient[0] = tensor(grad, keep)
+        check(lib.libloss_backward(loss.handle, args))
+        assert bits(grad) == bits(whole["grad0"])
+
+
+def test_sums_reduce_term_by_term():
+    rng = np.random.default_rng(0)
+    p, t, w = rng.normal(size=50), rng.normal(size=50), rng.choice([0, 1, 3.0], 50)
+    a, b, both = Loss("huber(delta=0.5)"), Loss("log_cosh"), Loss("0.7*huber(delta=0.5) - 0.25*log_cosh")
+    x, y, z = (k.eval(p, t, weight=w, grad=[0], hess=[0], values=np.empty(50)) for k in (a, b, both))
+    assert z["value"] == 0.7 * x["value"] - 0.25 * y["value"]
+    for key in ("values", "grad0", "hess0"):
+        np.testing.assert_array_equal(z[key], 0.7 * x[key] - 0.25 * y[key])
+    assert Loss(both.spec).spec == both.spec
+
+
+def test_levels_belong_to_columns():
+    rng = np.random.default_rng(0)
+    p, t, w = rng.normal(size=(700, 3)), rng.normal(size=(700, 3)), rng.choice([0, 1, 2.5], 700)
+    got = Loss("quantile(tau=[0.1, 0.5, 0.9])").eval(p, t, weight=w, grad=[0, 1], values=np.empty(p.shape))
+    for j, tau in enumerate((0.1, 0.5, 0.9)):
+        one = Loss(f"quantile(tau={tau})").eval(p[:, j].copy(), t[:, j].copy(), weight=w, grad=[0], values=np.empty(700), divisor=3.0 * np.count_nonzero(w))
+        assert bits(got["values"][:, j]) == bits(one["values"])
+        np.testing.assert_allclose(got["grad0"][:, j], one["grad0"], rtol=1e-15)
+    with pytest.raises(Failed, match="3 levels need a last axis of 3"):
+        Loss("quantile(tau=[0.1, 0.5, 0.9])").eval(p[:, :2], t[:, :2])
+
+
+def test_scalar_inputs_and_axes():
+    p = np.random.default_rng(0).normal(size=(4, 5))
+    loss = Loss("binary_cross_entropy_with_logits")
+    assert loss.eval(p, np.ones(()), grad=[0])["value"] == loss.eval(p, np.ones((4, 5)), grad=[0])["value"]
+    assert loss.eval(np.float64(2.0).reshape(()), np.zeros(()))["value"] == pytest.approx(2.1269280110429727, abs=1e-15)
+    a = loss.eval(p, np.zeros(p.shape), reduction="batch_mean")["value"]
+    assert a == pytest.approx(np.logaddexp(0, p).sum() / 4, rel=1e-14)
+    row_weight = np.array([1.0, 0, 2, 1])
+    by_row = loss.eval(p, np.zeros(p.shape), weight=row_weight)["value"]
+    assert by_row == loss.eval(p, np.zeros(p.shape), weight=np.repeat(row_weight[:, None], 5, 1))["value"]
+
+
+def test_beyond_2_to_the_31():
+    n = 2**31 + 17
+    p, t = np.broadcast_to(np.float32(3), n), np.broadcast_to(np.float32(1), n)
+    assert Loss("squared_error").eval(p, t, reduction="sum")["value"] == 4 * n
+
+
+ERRORS = [
+    ("huber", lambda p, t: {"a": (p, t[:, None])}, "SHAPE", r"target has shape \(6, 1\), but prediction has \(6,\)"),
+    ("huber", lambda p, t: {"a": (p, t[:3])}, "SHAPE", r"target has shape \(3,\)"),
+    ("huber", lambda p, t: {"a": (p, None)}, "NULL", "target is NULL"),
+    ("huber", lambda p, t: {"a": (p, t), "weight": np.array([1, 1, -2, 1, 1, 1.0])}, "WEIGHT", r"weight\[2\] = -2"),
+    ("huber", lambda p, t: {"a": (p, t), "weight": np.array([1, np.nan, 1, 1, 1, 1.0])}, "WEIGHT", r"weight\[1\] = nan"),
+    ("huber", lambda p, t: {"a": (p, t), "weight": np.ones(5)}, "SHAPE", "weight has shape"),
+    ("huber", lambda p, t: {"a": (p, t), "reduction": "sum", "divisor": 3.0}, "OPTION", "divisor"),
+    ("huber", lambda p, t: {"a": (p, t), "divisor": -3.0}, "OPTION", "divisor -3"),
+    ("huber", lambda p, t: {"a": (p.astype(complex), t)}, "DTYPE", "prediction has an unsupported dtype"),
+    ("huber", lambda p, t: {"a": (p, t), "grad": [0], "outputs": {"grad0": np.zeros(6, np.int64)}}, "DTYPE", "floating-point"),
+    ("huber", lambda p, t: {"a": (p, t), "grad": [0], "outputs": {"grad0": t}}, "OVERLAP", "overlaps target"),
+    ("huber", lambda p, t: {"a": (p, t), "grad": [0], "outputs": {"grad0": np.broadcast_to(np.zeros(1), 6)}}, "OVERLAP", "lie on each other"),
+    ("binary_cross_entropy", lambda p, t: {"a": (np.abs(p) * 0 + 2.7, t * 0)}, "DOMAIN", r"prediction\[0\] = 2.7 is not in \[0, 1\]"),
+    ("hinge", lambda p, t: {"a": (p, t * 0)}, "DOMAIN", r"target\[0\] = 0 is not -1 or \+1; labels=zero_one"),
+    ("hinge", lambda p, t: {"a": (p, t * 0 + 1), "grad": [1]}, "NO_GRADIENT", "no derivative with respect to target"),
+    ("cross_entropy", lambda p, t: {"a": (np.ones((6, 4)), np.array([0, 1, 2, 3, 4, 0]))}, "LABEL", r"target\[4\] = 4 is not in \[0, 4\)"),
+    ("cross_entropy", lambda p, t: {"a": (np.ones((6, 4)), np.zeros(6))}, "DTYPE", "class indices are integers"),
+    ("cross_entropy", lambda p, t: {"a": (np.ones((6, 4)), np.zeros((6, 1), int))}, "SHAPE", r"class indices have shape \(6,\)|target has shape"),
+    ("cross_entropy", lambda p, t: {"a": (np.ones((6, 4)), np.zeros(6, int)), "weight": np.ones(4)}, "SHAPE", "did you mean class_weight"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(ERRORS)))
+def test_bad_input_is_named_and_outputs_stay(case):
+    name, build, status, message = ERRORS[case]
+    rng = np.random.default_rng(0)
+    call = build(rng.normal(size=6), rng.normal(size=6))
+    inputs = call.pop("a")
+    values = None
+    call.setdefault("grad", [0])
+    outputs = call.setdefault("outputs", {})
+    if "grad0" not in outputs:
+        outputs["grad0"] = np.full(inputs[0].shape, 77.0)
+    before = {k: bits(v) for k, v in outputs.items()}
+    with pytest.raises(Failed, match=message) as caught:
+        Loss(name).eval(*inputs, values=values, **call)
+    assert caught.value.status == getattr(lib, f"LIBLOSS_ERR_{status}")
+    assert {k: bits(v) for k, v in outputs.items()} == before
+
+
+def test_struct_size_rule():
+    loss = Loss("huber")
+    p = np.ones(3)
+    keep: list = []
+    block = ffi.new("char[]", ffi.sizeof("libloss_args") + 64)
+    args = ffi.cast("libloss_args *", block)
+    args.input[0], args.input[1] = tensor(p, keep), tensor(p, keep)
+    number = ffi.new("double *")
+    args.value = number
+    for size, ok in ((0, False), (8, False), (ffi.sizeof("libloss_args"), True), (ffi.sizeof("libloss_args") + 64, True)):
+        args.struct_size = size
+        assert (lib.libloss_eval(loss.handle, args) == 0) == ok
+    block[ffi.sizeof("libloss_args") + 3] = b"\xff"
+    assert lib.libloss_eval(loss.handle, args) == lib.LIBLOSS_ERR_STRUCT
+
+
+def test_every_loss_describes_itself():
+    seen = set()
+    for name in names():
+        loss = Loss(name)
+        assert loss.spec == name and loss.info["title"] and loss.info["citation"] and loss.info["formula"]
+        words = {i["name"] for i in loss.inputs} | {q["name"] for q in loss.parameters}
+        assert len(words) == len(loss.inputs) + len(loss.parameters)
+        assert not words & {"weight", "divisor", "empty", "reduction", "axis", "out", "threads", "upstream", "lambda"}
+        assert name not in seen
+        seen.add(name)
+
+
+HASH = """
+import sys; sys.path[:0] = [{oracle!r}, {losses!r}]
+import hashlib, numpy as np
+from harness import Loss, names
+from test_engine import sample, bits
+h = hashlib.sha256()
+for name in names():
+    for dtype in (np.float32, np.float64):
+        p, t = sample(name, dtype, 1200, 70)
+        out = Loss(name).eval(p, t, grad=[0], hess=[0], values=np.empty(len(p), dtype))
+        for k in sorted(out): h.update(bits(out[k]))
+print(h.hexdigest())
+"""
+
+
+def test_same_bits_on_every_instruction_set_with_fma():
+    flags = open("/proc/cpuinfo").read()
+    if " avx2" not in flags or " avx512dq" not in flags:
+        pytest.skip("this machine has only one instruction set with FMA")
+    here = os.path.dirname(__file__)
+    code = HASH.format(oracle=os.path.join(here, "../oracle"), losses=here)
+    run = [subprocess.run([sys.executable, "-c", code], env={**os.environ, "LIBLOSS_ISA": isa}, capture_output=True, text=True, check=True).stdout
+           for isa in ("avx2", "avx512")]
+    assert run[0] == run[1]
