@@ -1,0 +1,92 @@
+"""Loss functions: value, gradient and curvature in one pass, accurate to the last bits.
+
+    libloss.huber(prediction, target)                          one number
+    libloss.Loss("huber", delta=2).value_and_grad(p, t)        number and gradient
+    libloss.Total("huber").add(p1, t1).add(p2, t2).mean        a running, exact total
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _core, _functions
+from ._core import Info, Input, ParameterInfo
+from ._errors import (
+    ArgumentError,
+    DeviceError,
+    DomainError,
+    DTypeError,
+    Error,
+    IncompatibleVersionError,
+    NotDifferentiableError,
+    ShapeError,
+    SpecError,
+    UnknownNameError,
+)
+from ._libloss import ffi, lib
+from ._loss import Evaluation, Jet, Loss
+from ._total import Total
+
+__version__: str = ffi.string(lib.libloss_version()).decode()
+
+globals().update(_functions.build())
+
+HINTS = {  # names of other libraries whose conventions differ: answered, never computed
+    "log_loss": "binary_cross_entropy (probabilities), cross_entropy (rows of logits) or logistic (scores and labels of -1 and +1)",
+    "MSELoss": "squared_error", "L1Loss": "absolute_error", "HuberLoss": "huber", "SmoothL1Loss": "smooth_l1",
+    "CrossEntropyLoss": "cross_entropy with reduction='weighted_mean'", "BCELoss": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits; with weights reduction='size_mean'", "NLLLoss": "nll with reduction='weighted_mean'",
+    "KLDivLoss": "kl_divergence, which takes probabilities; reduction='batch_mean'", "SoftMarginLoss": "logistic",
+    "BinaryCrossentropy": "binary_cross_entropy with reduction='size_mean'", "CategoricalCrossentropy": "categorical_cross_entropy(normalize=True)",
+    "SparseCategoricalCrossentropy": "categorical_cross_entropy(normalize=True), or cross_entropy for logits", "MeanSquaredError": "squared_error",
+    "MeanAbsoluteError": "absolute_error", "MeanAbsolutePercentageError": "100*absolute_percentage_error", "l2": "squared_error (r^2) or half_squared_error (r^2/2)",
+    "focal": "none yet",
+}
+
+
+def losses() -> tuple[str, ...]:
+    """The names of all losses, in the registry's order."""
+    return tuple(_core.names())
+
+
+def info(name: str | Loss, /) -> Info:
+    """What the registry says of a loss."""
+    return Loss(name).info
+
+
+def config() -> dict[str, Any]:
+    """Version, instruction set, threads and compiler of the C library."""
+    lines = _core.text(lib.libloss_config).splitlines()
+    names = ("instruction set", "version", "threads", "compiler")
+    return {name.replace(" ", "_"): line.removeprefix(name).strip() for line in lines for name in names if line.startswith(name)}
+
+
+def show_config() -> None:
+    """Prints ``config()``."""
+    for name, value in config().items():
+        print(f"{name}: {value}")
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name in HINTS:
+        raise AttributeError(f"libloss has no {name}: here it is {HINTS[name]}")
+    try:
+        _core.create(name)
+    except Error as problem:
+        near = getattr(problem, "nearest", ())
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise AttributeError(f"libloss has no {name}{hint}", name=name) from None
+    raise AttributeError(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *losses()})
+
+
+__all__ = [
+    "ArgumentError", "DTypeError", "DeviceError", "DomainError", "Error", "Evaluation", "IncompatibleVersionError", "Info", "Input",
+    "Jet", "Loss", "NotDifferentiableError", "ParameterInfo", "ShapeError", "SpecError", "Total", "UnknownNameError", "config", "info",
+    "losses", "show_config",
+]

@@ -1,0 +1,5 @@
+"""``python -m libloss``."""
+
+from ._cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,99 @@
+"""One function per loss, made at import from the registry, with a real signature and a docstring. They give the value;
+everything else is a method of ``Loss``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._core import REDUCTIONS, Info, check, create, describe, names
+from ._libloss import lib
+from ._loss import Loss
+
+EXAMPLES = {  # what an input of each kind looks like in an example
+    "real": ("[0.5, 2.0]", "[1.0, 1.0]"),
+    "probability": ("[0.88, 0.03]", "[1.0, 0.0]"),
+    "sign": ("[0.5, 2.0]", "[1.0, -1.0]"),
+}
+ROW_EXAMPLES = {
+    ("real", "class"): ("[[2.0, 0.5, -1.0]]", "[0]"),
+    ("probability", "class"): ("[[0.7, 0.2, 0.1]]", "[0]"),
+    ("probability", "probability"): ("[[0.7, 0.2, 0.1]]", "[[1.0, 0.0, 0.0]]"),
+}
+
+TEMPLATE = '''
+def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", divisor=None, empty="nan", out=None, threads=None):
+    if type({first}) is ndarray and type({second}) is ndarray and {plain}divisor is None and empty == "nan" and out is None:
+        code = REDUCTIONS.get(reduction, 2)
+        if code != 2 and (weight is None or type(weight) is ndarray):
+            answer = call({name}_handle, id({first}), id({second}), 0 if weight is None else id(weight), 0, code)
+            if answer.status == 0:
+                return answer.value
+            if answer.status > 0:
+                check(answer.status)
+    return {name}_loss{replace}({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
+'''
+
+
+def examples(info: Info) -> tuple[str, str]:
+    """Two lists for the docstring's example."""
+    if info.per_row:
+        first, second = ROW_EXAMPLES[info.inputs[0].kind, info.inputs[1].kind]
+        return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
+    p, _ = EXAMPLES[info.inputs[0].kind]
+    _, t = EXAMPLES[info.inputs[1].kind]
+    return (p if info.inputs[1].kind == "sign" else p), t
+
+
+def docstring(info: Info) -> str:
+    """One sentence, the formula, inputs, parameters, an example that runs, how to get the gradient, the source."""
+    shape = "(..., classes)" if info.per_row else "any shape"
+    lines = [f"{info.title}.", "", f"    {info.formula}", "", "Args:"]
+    for i in info.inputs:
+        per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
+        lines.append(f"    {i.name}: {i.description}; {per}{'; optional' if i.optional else ''}.")
+    lines += [f"    {p.name}: {p.doc}, {p.range}; default {p.default!r}." for p in info.parameters]
+    lines += [
+        "    weight: a number, one per value, or one per leading index; 0 means not there.",
+        '    reduction: "mean" (over the values present), "sum", "none", "weighted_mean" (over the sum of weights), "size_mean", "batch_mean".',
+        '    divisor: what to divide by instead. empty: "nan" or "zero", the mean of nothing. out: for reduction="none".', "",
+        "Returns:", '    A float, or an array under reduction="none".', "",
+        "Raises:", "    ShapeError, DTypeError, DomainError, ArgumentError: naming argument, position and value.", "",
+    ]
+    p, t = examples(info)
+    value = Loss(info.name)(np.array(eval(p)), np.array(eval(t)))
+    lines += [f">>> libloss.{info.name}(np.array({p}), np.array({t}))", repr(value), "",
+              f'Gradient: ``libloss.Loss("{info.name}").value_and_grad({", ".join(i.name for i in info.inputs if not i.optional)})``.', "",
+              f"Reference: {info.citation}."]
+    return "\n".join(lines)
+
+
+def build() -> dict[str, Any]:
+    """All functions by name, aliases included."""
+    scope: dict[str, Any] = {"ndarray": np.ndarray, "REDUCTIONS": REDUCTIONS, "call": lib.libloss_py_call, "check": check, "id": id}
+    source, infos = [], []
+    for name in names():
+        handle = create(name)
+        info = describe(handle)
+        infos.append(info)
+        needed = [i.name for i in info.inputs if not i.optional]
+        optional = [i.name for i in info.inputs if i.optional]
+        changed = " and ".join([f"{p.name} == {p.default!r}" if p.default is not None else f"{p.name} is None" for p in info.parameters]
+                               + [f"{o} is None" for o in optional] + (["axis == -1"] if info.per_row else []))
+        extra = "".join(f"{o}=None, " for o in optional) + ("axis=-1, " if info.per_row else "")
+        pass_extra = "".join(f"{o}={o}, " for o in optional) + ("axis=axis, " if info.per_row else "")
+        source.append(TEMPLATE.format(
+            name=name, inputs=", ".join(needed), first=needed[0], second=needed[1],
+            parameters="".join(f"{p.name}={p.default!r}, " for p in info.parameters), extra=extra, pass_extra=pass_extra,
+            plain=f"{changed} and " if changed else "",
+            replace=f".replace({', '.join(f'{p.name}={p.name}' for p in info.parameters)})" if info.parameters else ""))
+        scope[f"{name}_handle"], scope[f"{name}_loss"] = handle, Loss(name)
+    exec(compile("\n".join(source), "<libloss functions>", "exec"), scope)
+    functions = {}
+    for info in infos:
+        f = scope[info.name]
+        f.__module__, f.__doc__ = "libloss", docstring(info)
+        for name in (info.name, *info.aliases):
+            functions[name] = f
+    return functions
