@@ -51,8 +51,8 @@ static libloss_status slope_at(fit *f, double c, int *sign)
 /* The last double below `high` where the gradient is negative (or, for `strict` 0, not positive). */
 static libloss_status halve(fit *f, int64_t low, int64_t high, int strict, int64_t *out)
 {
-    while (high - low > 1) {
-        int64_t middle = low + (high - low) / 2;
+    while ((uint64_t)high - (uint64_t)low > 1) { /* the distance of two ranks may not fit an int64 */
+        int64_t middle = low + (int64_t)(((uint64_t)high - (uint64_t)low) / 2);
         int sign;
         libloss_status status = slope_at(f, of_rank(middle), &sign);
         if (status != LIBLOSS_OK) return status;
