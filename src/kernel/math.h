@@ -3,7 +3,8 @@
  * wherever there is a fused multiply-add. Two grades: for f64 data about 0.6 ULP per function, with the remainders that
  * losses need to stay below 2; inside f32 data (the file defines INSIDE_F64) 2^-40, with shorter series and no remainders.
  *
- * Series are Taylor's with the number of terms the grade asks for: coefficients 1/n! and 2/(2n + 1) need no generator.
+ * Series are Taylor's with the number of terms the grade asks for, whose coefficients 1/n! and 2/(2n + 1) need no generator;
+ * the short ones in hexadecimal come from coefficients.py.
  * Ranges: exp on |r| <= ln2/2, log as 2 atanh(s) with |s| <= 3 - 2 sqrt2.
  */
 #ifndef LIBLOSS_KERNEL_MATH_H
@@ -45,9 +46,6 @@ FORMULA double exp_tail(double r)
     p = fma64(p, r, 1.0 / 479001600.0);
     p = fma64(p, r, 1.0 / 39916800.0);
     p = fma64(p, r, 1.0 / 3628800.0);
-#else
-    double p = 1.0 / 3628800.0;
-#endif
     p = fma64(p, r, 1.0 / 362880.0);
     p = fma64(p, r, 1.0 / 40320.0);
     p = fma64(p, r, 1.0 / 5040.0);
@@ -56,6 +54,15 @@ FORMULA double exp_tail(double r)
     p = fma64(p, r, 1.0 / 24.0);
     p = fma64(p, r, 1.0 / 6.0);
     p = fma64(p, r, 0.5);
+#else
+    double p = 0x1.a11313706b54dp-16;
+    p = fma64(p, r, 0x1.a1516a0790f9dp-13);
+    p = fma64(p, r, 0x1.6c1685918e3cfp-10);
+    p = fma64(p, r, 0x1.1110c63a3c331p-7);
+    p = fma64(p, r, 0x1.5555555c85fc4p-5);
+    p = fma64(p, r, 0x1.55555567506dep-3);
+    p = fma64(p, r, 0x1.0000000000000p-1);
+#endif
     return r * r * p;
 }
 
@@ -72,18 +79,21 @@ FORMULA reduced reduce_exp(double x, double lo)
     return (reduced){ k, hi, tail - (hi - r) };
 }
 
-/* e^(hi + lo). Underflows gradually: the power of two comes in two factors, and only the last product rounds. */
+/* e^(hi + lo). Underflows gradually: the power of two comes in two factors, and only the last product rounds. Inside f32 data
+ * one factor does: what is beyond e^+-700 is infinite or 0 as a float. */
 FORMULA double exp_pair(pair a)
 {
+#if FULL
     double x = a.hi < -746 ? -746 : a.hi > 710 ? 710 : a.hi;
     reduced r = reduce_exp(x, x == a.hi ? a.lo : 0); /* the remainder of a huge argument is no small number */
     double half = (r.k * 0.5 + ROUNDER) - ROUNDER;
-#if FULL
     double e = 1 + (r.hi + (r.lo + r.hi * r.lo + exp_tail(r.hi)));
-#else
-    double e = 1 + (r.hi + exp_tail(r.hi));
-#endif
     return e * power_of_two(half) * power_of_two(r.k - half);
+#else
+    double x = a.hi < -700 ? -700 : a.hi > 700 ? 700 : a.hi;
+    double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER, r = fma64(k, -(LN2_HI + LN2_LO), x);
+    return (1 + (r + exp_tail(r))) * power_of_two(k);
+#endif
 }
 
 FORMULA double exp_(double x) { return exp_pair((pair){ x, 0 }); }
@@ -175,6 +185,7 @@ FORMULA double log1p_(double x) { return log1p_to_pair((pair){ x, 0 }).hi; }
 
 typedef struct {
     double softplus; /* ln(1 + e^x) */
+    double little;   /* ln(1 + e^-|x|) */
     double p, q;     /* 1/(1 + e^-x) and 1/(1 + e^x), neither by subtraction from 1 */
     double pq;
 } sigmoid_parts;
@@ -182,15 +193,28 @@ typedef struct {
 FORMULA sigmoid_parts sigmoid_parts_pair(pair a)
 {
     double x = a.hi, e = exp_pair(x < 0 ? a : (pair){ -a.hi, -a.lo });
+#if FULL
     pair d = fast_two_sum(1, e);
     double one = 1 / d.hi, part = e * one;
-#if FULL /* one step of refinement each: the division's own rounding stays */
-    pair back = two_product(part, d.hi), unit = two_product(one, d.hi);
+    pair back = two_product(part, d.hi), unit = two_product(one, d.hi); /* one step of refinement each */
     part += (((e - back.hi) - back.lo) - part * d.lo) * one;
     one += (((1 - unit.hi) - unit.lo) - one * d.lo) * one;
+    double little = log1p_(e);
+#else
+    double both = 1 / ((1 + e) * (2 + e)), one = both * (2 + e), part = e * one; /* one division for 1/(1 + e) and s */
+    double s = e * both * (1 + e), z = s * s;                                    /* log1p(e) = 2 atanh(s), s = e/(2 + e) */
+    double p = 0x1.bfb4561e8dc48p-4;
+    p = fma64(p, z, 0x1.5eab67b0d884cp-4);
+    p = fma64(p, z, 0x1.c8cf1b3455de3p-4);
+    p = fma64(p, z, 0x1.2489ae158dab2p-3);
+    p = fma64(p, z, 0x1.9999c2d1aee49p-3);
+    p = fma64(p, z, 0x1.5555553081220p-2);
+    p = fma64(p, z, 0x1.0000000002acdp+0);
+    double little = 2 * s * p;
 #endif
     return (sigmoid_parts){
-        .softplus = (x > 0 ? x : 0) + (log1p_(e) + (x > 0 ? a.lo : 0)), /* a NaN comes through e */
+        .softplus = (x > 0 ? x : 0) + (little + (x > 0 ? a.lo : 0)), /* a NaN comes through e */
+        .little = little,
         .p = x < 0 ? part : one,
         .q = x < 0 ? one : part,
         .pq = part * one,

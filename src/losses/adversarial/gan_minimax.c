@@ -26,7 +26,7 @@ FORMULA jet gan_minimax(const real *x, const real *param)
     real z = x[SCORE], t = x[REAL], rest = 1 - x[REAL];
     real sign = param[PLAYER] != 0 ? -1 : 1, size = abs_(z);
     sigmoid_parts s = sigmoid_parts_(size);
-    real little = log1p_(exp_(-size)), large = size + little;
+    real little = s.little, large = size + little;
     real for_real = z < 0 ? large : little, for_fake = z < 0 ? little : large; /* softplus(-z), softplus(z) */
     real p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q;
     real a = t == 0 ? z * 0 : t * for_real, b = rest == 0 ? z * 0 : rest * for_fake;

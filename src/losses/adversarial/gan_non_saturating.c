@@ -27,7 +27,7 @@ FORMULA jet gan_non_saturating(const real *x, const real *param)
     real z = x[SCORE], t = flipped ? 1 - x[REAL] : x[REAL], rest = flipped ? x[REAL] : 1 - x[REAL];
     real size = abs_(z);
     sigmoid_parts s = sigmoid_parts_(size);
-    real little = log1p_(exp_(-size)), large = size + little;
+    real little = s.little, large = size + little;
     real for_real = z < 0 ? large : little, for_fake = z < 0 ? little : large; /* softplus(-z), softplus(z) */
     real p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q;
     real a = t == 0 ? z * 0 : t * for_real, b = rest == 0 ? z * 0 : rest * for_fake;

@@ -27,8 +27,8 @@ FORMULA jet binary_cross_entropy_with_logits(const real *x, const real *param)
     real z = x[PREDICTION], keep = 1 - param[LABEL_SMOOTHING], spread = (real)0.5 * param[LABEL_SMOOTHING];
     real u = fma_(keep, x[TARGET], spread), v = fma_(keep, 1 - x[TARGET], spread); /* the masses of yes and of no */
     real yes = param[POS_WEIGHT] * u, size = abs_(z);
-    sigmoid_parts s = sigmoid_parts_(size); /* q is the smaller probability, softplus - size its surprise */
-    real little = log1p_(exp_(-size)), large = size + little;
+    sigmoid_parts s = sigmoid_parts_(size); /* q is the smaller probability, little the surprise of the larger */
+    real little = s.little, large = size + little;
     real for_yes = z < 0 ? large : little, for_no = z < 0 ? little : large; /* softplus(-z), softplus(z) */
     real p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q;
     real a = yes == 0 ? z * 0 : yes * for_yes, b = v == 0 ? z * 0 : v * for_no;
