@@ -4,6 +4,7 @@
  * neither weight, nor label, nor domain, nothing is read. Absent values are never looked at.
  */
 #include "call.h"
+#include "tiles.h"
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 #define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
@@ -131,6 +132,14 @@ static libloss_status check_domain(const libloss__call *c, int32_t k, int kind, 
     double strip[STRIP], w[STRIP];
     int64_t total = v->single ? (v->count > 0) : v->count;
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
+    if (kind != KIND_POSITIVE && !v->single) { /* the quick look at whole arrays; what is found is looked up below */
+        const double low = kind == KIND_SIGN && !zero_one ? -1 : 0;
+        const int ends = kind == KIND_SIGN;
+        if (libloss__is_direct(v, DTYPE_F32) && !libloss__tiles_now()->outside_f32((float *)(void *)v->data, total, (float)low, 1, ends))
+            return LIBLOSS_OK;
+        if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((double *)(void *)v->data, total, low, 1, ends))
+            return LIBLOSS_OK;
+    }
     for (int64_t start = 0; start < total; start += STRIP) {
         int64_t n = total - start < STRIP ? total - start : STRIP;
         libloss__gather(v, start, n, strip, DTYPE_F64);
