@@ -237,8 +237,7 @@ int64_t libloss__read_number(const char *text, int64_t length, double *out)
     if (same_word(rest, left, "infinity")) x = __builtin_inf(), used = 8;
     else if (same_word(rest, left, "inf")) x = __builtin_inf(), used = 3;
     else if (same_word(rest, left, "nan")) x = (double)__builtin_nanf(""), used = 3;
-    else if (same_word(rest, left, "0x")) used = read_hex(rest, left, &x);
-    else used = read_decimal(rest, left, &x);
+    else if (!same_word(rest, left, "0x") || (used = read_hex(rest, left, &x)) == 0) used = read_decimal(rest, left, &x);
     if (used == 0) return 0;
     *out = negative ? -x : x;
     return used + sign;

@@ -1,0 +1,130 @@
+"""What a stranger does with an installed libloss, and what the binaries look like."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CC = os.environ.get("CC", "cc")
+APP = r"""
+#include <libloss.h>
+int main(void)
+{
+    float prediction[3] = { 0.5F, 2, -1 }, target[3] = { 1, 1, 1 }, gradient[3];
+    double mean;
+    libloss_object *huber;
+    if (libloss_create("huber(delta=1.5)", &huber) != LIBLOSS_OK) return 1;
+    if (libloss_call_f32(huber, LIBLOSS_MEAN, 3, prediction, target, &mean, gradient) != LIBLOSS_OK) return 2;
+    libloss_destroy(huber);
+    return !(mean > 0.83 && mean < 0.84 && gradient[2] < -0.49F);
+}
+"""
+
+
+def run(*command, **keywords) -> str:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **keywords)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    """An installed tree that has been moved since."""
+    base = tmp_path_factory.mktemp("install")
+    run("cmake", "-S", ROOT, "-B", base / "build", "-G", "Ninja", "-DLIBLOSS_BUILD_TESTS=OFF", "-DCMAKE_INSTALL_PREFIX=/first", "-DCMAKE_INSTALL_LIBDIR=lib")
+    run("cmake", "--build", base / "build")
+    run("cmake", "--install", base / "build", env={**os.environ, "DESTDIR": str(base / "stage")})
+    shutil.move(base / "stage/first", base / "moved")
+    (base / "app.c").write_text(APP)
+    return base / "moved"
+
+
+def pkg_config(prefix, *options) -> list[str]:
+    return run("pkg-config", *options, "libloss", env={**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib/pkgconfig")}).split()
+
+
+def test_pkg_config(prefix, tmp_path):
+    run(CC, prefix.parent / "app.c", *pkg_config(prefix, "--cflags", "--libs"), "-o", tmp_path / "app")
+    run(tmp_path / "app", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")})
+    assert run("pkg-config", "--modversion", prefix / "lib/pkgconfig/libloss.pc").strip() in (ROOT / "include/libloss.h").read_text()
+
+
+def test_static(prefix, tmp_path):
+    run(CC, prefix.parent / "app.c", f"-I{prefix}/include", prefix / "lib/libloss.a", "-o", tmp_path / "app")
+    run(tmp_path / "app")
+
+
+@pytest.mark.parametrize("target", ["libloss", "libloss_static"])
+def test_cmake_package(prefix, tmp_path, target):
+    shutil.copy(prefix.parent / "app.c", tmp_path)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(app C)\nfind_package(libloss 0.1 REQUIRED)\n"
+        f"add_executable(app app.c)\ntarget_link_libraries(app libloss::{target})\n")
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "b", "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", tmp_path / "b")
+    run(tmp_path / "b/app", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")})
+
+
+@pytest.mark.parametrize("flags", [["-xc", "-std=c99"], ["-xc", "-std=c11"], ["-xc++", "-std=c++11"], ["-xc++", "-std=c++17"]])
+def test_header_alone(flags, tmp_path):
+    if flags[0] == "-xc++" and not shutil.which("g++") and not shutil.which("clang++"):
+        pytest.skip("no C++ compiler")
+    (tmp_path / "h").write_text('#include "libloss.h"\n')
+    run(CC, *flags, "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/include", tmp_path / "h")
+
+
+def test_symbols_are_the_map_and_the_header(prefix):
+    dynamic = run("nm", "-D", "--defined-only", prefix / "lib/libloss.so")
+    exported = {line.split()[-1].partition("@")[0] for line in dynamic.splitlines() if " T " in line}
+    header = set(re.findall(r"\b(libloss_\w+)\s*\(", re.sub(r"/\*.*?\*/", "", (ROOT / "include/libloss.h").read_text(), flags=re.S)))
+    mapped = set(re.findall(r"^\s+(libloss_\w+);", (ROOT / "src/libloss.map").read_text(), re.M))
+    assert exported == mapped == header
+    assert {line.split()[-1] for line in dynamic.splitlines() if " A " in line} <= {"LIBLOSS_0", "LIBLOSS_0@@LIBLOSS_0"}
+    static = run("nm", "-g", "--defined-only", prefix / "lib/libloss.a")
+    assert not {line.split()[-1] for line in static.splitlines() if len(line.split()) == 3 and not line.split()[-1].startswith("libloss_")}
+
+
+def test_needs_libc_only(prefix):
+    undefined = {line.split()[-1].partition("@")[0] for line in run("nm", "-D", "--undefined-only", prefix / "lib/libloss.so").splitlines()}
+    allowed = {"calloc", "free", "malloc", "getenv", "memcmp", "memcpy", "memset", "memmove", "strcmp", "strcpy", "strcspn", "strlen", "__stack_chk_fail",
+               "__cxa_finalize", "__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable"}
+    assert undefined <= allowed, undefined - allowed
+    headers = run("readelf", "-d", prefix / "lib/libloss.so")
+    assert "libm.so" not in headers and "TEXTREL" not in headers and "libloss.so.0" in headers and "BIND_NOW" in headers
+
+
+def test_layers():
+    """Who includes whom: api -> engine -> losses -> kernel; kernel includes itself and three standard headers."""
+    allowed = {"kernel": {"kernel"}, "losses": {"kernel", "losses", "cpu"}, "cpu": {"cpu"}, "engine": {"engine", "losses", "kernel", "cpu"},
+               "api": {"api", "engine", "cpu"}}
+    for file in sorted((ROOT / "src").rglob("*.[ch]")):
+        layer = file.relative_to(ROOT / "src").parts[0]
+        for quote, name in re.findall(r'^#include ([<"])([^>"]+)', file.read_text(), re.M):
+            if quote == "<":
+                assert layer != "kernel" or name in ("stdint.h", "stddef.h", "string.h"), (file, name)
+            elif name != "libloss.h":
+                target = (file.parent / name).resolve()
+                if not target.exists():
+                    target = (ROOT / "src/kernel" / name).resolve()
+                assert target.relative_to(ROOT / "src").parts[0] in allowed[layer], (file, name)
+            else:
+                assert layer in ("engine", "api"), file
+    for folder in ("bindings", "tests/examples", "tests/bench"):
+        for file in (ROOT / folder).rglob("*.[ch]"):
+            assert not re.search(r'#include "(api|engine|kernel|losses)/', file.read_text()), file
+
+
+def test_tensor_has_the_layout_of_dlpack(tmp_path):
+    if not pathlib.Path("/usr/include/dlpack/dlpack.h").exists():
+        pytest.skip("dlpack.h is not installed")
+    fields = {"data": "data", "device_type": "device", "ndim": "ndim", "dtype_code": "dtype", "shape": "shape", "strides": "strides", "byte_offset": "byte_offset"}
+    lines = [f"_Static_assert(offsetof(libloss_tensor, {a}) == offsetof(DLTensor, {b}), \"{a}\");" for a, b in fields.items()]
+    (tmp_path / "l.c").write_text("#include <stddef.h>\n#include <dlpack/dlpack.h>\n#include <libloss.h>\n" + "\n".join(lines) +
+                                  "\n_Static_assert(sizeof(libloss_tensor) == sizeof(DLTensor), \"size\");\n")
+    run(CC, "-std=c11", "-fsyntax-only", f"-I{ROOT}/include", tmp_path / "l.c")
