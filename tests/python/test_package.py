@@ -6,6 +6,7 @@ import copy
 import doctest
 import inspect
 import math
+import pathlib
 import pickle
 import signal
 import subprocess
@@ -313,3 +314,8 @@ def test_no_references_are_lost():
     for _ in range(1000):
         loss.value_and_grad(p, t)
     assert (sys.getrefcount(p), sys.getrefcount(t)) == before
+
+
+def test_readme_table_is_fresh():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    assert subprocess.run([sys.executable, root / "bindings/python/table.py", "--check"], check=False).returncode == 0, "run bindings/python/table.py"
