@@ -318,4 +318,4 @@ def test_no_references_are_lost():
 
 def test_readme_table_is_fresh():
     root = pathlib.Path(__file__).resolve().parents[2]
-    assert subprocess.run([sys.executable, root / "bindings/python/table.py", "--check"], check=False).returncode == 0, "run bindings/python/table.py"
+    assert subprocess.run([sys.executable, root / "tests/python/readme_table.py", "--check"], check=False).returncode == 0, "run tests/python/readme_table.py"

@@ -5,7 +5,7 @@ import sys
 
 import libloss
 
-BEGIN, END = "<!-- losses: made by bindings/python/table.py -->", "<!-- end of losses -->"
+BEGIN, END = "<!-- losses: made by tests/python/readme_table.py -->", "<!-- end of losses -->"
 
 
 def table() -> str:
