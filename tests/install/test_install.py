@@ -128,3 +128,11 @@ def test_tensor_has_the_layout_of_dlpack(tmp_path):
     (tmp_path / "l.c").write_text("#include <stddef.h>\n#include <dlpack/dlpack.h>\n#include <libloss.h>\n" + "\n".join(lines) +
                                   "\n_Static_assert(sizeof(libloss_tensor) == sizeof(DLTensor), \"size\");\n")
     run(CC, "-std=c11", "-fsyntax-only", f"-I{ROOT}/include", tmp_path / "l.c")
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_cpp(prefix, tmp_path, compiler):
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler}")
+    run(compiler, "-std=c++17", "-Wall", "-Wextra", "-pedantic", "-Werror", ROOT / "tests/install/app.cpp", *pkg_config(prefix, "--cflags", "--libs"), "-o", tmp_path / "app")
+    run(tmp_path / "app", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")})

@@ -108,6 +108,39 @@ static void test_guard_pages(void **state)
     }
 }
 
+/* The flat call's short way has the bits of libloss_eval. */
+static void test_flat_calls_are_eval(void **state)
+{
+    (void)state;
+    static float p[1024], t[1024], g[1024], h[1024];
+    for (int64_t k = 0; k < libloss_count(); k++) {
+        libloss_object *o = make(libloss_name(k));
+        libloss_info info = { .struct_size = sizeof info };
+        libloss_input second = { .struct_size = sizeof second };
+        assert_int_equal(libloss_describe(o, &info), LIBLOSS_OK);
+        assert_int_equal(libloss_describe_input(o, 1, &second), LIBLOSS_OK);
+        for (int64_t n = 1; info.values_per == LIBLOSS_PER_ELEMENT && n <= 1024; n = 3 * n + 1) {
+            for (int64_t i = 0; i < n; i++) {
+                p[i] = (float)((i * 37) % 101) / 101;
+                t[i] = second.kind == LIBLOSS_KIND_REAL ? (float)((i * 53) % 89) / 7 : (i % 3 == 0 || second.kind == LIBLOSS_KIND_SIGN);
+            }
+            if (n > 40) p[33] = 3e-39F;
+            for (int32_t reduction = LIBLOSS_MEAN; reduction <= LIBLOSS_SUM; reduction++) {
+                double flat = -1, whole = -2;
+                libloss_tensor x = { .data = p, .device_type = 1, .ndim = 1, .dtype_code = 2, .dtype_bits = 32, .dtype_lanes = 1, .shape = &n };
+                libloss_tensor y = x, z = x;
+                y.data = t, z.data = h;
+                libloss_args args = { .struct_size = sizeof args, .input = { &x, &y }, .reduction = reduction, .value = &whole, .gradient = { &z } };
+                assert_int_equal(libloss_call_f32(o, reduction, n, p, t, &flat, g), LIBLOSS_OK);
+                assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+                assert_memory_equal(&flat, &whole, sizeof flat);
+                assert_memory_equal(g, h, (size_t)n * sizeof *g);
+            }
+        }
+        libloss_destroy(o);
+    }
+}
+
 /* Dense calls of pointwise and softmax losses allocate nothing. */
 static void test_no_allocation(void **state)
 {
@@ -258,7 +291,7 @@ static void test_specs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guard_pages), cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_guard_pages), cmocka_unit_test(test_flat_calls_are_eval), cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_tile_kernel), cmocka_unit_test(test_messages), cmocka_unit_test(test_specs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

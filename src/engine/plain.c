@@ -1,0 +1,63 @@
+/*
+ * Everything that could be refused is left to the long way, so there are no messages here.
+ */
+#include "plain.h"
+
+#include "call.h"
+#include "tiles.h"
+
+static int apart(const void *a, const void *b, size_t bytes)
+{
+    uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
+    return x + bytes <= y || y + bytes <= x;
+}
+
+static int in_domain(const libloss_object *o, int k, const void *x, int64_t n, int32_t type)
+{
+    const int kind = o->input[k].kind, sign = kind == KIND_SIGN;
+    if (kind == KIND_REAL) return 1;
+    if (kind != KIND_PROBABILITY && !sign) return 0;
+    const double low = sign && o->value[0] == 0 ? -1 : 0; /* labels is the first parameter of margin losses */
+    const libloss__tiles *tiles = libloss__tiles_now();
+    return type == DTYPE_F32 ? !tiles->outside_f32(x, n, (float)low, 1, sign) : !tiles->outside_f64(x, n, low, 1, sign);
+}
+
+int libloss__plain(const libloss_object *o, int32_t reduction, int64_t n, int32_t type, const void *prediction, const void *target,
+                   double *value, void *gradient)
+{
+    const size_t size = type == DTYPE_F32 ? 4 : 8, bytes = (size_t)n * size;
+    if (n < 1 || n > TILE || (reduction != LIBLOSS_MEAN && reduction != LIBLOSS_SUM)) return 0;
+    if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE || o->inputs != 2) return 0;
+    if (o->first[o->parameters] != o->parameters) return 0; /* a vector parameter, or one without a value */
+    if (!prediction || !target || (((uintptr_t)prediction | (uintptr_t)target | (uintptr_t)gradient) & (size - 1))) return 0;
+    if (gradient && ((gradient != prediction && !apart(gradient, prediction, bytes)) || !apart(gradient, target, bytes))) return 0;
+    if (!in_domain(o, 0, prediction, n, type) || !in_domain(o, 1, target, n, type)) return 0;
+
+    const pointwise_kernels *kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64];
+    _Alignas(64) double values[TILE], factor[TILE]; /* values hold floats for f32 */
+    double param[MAX_PARAMETERS] = { 0 };
+    for (int32_t k = 0; k < o->parameters; k++) param[k] = type == DTYPE_F32 ? (double)(float)o->value[k] : o->value[k];
+    const double divisor = reduction == LIBLOSS_MEAN ? (double)n : 1;
+    pointwise_tile tile = { .count = n, .input = { prediction, target }, .value = values, .grad = gradient, .param = param };
+    if (gradient) {
+        const double each = 1 / divisor;
+        for (int64_t i = 0; i < n; i++) factor[i] = each;
+        tile.factor = factor;
+        kernels->value_grad(&tile);
+    } else {
+        kernels->value(&tile);
+    }
+    if (!value) return 1;
+    tile_sum sum;
+    if (type == DTYPE_F32) libloss__tiles_now()->sum_f32((const float *)(const void *)values, n, &sum);
+    else libloss__tiles_now()->sum_f64(values, n, &sum);
+    if (sum.parts == 1 && sum.nan + sum.plus_infinity + sum.minus_infinity == 0) {
+        *value = (sum.part[0] + 0.0) / divisor; /* one part is the exact sum */
+        return 1;
+    }
+    libloss__sum exact = { .nan = 0 };
+    if (sum.parts >= 0) libloss__sum_add_tile(&exact, &sum);
+    else libloss__sum_add_doubles(&exact, values, n);
+    *value = libloss__finish(&exact, reduction, divisor, LIBLOSS_EMPTY_NAN);
+    return 1;
+}
