@@ -319,3 +319,50 @@ def test_no_references_are_lost():
 def test_readme_table_is_fresh():
     root = pathlib.Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, root / "tests/python/readme_table.py", "--check"], check=False).returncode == 0, "run tests/python/readme_table.py"
+
+
+def cauchy(prediction, target, scale=1.0):
+    """Cauchy, by hand."""
+    x = (prediction - target) / scale
+    return np.log1p(x * x), 2 * x / (1 + x * x) / scale, 2 * (1 - x * x) / (1 + x * x) ** 2 / scale**2
+
+
+def test_a_loss_of_ones_own():
+    loss = libloss.define(cauchy)
+    p, t = np.random.default_rng(0).normal(size=(2, 40_000)) * 3
+    w = np.where(p > 1, 0.0, 2.0)
+    value, grad, hess = cauchy(p, t)
+    assert loss(p, t) == pytest.approx(value.mean(), rel=1e-12)
+    np.testing.assert_allclose(loss.grad(p, t, weight=w, reduction="sum"), w * grad)
+    np.testing.assert_allclose(loss.hess(p, t, reduction="sum"), hess)
+    assert loss.replace(scale=2)(p, t) == pytest.approx(np.log1p((p - t) ** 2 / 4).mean(), rel=1e-12)
+    poisoned = np.where(w == 0, np.nan, p)
+    assert loss(poisoned, t, weight=w) == loss(p[w > 0], t[w > 0], weight=w[w > 0])
+    assert loss.grad(np.float32(p), np.float32(t)).dtype == np.float32
+    again = pickle.loads(pickle.dumps(loss.replace(scale=3)))
+    assert again == loss.replace(scale=3) and again(p, t) == loss.replace(scale=3)(p, t)
+    assert Total(loss).add(p[:7], t[:7]).add(p[7:], t[7:]).mean == loss(p, t)
+    both = 0.5 * Loss("huber") + Loss("mse")
+    assert libloss.check(loss, p[:20], t[:20]) and libloss.check(both, p[:20], t[:20])
+    rows = libloss.define(lambda prediction, target: (((prediction - target) ** 2).sum(1), 2 * (prediction - target)), name="rows", family="rowwise")
+    a, b = np.random.default_rng(1).normal(size=(2, 5, 3))
+    assert rows(a, b) == pytest.approx(((a - b) ** 2).sum(1).mean(), rel=1e-14)
+    np.testing.assert_allclose(rows.grad(a, b, reduction="sum"), 2 * (a - b))
+
+
+def test_exceptions_come_through_callbacks():
+    class Mine(Exception):
+        pass
+
+    def broken(prediction, target):
+        raise Mine("here")
+
+    with pytest.raises(Mine, match="here"):
+        libloss.define(broken)(P, T)
+    with pytest.raises(libloss.ArgumentError, match=r"value of shape \(2,\)"):
+        libloss.define(lambda prediction, target: prediction[:2], name="short")(P, T)
+    with pytest.raises(libloss.NotDifferentiableError, match="returns no gradient"):
+        libloss.define(lambda prediction, target: prediction, name="plain").grad(P, T)
+    wrong = libloss.define(lambda prediction, target: (prediction**2, 3 * prediction, 2 + 0 * prediction), name="wrong")
+    found = libloss.check(wrong, P, T)
+    assert not found and "gradient at (0,)" in found.report

@@ -11,6 +11,8 @@ from typing import Any
 
 from . import _core, _functions
 from ._core import Info, Input, ParameterInfo
+from ._custom import Check, define
+from ._custom import check_derivatives as check
 from ._errors import (
     ArgumentError,
     DeviceError,
@@ -86,7 +88,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ArgumentError", "DTypeError", "DeviceError", "DomainError", "Error", "Evaluation", "IncompatibleVersionError", "Info", "Input",
-    "Jet", "Loss", "NotDifferentiableError", "ParameterInfo", "ShapeError", "SpecError", "Total", "UnknownNameError", "config", "info",
+    "ArgumentError", "Check", "DTypeError", "DeviceError", "DomainError", "Error", "Evaluation", "IncompatibleVersionError", "Info", "Input",
+    "Jet", "Loss", "NotDifferentiableError", "ParameterInfo", "ShapeError", "SpecError", "Total", "UnknownNameError", "check", "config", "define", "info",
     "losses", "show_config",
 ]

@@ -105,12 +105,13 @@ class Loss:
     same ``reduction`` (default the mean, so 1/n times each value's own; ``"sum"`` and ``"none"`` give every value's own).
     """
 
-    __slots__ = ("__weakref__", "_handle", "_info", "_parameters", "_spec", "_terms")
+    __slots__ = ("__weakref__", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms")
     _handle: Any
     _info: Info
     _parameters: Mapping[str, Any]
     _terms: tuple[tuple[float, Loss], ...]
     _spec: str
+    _origin: tuple[Any, Any] | None  # of a loss of one's own: what it was made from, and the handle that C keeps
 
     def __new__(cls, spec: str | Loss, /, **parameters: Any) -> Loss:
         if isinstance(spec, Loss):
@@ -132,6 +133,8 @@ class Loss:
     def _become(self, handle: Any, parameters: Mapping[str, Any], terms: tuple[tuple[float, Loss], ...]) -> None:
         put = object.__setattr__
         put(self, "_handle", handle)
+        if not hasattr(self, "_origin"):
+            put(self, "_origin", None)
         put(self, "_info", describe(handle))
         put(self, "_parameters", parameters)
         put(self, "_terms", terms or ((1.0, self),))
@@ -418,6 +421,9 @@ class Loss:
         """The same loss with other parameters."""
         if self.name == "sum":
             raise ArgumentError("parameters belong to the terms of a sum")
+        if self._origin is not None:
+            made: Loss = self._origin[0].make({**self._parameters, **parameters})
+            return made
         return _make(self._info, {**self._parameters, **parameters})
 
     def total(self) -> Total:
@@ -459,7 +465,7 @@ class Loss:
     def _key(self) -> tuple[Any, ...]:
         if self.name == "sum":
             return tuple((f, loss._key()) for f, loss in self.terms)
-        return self.name, tuple(sorted((k, str(v)) for k, v in self._parameters.items()))
+        return self.name if self._origin is None else self._origin[0], tuple(sorted((k, str(v)) for k, v in self._parameters.items()))
 
     def __copy__(self) -> Loss:
         return self
@@ -470,11 +476,17 @@ class Loss:
     def __reduce__(self) -> tuple[Any, ...]:
         if self.name == "sum":
             return _unpickle_sum, (1, self.terms)
+        if self._origin is not None:
+            from ._custom import remake
+
+            return remake, (self._origin[0], dict(self._parameters))
         return _unpickle, (1, self.name, dict(self._parameters))
 
     def __repr__(self) -> str:
         if self.name == "sum":
             return " + ".join(f"{f!r}*{loss!r}" for f, loss in self.terms)
+        if self._origin is not None:
+            return f"libloss.define({self._origin[0].function.__qualname__})" + (f".replace(**{dict(self._parameters)!r})" if self._parameters else "")
         changed = "".join(f", {p.name}={self._parameters[p.name]!r}" for p in self._info.parameters if self._parameters[p.name] != p.default)
         return f"Loss({self.name!r}{changed})"
 
