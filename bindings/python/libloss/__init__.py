@@ -41,7 +41,8 @@ HINTS = {  # names of other libraries whose conventions differ: answered, never 
     "KLDivLoss": "kl_divergence, which takes probabilities; reduction='batch_mean'", "SoftMarginLoss": "logistic",
     "BinaryCrossentropy": "binary_cross_entropy with reduction='size_mean'", "CategoricalCrossentropy": "categorical_cross_entropy(normalize=True)",
     "SparseCategoricalCrossentropy": "categorical_cross_entropy(normalize=True), or cross_entropy for logits", "MeanSquaredError": "squared_error",
-    "MeanAbsoluteError": "absolute_error", "MeanAbsolutePercentageError": "100*absolute_percentage_error", "l2": "squared_error (r^2) or half_squared_error (r^2/2)",
+    "MeanAbsoluteError": "absolute_error", "MeanAbsolutePercentageError": "100*absolute_percentage_error",
+    "l2": "squared_error (r^2) or half_squared_error (r^2/2)",
     "focal": "none yet",
 }
 

@@ -43,7 +43,7 @@ def examples(info: Info) -> tuple[str, str]:
         return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
     p, _ = EXAMPLES[info.inputs[0].kind]
     _, t = EXAMPLES[info.inputs[1].kind]
-    return (p if info.inputs[1].kind == "sign" else p), t
+    return p, t
 
 
 def docstring(info: Info) -> str:
