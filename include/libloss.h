@@ -1,4 +1,16 @@
-/* libloss.h - loss functions: value, gradient, curvature, exact totals. (Prose is kept to what decides.)
+/* libloss.h - loss functions: value, gradient, curvature, exact totals.
+ *
+ * A loss is an object made from a spec, such as "huber(delta=1.5)". It takes inputs (prediction and target, mostly), and gives a
+ * value per element or per row, reduced to one number if wanted, with gradients and diagonal Hessians from the same pass.
+ *
+ *     libloss_object *huber;
+ *     libloss_create("huber(delta=1.5)", &huber);
+ *     double mean;
+ *     libloss_call_f32(huber, LIBLOSS_MEAN, n, prediction, target, &mean, gradient);      (gradient may be NULL)
+ *     libloss_destroy(huber);
+ *
+ * Every function that can fail answers with a status; libloss_message() then names the argument, the position and the value. All
+ * functions may be called from any thread at any time; an object may be shared by threads, a total or an output may not.
  *
  * Rules of the ABI
  * 1. A struct that begins with struct_size grows only at its end. The caller stores sizeof. The library reads what it knows: a shorter
@@ -40,13 +52,31 @@ enum { LIBLOSS_TRUST_DOMAIN = 1 };                          /* flags: do not loo
 
 typedef struct libloss_object libloss_object;                  /* a loss with its parameters; immutable, counted, shared by threads freely */
 typedef struct libloss_total libloss_total;                    /* lives in 8-aligned memory of yours (uint64_t[]); memcpy copies it */
-typedef struct { void *data; int32_t device_type, device_id; int32_t ndim; uint8_t dtype_code, dtype_bits; uint16_t dtype_lanes;
-                 const int64_t *shape, *strides; uint64_t byte_offset; } libloss_tensor;    /* = DLTensor; strides in elements, NULL = C order */
+
+/* A view of memory of yours, with the layout of DLPack's DLTensor. float16, bfloat16, float32, float64, integers of 8 to 64 bits and bool;
+ * any strides, negative and 0 too; any alignment; 0-d and empty tensors (data may be NULL then). Only memory that the CPU reads. */
+typedef struct {
+    void *data;
+    int32_t device_type, device_id;             /* 1 (CPU), 3 or 11 (pinned host memory) */
+    int32_t ndim;                               /* at most 64 */
+    uint8_t dtype_code, dtype_bits;             /* 0 int, 1 unsigned, 2 float, 4 bfloat, 6 bool; bits of one number */
+    uint16_t dtype_lanes;                       /* 1 */
+    const int64_t *shape, *strides;             /* strides in elements, NULL: C order */
+    uint64_t byte_offset;                       /* from data to the first element */
+} libloss_tensor;
 
 /* ---- objects: "huber(delta=1.5)", "quantile(tau=[0.1,0.9])", "0.7*dice_with_logits + 0.3*binary_cross_entropy_with_logits" */
 typedef struct { const char *name; const double *values; int64_t count; } libloss_setting;  /* every parameter is a vector of doubles */
+
+/* Makes an object from a spec: a name or alias, its parameters in parentheses (or after a colon, for shells: "huber:delta=2"), or a
+ * weighted sum of such. LIBLOSS_ERR_NAME with the nearest names, LIBLOSS_ERR_PARAMETER, LIBLOSS_ERR_SPEC with the column. */
 libloss_status libloss_create(const char *spec, libloss_object **out);
+
+/* Like libloss_create, but from a name and numbers, so that no number passes through text. A choice is given as its number. */
 libloss_status libloss_create_with(const char *name, const libloss_setting *settings, int64_t count, libloss_object **out);
+
+/* A weighted sum of losses over the same inputs (by name), at most 16 terms; the only way to combine losses of your own. Its reduced
+ * value is the sum of the terms' reduced values, each with its own divisor. Terms that are sums themselves are flattened. */
 libloss_status libloss_combine(const libloss_object *const *terms, const double *factors, int64_t count, libloss_object **out);
 void        libloss_destroy(libloss_object *object);                                   /* NULL is fine; terms of a sum live on in it */
 int64_t     libloss_spec(const libloss_object *object, char *text, int64_t size);      /* canonical, creates an equal object; the length it needs */
@@ -96,10 +126,19 @@ libloss_status libloss_reduce(const libloss_object *o, const libloss_args *args)
 libloss_status libloss_backward(const libloss_object *o, const libloss_args *args);                  /* gradients of sum(upstream * w * v) / divisor */
 libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args *args, double *constant, int64_t count);
 
+
+/* libloss_prepare tells the shape of the values and what workspace and total a call needs; every error of shapes and types comes here too.
+ * libloss_eval does everything that args asks for in one pass: what is NULL is not computed. The steps are also there by themselves:
+ * forward gives the values, reduce their reduced number, backward the gradients. An input's gradient has the shape of that input.
+ * A weight of 0 means that the value is not there: it is never looked at, and what it holds shows nowhere.
+ * libloss_fit_constant: the constant prediction of least cost for convex losses of one number per input (mean, median, log-odds, ...);
+ * input[0] is not needed. NaN where nothing is present. */
+
 /* ---- totals: sum, sum of weights, counts of values present, of all values, of rows (for metrics and losses of sums: their sums) */
 enum { LIBLOSS_TOTAL_SIMPLE = 1536 };           /* total_size of every loss whose reduced value is sum/divisor; fixed for this SONAME */
 libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss_object *o, const libloss_args *shapes);        /* shapes: NULL for simple ones */
 libloss_status libloss_total_merge(libloss_total *into, const libloss_total *from);                  /* LIBLOSS_ERR_TOTAL unless of equal specs */
+/* values[0]: the reduced number; then, as far as count goes: the sum of weights, the values present, all values, rows. */
 libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count);
 int64_t     libloss_total_save(const libloss_total *t, void *bytes, int64_t size);             /* canonical little-endian; the length it needs */
 libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *bytes, int64_t length);
