@@ -138,7 +138,8 @@ libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args 
 enum { LIBLOSS_TOTAL_SIMPLE = 1536 };           /* total_size of every loss whose reduced value is sum/divisor; fixed for this SONAME */
 libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss_object *o, const libloss_args *shapes);        /* shapes: NULL for simple ones */
 libloss_status libloss_total_merge(libloss_total *into, const libloss_total *from);                  /* LIBLOSS_ERR_TOTAL unless of equal specs */
-/* values[0]: the reduced number; then, as far as count goes: the sum of weights, the values present, all values, rows. */
+/* values[0]: the reduced number (of a metric: all its numbers, in C order); then, as far as count goes: the sum of weights, the values
+ * present, all values, rows. */
 libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count);
 int64_t     libloss_total_save(const libloss_total *t, void *bytes, int64_t size);             /* canonical little-endian; the length it needs */
 libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *bytes, int64_t length);

@@ -18,7 +18,7 @@ typedef struct {
 } libloss_py_result;
 static void libloss_py_init(size_t array_type);
 static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient, int32_t reduction);
-static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count);
+static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count, libloss_plan *plan);
 /* defined */
 
 enum { SLOTS = 40 };
@@ -91,7 +91,8 @@ static void libloss_py_put(libloss_args *args, int32_t role, int32_t index, cons
     }
 }
 
-static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count)
+/* Evaluates; with a plan only prepares. */
+static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count, libloss_plan *plan)
 {
     libloss_py_result result = { -1, 0 };
     libloss_py_view view[SLOTS];
@@ -108,7 +109,7 @@ static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *
         args->value = args->reduction == LIBLOSS_NONE || args->flags >> 63 ? NULL : &result.value;
         args->flags &= ~(UINT64_C(1) << 63);
         args->poll = libloss_py_poll;
-        result.status = libloss_eval(o, args);
+        result.status = plan ? libloss_prepare(o, args, plan) : libloss_eval(o, args);
     }
     gil = PyGILState_Ensure();
     while (taken > 0) PyBuffer_Release(&view[--taken].buffer);
@@ -127,5 +128,5 @@ static libloss_py_result libloss_py_call(const libloss_object *o, size_t predict
     args.reduction = reduction;
     if (weight) slots[count++] = (libloss_py_slot){ weight, 1, 0, 0 };
     if (gradient) slots[count++] = (libloss_py_slot){ gradient, 4, 0, 0 };
-    return libloss_py_eval(o, &args, slots, count);
+    return libloss_py_eval(o, &args, slots, count, NULL);
 }

@@ -6,7 +6,7 @@
 #include "../engine/message.h"
 #include "../engine/plain.h"
 #include "../engine/tensor.h"
-#include "custom.h"
+#include "dispatch.h"
 
 static const libloss__sink nowhere = { NULL, 0 };
 
@@ -25,7 +25,7 @@ static libloss_tensor tensor(const void *data, number_type type, int32_t ndim, c
 static libloss_status run(const libloss_object *o, const libloss_args *args)
 {
     uint64_t word = libloss__enter();
-    libloss_status status = o->kind == OBJECT_CUSTOM ? libloss__eval_custom(o, args) : libloss__eval(o, args);
+    libloss_status status = libloss__dispatch(o, args);
     libloss__leave(word);
     return status;
 }
@@ -54,7 +54,7 @@ static libloss_status check_shape(const libloss_object *o, const char *entry, in
         rows |= o->input[k].kind == KIND_CLASS;
         needed += !(o->input[k].flags & OPTIONAL);
     }
-    if (needed == 2 && rows == per_row) return LIBLOSS_OK;
+    if (needed == 2 && rows == per_row && o->kind != OBJECT_METRIC) return LIBLOSS_OK;
     return libloss__fail(nowhere, LIBLOSS_ERR_SHAPE, "%s: %s takes other inputs; use libloss_eval", entry, o->name);
 }
 

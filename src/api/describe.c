@@ -62,6 +62,8 @@ libloss_status libloss_describe(const libloss_object *o, libloss_info *info)
         ours.citation = l->cite;
         ours.claims = l->claims;
         ours.values_per = loss->values_per;
+        ours.is_metric = o->kind == OBJECT_METRIC;
+        if (ours.is_metric) ours.in_place = 0;
         while (ours.auxiliaries < MAX_AUXILIARIES && l->auxiliary[ours.auxiliaries]) ours.auxiliaries++;
         memcpy(ours.ulp_f32, l->ulp_f32, sizeof ours.ulp_f32);
         memcpy(ours.ulp_f64, l->ulp_f64, sizeof ours.ulp_f64);

@@ -6,7 +6,7 @@
 
 #include "../cpu/control.h"
 #include "../engine/builtin.h"
-#include "custom.h"
+#include "dispatch.h"
 #include "structs.h"
 
 /* sizes of the first release, for the growth rule */
@@ -29,7 +29,7 @@ libloss_status libloss_eval(const libloss_object *o, const libloss_args *args)
     libloss_status status = begin(o, args, &mine);
     if (status != LIBLOSS_OK) return status;
     uint64_t word = libloss__enter();
-    status = o->kind == OBJECT_CUSTOM ? libloss__eval_custom(o, &mine) : libloss__eval(o, &mine);
+    status = libloss__dispatch(o, &mine);
     libloss__leave(word);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "../engine/builtin.h"
 #include "../engine/call.h"
+#include "../engine/metric.h"
 #include "../engine/number.h"
 #include "nearest.h"
 #include "spec.h"
@@ -97,9 +98,9 @@ libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, 
     libloss_object *o = calloc(1, sizeof *o + (size_t)total * sizeof(double));
     if (!o) return out_of_memory(sink);
     atomic_init(&o->references, 1);
-    o->kind = OBJECT_LOSS;
+    o->kind = row->metric ? OBJECT_METRIC : OBJECT_LOSS;
     o->name = row->loss->name;
-    o->vtable = &libloss__builtin_vtable;
+    o->vtable = row->metric ? &libloss__metric_vtable : &libloss__builtin_vtable;
     o->self = o;
     o->row = row;
     o->parameters = parameters;
@@ -161,7 +162,7 @@ static libloss_status find_row(libloss__sink sink, const char *name, int64_t len
 {
     *out = libloss__find_row(name, length);
     if (*out) return LIBLOSS_OK;
-    return unknown(sink, LIBLOSS_ERR_NAME, "loss", "", name, length, column, row_name, NULL, libloss__row_count);
+    return unknown(sink, LIBLOSS_ERR_NAME, "loss or metric", "", name, length, column, row_name, NULL, libloss__row_count);
 }
 
 /* ---- parameters from settings ---- */
@@ -195,10 +196,26 @@ static libloss_status find_parameter(libloss__sink sink, const settings *s, cons
                    (void *)(uintptr_t)info->param, n);
 }
 
+/* The number of a word of a list, or -1. */
+static int64_t choice_of(const loss_parameter *p, const char *word, int64_t length)
+{
+    int64_t number = 0;
+    for (const char *c = p->choices; c && *c; number++) {
+        int64_t n = (int64_t)strcspn(c, " ");
+        if (n == length && memcmp(c, word, (size_t)n) == 0) return number;
+        c += n + (c[n] == ' ');
+    }
+    return -1;
+}
+
 static libloss_status set_numbers(libloss__sink sink, settings *s, int k, const double *values, int64_t count)
 {
     const char *loss = s->row->loss->name;
     const loss_parameter *p = &s->row->loss->info->param[k];
+    if (p->choices && count == 1 && values && values[0] != values[0] && choice_of(p, "nan", 3) >= 0) { /* a word that is a number too */
+        s->words[k] = (double)choice_of(p, "nan", 3);
+        values = &s->words[k];
+    }
     if (count < 0 || (count > 0 && !values)) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s: no values for %s", loss, p->name);
     if (count == 0 && !(p->flags & OPTIONAL))
         return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s needs a value", loss, p->name);
@@ -223,14 +240,10 @@ static libloss_status set_word(libloss__sink sink, settings *s, int k, const spe
 {
     const char *loss = s->row->loss->name;
     const loss_parameter *p = &s->row->loss->info->param[k];
-    int64_t number = 0;
-    for (const char *c = p->choices; c && *c; number++) {
-        int64_t n = (int64_t)strcspn(c, " ");
-        if (n == word->length && memcmp(c, word->text, (size_t)n) == 0) {
-            s->words[k] = (double)number;
-            return set_numbers(sink, s, k, &s->words[k], 1);
-        }
-        c += n + (c[n] == ' ');
+    const int64_t number = choice_of(p, word->text, word->length);
+    if (number >= 0) {
+        s->words[k] = (double)number;
+        return set_numbers(sink, s, k, &s->words[k], 1);
     }
     if ((p->flags & OPTIONAL) && word->length == 4 && memcmp(word->text, "none", 4) == 0) return set_numbers(sink, s, k, NULL, 0);
     int64_t shown = word->length < 60 ? word->length : 60;

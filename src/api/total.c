@@ -1,7 +1,8 @@
 /*
  * The public side of totals: starting, merging, reading, and bytes that are the same on every machine.
  */
-#include "../engine/total.h"
+#include "../engine/metric.h"
+#include "structs.h"
 
 #include <string.h>
 
@@ -13,17 +14,28 @@ static const libloss__sink nowhere = { NULL, 0 };
 
 libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss_object *o, const libloss_args *shapes)
 {
-    (void)shapes; /* no loss of this release has a state that depends on shapes */
     if (!t) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: total is NULL");
     if (!o) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: object is NULL");
     if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: total is not 8-byte aligned");
-    int64_t need = libloss__total_size(o);
+    int64_t need = libloss__total_size(o), classes = 0, cells = 0;
+    if (o->kind == OBJECT_METRIC) {
+        libloss_args mine;
+        libloss_status status = LIBLOSS_OK;
+        if (shapes) status = libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, sizeof mine);
+        if (status == LIBLOSS_OK) status = libloss__metric_cells(o, shapes ? &mine : NULL, &classes, &cells);
+        if (status != LIBLOSS_OK) return status;
+        need = libloss__metric_total_size(cells);
+    }
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: %d bytes; %s needs %d", size, o->name, need);
     memset(t, 0, (size_t)need);
     t->magic = TOTAL_MAGIC;
     t->layout = TOTAL_LAYOUT;
     t->size = (uint64_t)need;
     t->hash = o->hash;
+    if (o->kind == OBJECT_METRIC) {
+        libloss__metric_total_start(t, o, classes, cells);
+        return LIBLOSS_OK;
+    }
     t->parts = o->kind == OBJECT_SUM ? o->terms : 1;
     for (int64_t k = 0; k < t->parts; k++) t->term[k].factor = o->kind == OBJECT_SUM ? o->factor[k] : 1;
     return LIBLOSS_OK;
@@ -43,6 +55,9 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
     if (status != LIBLOSS_OK) return status;
     if (into->hash != from->hash || into->parts != from->parts)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: the totals belong to different losses");
+    if (into->cells != from->cells)
+        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: totals of %d and of %d classes", (int64_t)into->classes, (int64_t)from->classes);
+    if (into->metric) return libloss__counts_merge(nowhere, into, libloss__counts_of(from));
     for (int64_t k = 0; k < into->parts; k++) {
         libloss__part copy = from->term[k].part; /* a total may be merged with itself */
         libloss__part_merge(&into->term[k].part, &copy);
@@ -50,8 +65,8 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
     return LIBLOSS_OK;
 }
 
-/* values[0]: the reduced number; then, as far as there is room: the sum of weights, the values present, all values, rows
- * (of the first term). */
+/* values[0]: the reduced number (of a metric: all its numbers); then, as far as there is room: the sum of weights, the values
+ * present, all values, rows (of the first term). */
 libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values,
                                    int64_t count)
 {
@@ -64,6 +79,11 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: empty %d is unknown", (int64_t)empty);
     if (divisor != 0 && (!(divisor > 0 && divisor - divisor == 0) || reduction == LIBLOSS_SUM || t->parts > 1))
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: divisor %g has no meaning here", divisor);
+    if (t->metric) {
+        if (reduction != LIBLOSS_MEAN || divisor != 0)
+            FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: a metric has no reduction and no divisor");
+        return libloss__metric_total_value(t, values, count);
+    }
     const libloss__part *first = &t->term[0].part;
     double out[5] = { 0, libloss__sum_round(&first->weights), (double)first->present, (double)first->size, (double)first->rows };
     if (t->parts == 1) out[0] = libloss__part_value(first, reduction, divisor, empty);
@@ -76,8 +96,9 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
 
 /* ---- bytes: all words that are in use, little-endian ---- */
 
-static int64_t words_of(int64_t parts)
+static int64_t words_of(int64_t parts, int64_t cells)
 {
+    if (parts == 0) return libloss__metric_total_size(cells) / 8;
     return (int64_t)(sizeof(struct libloss_total) / 8) + parts * (int64_t)(sizeof(libloss__term_total) / 8);
 }
 
@@ -96,7 +117,7 @@ static uint64_t get_word(const unsigned char *from)
 int64_t libloss_total_save(const libloss_total *t, void *bytes, int64_t size)
 {
     if (check(t, "libloss_total_save") != LIBLOSS_OK) return 0;
-    const int64_t words = words_of(t->parts);
+    const int64_t words = words_of(t->parts, (int64_t)t->cells);
     for (int64_t i = 0; bytes && size >= 8 * words && i < words; i++) {
         uint64_t word;
         memcpy(&word, (const char *)t + 8 * i, 8);
@@ -114,7 +135,11 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
     if (get_word(from + 8) != TOTAL_LAYOUT)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: layout %d is not known to this version", (int64_t)get_word(from + 8));
     const int64_t need = (int64_t)get_word(from + 16), parts = (int64_t)get_word(from + 32);
-    if (parts < 1 || parts > 1024 || need < 8 * words_of(parts) || need > (1 << 20) || length != 8 * words_of(parts))
+    const int64_t classes = (int64_t)get_word(from + 48), cells = (int64_t)get_word(from + 56);
+    const int of_metric = get_word(from + 40) != 0;
+    const int fits = of_metric ? parts == 0 && classes >= 0 && classes <= 32768 && cells == (classes ? classes * classes : 2)
+                               : parts >= 1 && parts <= 1024 && classes == 0 && cells == 0;
+    if (!fits || length != 8 * words_of(parts, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes of memory; %d are needed", size, need);
     memset(t, 0, (size_t)need);

@@ -233,7 +233,7 @@ static libloss_status step_backward(void *self, const libloss_args *args)
 /* Reducing is what a loss that gives back its input would do. */
 static const loss_info identity_info = { .input = { INPUT(values, KIND_REAL, 0, "what forward gave") } };
 static const loss identity_loss = { "reduce", SHAPE_POINTWISE, PER_ELEMENT, &identity_info };
-static const libloss__row identity_row = { "", &identity_loss, { { NULL } } };
+static const libloss__row identity_row = { "", &identity_loss, { { NULL } }, NULL };
 
 static libloss_status step_reduce(void *self, const libloss_args *args)
 {

@@ -22,7 +22,7 @@ static int64_t count_of(const libloss_tensor *t)
 }
 
 /* Everything about one tensor that can be wrong by itself. */
-static libloss_status view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v)
+libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v)
 {
     const char *name = c->object->name;
     if (t->device_type != 1 && t->device_type != 3 && t->device_type != 11) /* CPU, pinned by CUDA, by ROCm */
@@ -75,7 +75,7 @@ static libloss_status resolve_inputs(libloss__call *c)
             if (!(in->flags & OPTIONAL)) FAIL(LIBLOSS_ERR_NULL, "%s: %s is NULL", o->name, in->name);
             continue;
         }
-        TRY(view_tensor(c, t, in->name, &c->input[k]));
+        TRY(libloss__view_tensor(c, t, in->name, &c->input[k]));
     }
     const libloss__view *first = &c->input[0];
     const loss *loss = o->row ? o->row->loss : o->their_loss;
@@ -133,11 +133,11 @@ static libloss_status resolve_inputs(libloss__call *c)
 }
 
 /* 0-d, the shape of the values, or the leading axes of it (trailing axes of length 1 don't matter). */
-static libloss_status resolve_weight(libloss__call *c)
+libloss_status libloss__resolve_weight(libloss__call *c)
 {
     if (!c->args->weight) return LIBLOSS_OK;
     libloss__view *v = &c->weight;
-    TRY(view_tensor(c, c->args->weight, "weight", v));
+    TRY(libloss__view_tensor(c, c->args->weight, "weight", v));
     int32_t ndim = v->ndim;
     if (ndim > c->values_ndim) while (ndim > c->values_ndim && v->shape[ndim - 1] == 1) ndim--;
     int32_t lead = ndim;
@@ -177,7 +177,7 @@ static int64_t step_of(const libloss__view *v, int64_t g)
 }
 
 /* Address ranges that meet, unless all elements of one lie between those of the other (interleaved columns). */
-static int meet(const libloss__view *a, const libloss__view *b)
+int libloss__meet(const libloss__view *a, const libloss__view *b)
 {
     uintptr_t al, ah, bl, bh;
     libloss__extent(a, &al, &ah);
@@ -214,7 +214,7 @@ static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, 
 {
     const char *name = c->object->name;
     if (!t) return LIBLOSS_OK;
-    TRY(view_tensor(c, t, what, v));
+    TRY(libloss__view_tensor(c, t, what, v));
     if (!libloss__is_float(v->dtype))
         FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; outputs are floating-point", name, what, libloss__dtype_name(v->dtype));
     if (!same_shape(v, ndim, c->shape))
@@ -229,13 +229,13 @@ static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, 
         FAIL(LIBLOSS_ERR_OVERLAP, "%s: elements of %s lie on each other", name, what);
     const libloss_object *o = c->object;
     for (int32_t k = 0; k < o->inputs; k++)
-        if (libloss__given(&c->input[k]) && meet(v, &c->input[k]) && !(own == &c->input[k] && identical(v, own)))
+        if (libloss__given(&c->input[k]) && libloss__meet(v, &c->input[k]) && !(own == &c->input[k] && identical(v, own)))
             FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps %s", name, what, o->input[k].name);
-    if (libloss__given(&c->weight) && meet(v, &c->weight)) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps weight", name, what);
-    if (libloss__given(&c->upstream) && meet(v, &c->upstream))
+    if (libloss__given(&c->weight) && libloss__meet(v, &c->weight)) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps weight", name, what);
+    if (libloss__given(&c->upstream) && libloss__meet(v, &c->upstream))
         FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps upstream", name, what);
     for (int k = 0; k < seen->count; k++)
-        if (meet(v, seen->view[k])) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps %s", name, what, seen->name[k]);
+        if (libloss__meet(v, seen->view[k])) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps %s", name, what, seen->name[k]);
     seen->view[seen->count] = v;
     seen->name[seen->count++] = what;
     return LIBLOSS_OK;
@@ -340,9 +340,9 @@ libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const
     TRY(resolve_options(c));
     TRY(resolve_inputs(c));
     TRY(resolve_parameters(c));
-    TRY(resolve_weight(c));
+    TRY(libloss__resolve_weight(c));
     if (args->upstream) {
-        TRY(view_tensor(c, args->upstream, "upstream", &c->upstream));
+        TRY(libloss__view_tensor(c, args->upstream, "upstream", &c->upstream));
         if (c->upstream.ndim != 0 && !same_shape(&c->upstream, c->values_ndim, c->shape))
             return wrong_shape(c, "upstream", &c->upstream, "the unreduced value", c->values_ndim, c->shape);
     }

@@ -39,6 +39,12 @@ typedef struct {
 /* Checks everything that can be known without reading data. `outputs` 0: only what libloss_prepare needs. */
 libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const libloss_args *args, int outputs);
 
+/* The pieces of the two steps that metrics share. */
+libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);
+libloss_status libloss__resolve_weight(libloss__call *c);
+libloss_status libloss__check_weights(const libloss__call *c);
+int libloss__meet(const libloss__view *a, const libloss__view *b); /* may share memory */
+
 /* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */
 libloss_status libloss__check_parameter(libloss__sink sink, const char *loss, const loss_parameter *p, double x);
 

@@ -11,8 +11,6 @@
 
 enum { OBJECT_LOSS, OBJECT_SUM, OBJECT_CUSTOM, OBJECT_METRIC };
 
-struct metric;
-
 struct libloss_object {
     atomic_int_fast64_t references;
     int kind;
@@ -31,8 +29,7 @@ struct libloss_object {
     int32_t inputs;
     const loss_input *input;
 
-    const libloss__row *row;      /* a loss of the registry */
-    const struct metric *metric;  /* a metric of the registry */
+    const libloss__row *row;              /* a loss or metric of the registry */
     int8_t ignore_index, label_smoothing; /* index of that parameter, or -1 */
     int8_t class_weight;                  /* index of that input, or -1 */
 

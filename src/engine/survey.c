@@ -234,7 +234,7 @@ static libloss_status survey_weights(libloss__call *c)
     return LIBLOSS_OK;
 }
 
-static libloss_status check_weights(const libloss__call *c)
+libloss_status libloss__check_weights(const libloss__call *c)
 {
     const libloss__view *v = &c->weight;
     if (!libloss__given(v)) return LIBLOSS_OK;
@@ -257,7 +257,7 @@ libloss_status libloss__survey(libloss__call *c)
     int32_t class_input = -1;
     for (int32_t k = 0; k < o->inputs; k++)
         if (o->input[k].kind == KIND_CLASS) class_input = k;
-    TRY(check_weights(c));
+    TRY(libloss__check_weights(c));
     TRY(class_input >= 0 ? survey_rows(c, class_input) : survey_weights(c));
     for (int32_t k = 0; k < o->inputs && !(c->args->flags & LIBLOSS_TRUST_DOMAIN); k++) {
         if (!libloss__given(&c->input[k])) continue;

@@ -21,10 +21,28 @@ typedef struct {
 
 struct libloss_total {
     uint64_t magic, layout, size, hash; /* size: bytes of the caller's block */
-    int64_t parts;
-    uint64_t reserved[3];
+    int64_t parts;                    /* 0: a metric's */
+    uint64_t metric, classes, cells;  /* of a metric: hash of its name; else 0 */
     libloss__term_total term[];
 };
+
+/* Counts: a number of weights and their exact sum in units of 2^-64, a two's-complement integer of 128 bits. */
+typedef struct {
+    uint64_t low;
+    int64_t high;
+} libloss__cell;
+
+/* What a metric counts; it lies where the terms of losses do. */
+typedef struct {
+    int64_t present, size, rows;
+    double parameter[MAX_PARAMETERS]; /* with which it is read */
+    libloss__cell cell[];
+} libloss__counts;
+
+static inline libloss__counts *libloss__counts_of(const libloss_total *t)
+{
+    return (libloss__counts *)(uintptr_t)t->term;
+}
 
 enum { TOTAL_LAYOUT = 1 };
 #define TOTAL_MAGIC UINT64_C(0x316c61746f744c4c) /* "LLtotal1" in little-endian bytes */

@@ -54,6 +54,7 @@ typedef struct {
 #define AT_LEAST(a) a, INFINITE, OPEN_ABOVE
 #define BETWEEN(a, b) a, b, OPEN_BELOW | OPEN_ABOVE
 #define WITHIN(a, b) a, b, 0
+#define WITHIN_INTEGERS(a, b) a, b, INTEGRAL
 
 #define PARAM(name_, fallback_, range_, text_) PARAM_FIELDS(name_, fallback_, text_, range_)
 #define PARAM_FIELDS(name_, fallback_, text_, ...) PARAM_ROW(name_, fallback_, text_, __VA_ARGS__)

@@ -1,5 +1,5 @@
 /*
- * losses.def, expanded: declarations first, then the rows.
+ * losses.def and metrics.def, expanded: declarations first, then the rows.
  */
 #include "registry.h"
 
@@ -25,9 +25,15 @@
     FOR_EACH_ISA(DECLARE_KERNELS, name_)
 #include "losses.def"
 
+#define METRIC_ROW(name_) extern const metric LOSS_ROW(name_);
+#include "../metrics/metrics.def"
+#undef METRIC_ROW
+
 #undef LOSS
-#define LOSS(family_, name_) { #family_, &LOSS_ROW(name_), { FOR_EACH_ISA(KERNEL_ROW, name_) } },
+#define LOSS(family_, name_) { #family_, &LOSS_ROW(name_), { FOR_EACH_ISA(KERNEL_ROW, name_) }, NULL },
+#define METRIC_ROW(name_) { "metric", &LOSS_ROW(name_).self, { { NULL } }, &LOSS_ROW(name_) },
 const libloss__row libloss__rows[] = {
 #include "losses.def"
+#include "../metrics/metrics.def"
 };
 const int64_t libloss__row_count = (int64_t)(sizeof libloss__rows / sizeof libloss__rows[0]);

@@ -1,16 +1,19 @@
 /*
- * All built-in losses: what each says of itself, and its compiled loops per instruction set and storage type. Data only.
+ * All built-in losses and metrics: what each says of itself, and a loss's compiled loops per instruction set and storage
+ * type. Data only. Metrics come last; their names are no loss's.
  */
 #ifndef LIBLOSS_LOSSES_REGISTRY_H
 #define LIBLOSS_LOSSES_REGISTRY_H
 
 #include "../cpu/isa.h"
 #include "../kernel/loss.h"
+#include "../kernel/metric.h"
 
 typedef struct {
     const char *family;
     const loss *loss;
     const void *kernels[LIBLOSS_ISA_COUNT][2]; /* [.][0] for f32 arrays, [.][1] for f64; the type is the shape's */
+    const metric *metric;                       /* NULL: a loss */
 } libloss__row;
 
 extern const libloss__row libloss__rows[];

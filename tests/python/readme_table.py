@@ -9,10 +9,9 @@ BEGIN, END = "<!-- losses: made by tests/python/readme_table.py -->", "<!-- end 
 
 
 def table() -> str:
-    """The losses, one row each."""
-    rows = ["| loss | family | formula | also called |", "| --- | --- | --- | --- |"]
-    for name in libloss.losses():
-        i = libloss.info(name)
+    """The losses and metrics, one row each."""
+    rows = ["| loss or metric | family | formula | also called |", "| --- | --- | --- | --- |"]
+    for i in [libloss.info(name) for name in libloss.losses()] + [libloss.metrics.info(name) for name in libloss.metrics.metrics()]:
         formula = i.formula.replace("|", "\\|")
         rows.append(f"| `{i.name}` | {i.family} | `{formula}` | {', '.join(f'`{a}`' for a in i.aliases)} |")
     return "\n".join(rows)

@@ -94,7 +94,9 @@ int main(void)
         for (int bytes = 4; bytes <= 8; bytes += 4) {
             libloss_object *o;
             if (libloss_create(libloss_name(i), &o) != LIBLOSS_OK) return 1;
-            run(o, libloss_name(i), bytes);
+            libloss_info info = { .struct_size = sizeof info };
+            if (libloss_describe(o, &info) != LIBLOSS_OK) return 1;
+            if (!info.is_metric) run(o, libloss_name(i), bytes);
             libloss_destroy(o);
         }
     return 0;

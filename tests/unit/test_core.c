@@ -53,6 +53,22 @@ static guarded guard(size_t bytes, int at_end)
 
 static void unguard(guarded g) { munmap(g.map, g.length); }
 
+/* Metrics come after the losses. */
+static int64_t count_losses(void)
+{
+    int64_t n = 0;
+    for (int64_t k = 0; k < libloss_count(); k++) {
+        libloss_object *o;
+        libloss_info info = { .struct_size = sizeof info };
+        assert_int_equal(libloss_create(libloss_name(k), &o), LIBLOSS_OK);
+        assert_int_equal(libloss_describe(o, &info), LIBLOSS_OK);
+        libloss_destroy(o);
+        if (!info.is_metric) n++;
+        else assert_true(k >= n);
+    }
+    return n;
+}
+
 static libloss_object *make(const char *spec)
 {
     libloss_object *o = NULL;
@@ -66,7 +82,7 @@ static void test_guard_pages(void **state)
 {
     (void)state;
     static const int64_t sizes[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 1023, 1024, 1025, 3073 };
-    for (int64_t k = 0; k < libloss_count(); k++) {
+    for (int64_t k = 0; k < count_losses(); k++) {
         libloss_object *o = make(libloss_name(k));
         libloss_info info = { .struct_size = sizeof info };
         assert_int_equal(libloss_describe(o, &info), LIBLOSS_OK);
@@ -113,7 +129,7 @@ static void test_flat_calls_are_eval(void **state)
 {
     (void)state;
     static float p[1024], t[1024], g[1024], h[1024];
-    for (int64_t k = 0; k < libloss_count(); k++) {
+    for (int64_t k = 0; k < count_losses(); k++) {
         libloss_object *o = make(libloss_name(k));
         libloss_info info = { .struct_size = sizeof info };
         libloss_input second = { .struct_size = sizeof second };
@@ -241,7 +257,7 @@ static void test_messages(void **state)
     libloss_object *o = NULL;
     char text[16], message[64];
     assert_int_equal(libloss_create("hubber", &o), LIBLOSS_ERR_NAME);
-    assert_string_equal(libloss_message(), "unknown loss \"hubber\" (column 1); did you mean huber?");
+    assert_string_equal(libloss_message(), "unknown loss or metric \"hubber\" (column 1); did you mean huber?");
     o = make("huber(delta=1.5)");
     assert_int_equal(libloss_spec(o, NULL, 0), 16);
     assert_int_equal(libloss_spec(o, text, sizeof text), 16);
@@ -288,11 +304,69 @@ static void test_specs(void **state)
     free(huge);
 }
 
+/* Counting from C: what comes out, what is refused, and totals that travel as bytes. */
+static void test_metrics(void **state)
+{
+    (void)state;
+    const int64_t n = 6, label[6] = { 0, 1, 1, 0, 2, 1 }, predicted[6] = { 0, 1, 0, 2, 2, 1 };
+    const double weight[6] = { 1, 0.5, 0, 1e-30, 3, 0.25 };
+    libloss_tensor t = { .data = (void *)(uintptr_t)label, .device_type = 1, .ndim = 1, .dtype_code = 0, .dtype_bits = 64, .dtype_lanes = 1, .shape = &n };
+    libloss_tensor p = t, w = t;
+    p.data = (void *)(uintptr_t)predicted;
+    w.data = (void *)(uintptr_t)weight, w.dtype_code = 2;
+    double value = -1;
+    libloss_args args = { .struct_size = sizeof args, .input = { &p, &t }, .value = &value };
+    libloss_object *accuracy = make("accuracy"), *precision = make("precision(average=macro, classes=3)"), *binary = make("recall");
+    assert_int_equal(libloss_eval(accuracy, &args), LIBLOSS_OK);
+    assert_true(value == 4.0 / 6);
+    assert_int_equal(libloss_eval(precision, &args), LIBLOSS_OK);
+    assert_true(value == (0.5 + 1 + 0.5) / 3);
+    value = -1;
+    assert_int_equal(libloss_eval(binary, &args), LIBLOSS_ERR_LABEL);
+    assert_string_equal(libloss_message(), "recall: prediction[3] = 2 is not in [0, 2); the parameter classes allows more");
+    assert_true(value == -1);
+    args.gradient[0] = &w;
+    assert_int_equal(libloss_eval(accuracy, &args), LIBLOSS_ERR_NO_GRADIENT);
+    assert_non_null(strstr(libloss_message(), "it counts"));
+    assert_int_equal(libloss_backward(accuracy, &args), LIBLOSS_ERR_NO_GRADIENT);
+    args.gradient[0] = NULL;
+    args.weight = &w;
+    uint64_t total[192], half[192], bytes[192];
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, precision, NULL), LIBLOSS_OK);
+    memcpy(half, total, sizeof half);
+    args.total = (libloss_total *)total;
+    assert_int_equal(libloss_eval(precision, &args), LIBLOSS_OK);
+    args.total = (libloss_total *)half;
+    for (int64_t i = n - 1; i >= 0; i--) { /* one by one, backwards */
+        static const int64_t one = 1;
+        libloss_tensor pi = p, ti = t, wi = w;
+        pi.data = (void *)(uintptr_t)&predicted[i], ti.data = (void *)(uintptr_t)&label[i], wi.data = (void *)(uintptr_t)&weight[i];
+        pi.shape = ti.shape = wi.shape = &one;
+        libloss_args each = { .struct_size = sizeof each, .input = { &pi, &ti }, .weight = &wi, .total = (libloss_total *)half };
+        assert_int_equal(libloss_eval(precision, &each), LIBLOSS_OK);
+    }
+    int64_t length = libloss_total_save((libloss_total *)half, bytes, sizeof bytes);
+    double numbers[5];
+    assert_true(length > 0 && length <= (int64_t)sizeof bytes);
+    assert_int_equal(libloss_total_load((libloss_total *)total, sizeof total, bytes, length), LIBLOSS_OK);
+    assert_int_equal(libloss_total_value((libloss_total *)total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, numbers, 5), LIBLOSS_OK);
+    assert_true(numbers[0] == 1 && numbers[1] == 4.75 && numbers[2] == 5 && numbers[3] == 6); /* 1e-30 is below the unit of 2^-64 */
+    bytes[7]++;
+    assert_int_equal(libloss_total_load((libloss_total *)total, sizeof total, bytes, length), LIBLOSS_ERR_TOTAL);
+    double two = 2;
+    assert_int_equal(libloss_combine((const libloss_object *const *)&accuracy, &two, 1, &binary), LIBLOSS_ERR_UNSUPPORTED);
+    double many[3] = { 0.5, 0.5, 0.5 };
+    assert_int_equal(libloss_call_f64(accuracy, LIBLOSS_MEAN, 3, many, many, &value, NULL), LIBLOSS_ERR_SHAPE);
+    libloss_destroy(accuracy);
+    libloss_destroy(precision);
+    libloss_destroy(binary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guard_pages), cmocka_unit_test(test_flat_calls_are_eval), cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_tile_kernel), cmocka_unit_test(test_messages), cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_tile_kernel), cmocka_unit_test(test_messages), cmocka_unit_test(test_specs), cmocka_unit_test(test_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

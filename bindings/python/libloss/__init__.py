@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _core, _functions
+from . import _core, _functions, metrics
 from ._core import Info, Input, ParameterInfo
 from ._custom import Check, define
 from ._custom import check_derivatives as check
@@ -75,6 +75,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     if name in HINTS:
         raise AttributeError(f"libloss has no {name}: here it is {HINTS[name]}")
+    if hasattr(metrics, name):
+        raise AttributeError(f"libloss has no loss {name}: it is a metric, libloss.metrics.{name}")
     try:
         _core.create(name)
     except Error as problem:
@@ -91,5 +93,5 @@ def __dir__() -> list[str]:
 __all__ = [
     "ArgumentError", "Check", "DTypeError", "DeviceError", "DomainError", "Error", "Evaluation", "IncompatibleVersionError", "Info", "Input",
     "Jet", "Loss", "NotDifferentiableError", "ParameterInfo", "ShapeError", "SpecError", "Total", "UnknownNameError", "check", "config", "define", "info",
-    "losses", "show_config",
+    "losses", "metrics", "show_config",
 ]

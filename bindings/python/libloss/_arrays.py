@@ -75,3 +75,28 @@ def plain(x: Any, name: str) -> Plain:
     if type(array) is not np.ndarray:
         array = array.view(np.ndarray)
     return out._replace(array=array)
+
+
+def absent(masks: list[np.ndarray[Any, Any] | None], ndim: int) -> np.ndarray[Any, Any] | None:
+    """Where any mask says that a value is not there; a row of which anything is masked is not there."""
+    union = None
+    for mask in masks:
+        if mask is not None:
+            mask = mask.any(-1) if mask.ndim == ndim + 1 else mask
+            union = mask if union is None else union | mask
+    return union
+
+
+def weighed(weight: Any, missing: np.ndarray[Any, Any] | None) -> Plain | None:
+    """The weight with 0 where something is masked; None where there is neither weight nor mask."""
+    if weight is None and missing is None:
+        return None
+    w = plain(1.0 if weight is None else weight, "weight")
+    if w.mask is not None:
+        missing = w.mask if missing is None else missing | w.mask
+    if missing is None:
+        return w
+    array = w.array
+    while 0 < array.ndim < missing.ndim:
+        array = array[..., None]
+    return Plain(np.where(missing, array.dtype.type(0), array), w.bfloat16)

@@ -83,6 +83,7 @@ class Info(NamedTuple):
     citation: str
     per_row: bool
     auxiliaries: tuple[str, ...]
+    is_metric: bool = False
 
 
 CLAIMS = ("convex", "nonnegative", "even", "differentiable", "twice_differentiable", "lipschitz", "bounded", "calibrated", "proper")
@@ -99,6 +100,11 @@ def _struct(kind: str) -> Any:
     return s
 
 
+def word(choice: str) -> str | float:
+    """A choice as people type it: a word, or a number."""
+    return int(choice) if choice.isdigit() else float(choice) if choice == "nan" else choice
+
+
 def _parameter(handle: Any, i: int) -> ParameterInfo:
     p = _struct("libloss_parameter")
     check(lib.libloss_describe_parameter(handle, i, p))
@@ -108,13 +114,13 @@ def _parameter(handle: Any, i: int) -> ParameterInfo:
     if choices == ("false", "true"):
         kind, default = "flag", bool(p.fallback)
     elif choices:
-        kind, default = "choice", choices[int(p.fallback)]
+        kind, default = "choice", word(choices[int(p.fallback)])
     elif p.flags & lib.LIBLOSS_VECTOR:
         kind = "integers" if p.flags & lib.LIBLOSS_INTEGRAL else "vector"
     elif p.flags & lib.LIBLOSS_INTEGRAL:
         kind, default = "integer", int(p.fallback)
     left, right = "(" if p.flags & lib.LIBLOSS_ABOVE else "[", ")" if p.flags & lib.LIBLOSS_BELOW else "]"
-    reach = " | ".join(choices) if choices else "integers" if optional else f"{left}{p.lowest:g}, {p.highest:g}{right}"
+    reach = " | ".join(choices) if choices else "integers" if optional and kind == "integers" else f"{left}{p.lowest:g}, {p.highest:g}{right}"
     return ParameterInfo(_string(p.name), kind, None if optional else default, reach, bool(p.flags & lib.LIBLOSS_LEARNABLE),
                          _string(p.description), choices, optional)
 
@@ -134,7 +140,8 @@ def describe(handle: Any) -> Info:
                 tuple(inputs), tuple(_parameter(handle, k) for k in range(i.parameters)),
                 frozenset(c for k, c in enumerate(CLAIMS) if i.claims >> k & 1),
                 {"float32": tuple(i.ulp_f32), "float64": tuple(i.ulp_f64)}, _string(i.citation),
-                i.values_per == lib.LIBLOSS_PER_ROW, tuple(_string(lib.libloss_auxiliary_name(handle, k)) for k in range(i.auxiliaries)))
+                i.values_per == lib.LIBLOSS_PER_ROW, tuple(_string(lib.libloss_auxiliary_name(handle, k)) for k in range(i.auxiliaries)),
+                bool(i.is_metric))
 
 
 def create(spec: str) -> Any:
@@ -144,6 +151,7 @@ def create(spec: str) -> Any:
     return ffi.gc(out[0], lib.libloss_destroy)
 
 
-def names() -> list[str]:
-    """Of all losses, in the registry's order."""
-    return [_string(lib.libloss_name(i)) for i in range(lib.libloss_count())]
+def names(*, metrics: bool = False) -> list[str]:
+    """Of all losses, or of all metrics, in the registry's order."""
+    every = [_string(lib.libloss_name(i)) for i in range(lib.libloss_count())]
+    return [name for name in every if describe(create(name)).is_metric == metrics]

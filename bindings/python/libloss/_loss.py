@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
-from ._arrays import Plain, plain
-from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, text
+from ._arrays import Plain, absent, plain, weighed
+from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, text, word
 from ._errors import ArgumentError, DomainError, DTypeError, ShapeError, UnknownNameError
 from ._libloss import ffi, lib
 
@@ -52,6 +52,8 @@ def numbers_of(p: ParameterInfo, value: Any) -> list[float]:
         if value not in p.choices:
             raise ArgumentError(f"{p.name} = {value} is none of: {' '.join(p.choices)}")
         return [float(p.choices.index(value))]
+    if p.choices and isinstance(value, float) and value != value and "nan" in p.choices:
+        return [float(p.choices.index("nan"))]
     if isinstance(value, str):
         raise ArgumentError(f"{p.name} = {value!r} is not a number")
     try:
@@ -80,7 +82,7 @@ def _value_of(p: ParameterInfo, numbers: list[float]) -> Any:
     if p.kind == "flag":
         return bool(numbers[0])
     if p.kind == "choice":
-        return p.choices[int(numbers[0])]
+        return word(p.choices[int(numbers[0])])
     if p.kind in ("integer", "integers"):
         whole = [int(v) for v in numbers]
         return None if not whole else whole[0] if len(whole) == 1 else tuple(whole)
@@ -120,6 +122,8 @@ class Loss:
             raise DTypeError(f"a loss is a name or a spec, not {type(spec).__name__}")
         handle = create(spec)
         info = describe(handle)
+        if info.is_metric:
+            raise ArgumentError(f"{info.name} is a metric: libloss.metrics.{info.name}(...), or libloss.metrics.Metric({spec!r})")
         if info.family == "sum":
             if parameters:
                 raise ArgumentError("parameters belong to the terms of a sum: write them into its spec")
@@ -167,7 +171,6 @@ class Loss:
 
         given = self._bind(inputs, named)
         slots: list[tuple[Any, int, int, bool]] = []
-        absent = None
         arrays: list[Plain | None] = []
         for k, x in enumerate(given):
             if x is None:
@@ -182,20 +185,9 @@ class Loss:
         assert first is not None
         shaped = next((a for a in arrays if a is not None and a.array.ndim), first).array
         shape = shaped.shape[:-1] if info.per_row else shaped.shape
-        for p in arrays:
-            if p is not None and p.mask is not None:
-                mask = p.mask.any(-1) if info.per_row and p.mask.ndim == shaped.ndim else p.mask
-                absent = mask if absent is None else absent | mask
-        if weight is not None or absent is not None:
-            w = plain(1.0 if weight is None else weight, "weight")
-            if w.mask is not None:
-                absent = w.mask if absent is None else absent | w.mask
-            array = w.array
-            if absent is not None:
-                while 0 < array.ndim < absent.ndim:
-                    array = array[..., None]
-                array = np.where(absent, array.dtype.type(0), array)
-            slots.append((array, ROLES["weight"], 0, w.bfloat16))
+        w = weighed(weight, absent([p.mask for p in arrays if p is not None], len(shape)))
+        if w is not None:
+            slots.append((w.array, ROLES["weight"], 0, w.bfloat16))
         if upstream is not None:
             slots.append((plain(upstream, "upstream").array, ROLES["upstream"], 0, False))
 
@@ -231,7 +223,7 @@ class Loss:
                 slots.append((result[name], ROLES["auxiliary"], k, False))
 
         c_slots = ffi.new("libloss_py_slot[]", [(id(a), role, k, b) for a, role, k, b in slots])
-        answer = lib.libloss_py_eval(self._handle, args, c_slots, len(slots))
+        answer = lib.libloss_py_eval(self._handle, args, c_slots, len(slots), ffi.NULL)
         if answer.status == -1:
             self._explain(slots)
         check(answer.status)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._core import REDUCTIONS, check
-from ._errors import Error, IncompatibleVersionError
+from ._arrays import plain
+from ._core import REDUCTIONS, check, create, describe
+from ._errors import ArgumentError, Error, IncompatibleVersionError
 from ._libloss import ffi, lib
 from ._loss import EMPTY, Loss, _split, choose
+
+if TYPE_CHECKING:
+    from .metrics import Metric
 
 
 class Total:
@@ -18,79 +22,149 @@ class Total:
     __hash__ = None  # type: ignore[assignment]
     __slots__ = ("_loss", "_memory")
 
-    def __init__(self, loss: Loss | str, /, **parameters: Any) -> None:
+    def __init__(self, loss: Loss | Metric | str, /, **parameters: Any) -> None:
+        from .metrics import Metric
+
+        if isinstance(loss, Metric) or (isinstance(loss, str) and describe(create(loss)).is_metric):
+            self._loss: Loss | Metric = Metric(loss, **parameters)
+            self._memory = np.zeros(0, np.uint64)  # sized by the first piece: rows of scores tell the number of classes
+            return
         self._loss = Loss(loss, **parameters)
-        size = max(lib.LIBLOSS_TOTAL_SIMPLE, 64 + 624 * len(self._loss.terms))
+        self._start(64 + 624 * len(self._loss.terms))
+
+    def _start(self, size: int) -> None:
+        size = max(lib.LIBLOSS_TOTAL_SIMPLE, size)
         self._memory = np.zeros(size // 8, np.uint64)
         check(lib.libloss_total_start(self._pointer, size, self._loss._handle, ffi.NULL))
 
+    def _start_metric(self) -> None:
+        """A metric whose number of classes is known by now, or is the fallback."""
+        args, plan = ffi.new("libloss_args *"), ffi.new("libloss_plan *")
+        args.struct_size, plan.struct_size = ffi.sizeof("libloss_args"), ffi.sizeof("libloss_plan")
+        check(lib.libloss_prepare(self._loss._handle, args, plan))
+        self._start(plan.total_size)
+
     @property
     def _pointer(self) -> Any:
+        if not self._memory.size:
+            self._start_metric()
         return ffi.cast("libloss_total *", ffi.from_buffer(self._memory))
 
     def add(self, *inputs: Any, **options: Any) -> Total:
-        """One more piece of the data."""
-        call, named = _split(options)
-        self._loss._evaluate(inputs, named, ("value",), total=self._memory, **call)
+        """One more piece of the data. Of a metric: ``add(prediction=, target=, weight=)``."""
+        if isinstance(self._loss, Loss):
+            call, named = _split(options)
+            self._loss._evaluate(inputs, named, ("value",), total=self._memory, **call)
+            return self
+        if inputs:
+            raise TypeError(f"{self._loss.name} is a metric: its inputs are keywords, add(prediction=, target=)")
+        prediction, target = options.pop("prediction"), options.pop("target")
+        weight = options.pop("weight", None)
+        if options:
+            raise TypeError(f"{self._loss.name} has no {', '.join(options)}; add takes prediction, target and weight")
+        if not self._memory.size:
+            metric = self._loss
+            p, t = plain(prediction, "prediction"), plain(target, "target")
+            if "classes" in metric.parameters and metric.parameters["classes"] is None and p.array.ndim == t.array.ndim + 1 and p.array.shape[-1] > 1:
+                metric = metric.replace(classes=p.array.shape[-1])
+            metric._evaluate(prediction, target, weight, want="plan")  # shapes that do not fit leave the total as it was
+            self._loss = metric
+        self._pointer  # noqa: B018
+        self._loss._evaluate(prediction, target, weight, total=self._memory)
         return self
 
     def _read(self, reduction: str, divisor: float | None = None, empty: str = "nan") -> list[float]:
-        out = ffi.new("double[5]")
-        check(lib.libloss_total_value(self._pointer, choose(REDUCTIONS, reduction, "reduction"), choose(EMPTY, empty, "empty"), divisor or 0.0, out, 5))
+        numbers = self._numbers
+        out = ffi.new("double[]", numbers + 4)
+        check(lib.libloss_total_value(self._pointer, choose(REDUCTIONS, reduction if isinstance(self._loss, Loss) else "mean", "reduction"),
+                                      choose(EMPTY, empty, "empty"), divisor or 0.0, out, numbers + 4))
         return [float(x) for x in out]
+
+    @property
+    def _numbers(self) -> int:
+        """How many numbers come before the counts."""
+        return 1 if isinstance(self._loss, Loss) else int(np.prod(self._shape))
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        assert not isinstance(self._loss, Loss)
+        classes = self._loss.parameters.get("classes") or 2
+        known = {"confusion_matrix": (classes, classes), "confusion_counts": (classes, 4)}
+        return known.get(self._loss.name, (classes,) if self._loss.parameters.get("average") == "none" else ())
+
+    @property
+    def value(self) -> Any:
+        """The mean; of a metric its number, or numbers."""
+        if isinstance(self._loss, Loss):
+            return self.mean
+        out = self._read("mean")[: self._numbers]
+        return np.array(out).reshape(self._shape) if self._shape else out[0]
 
     def reduce(self, reduction: str = "mean", *, divisor: float | None = None, empty: str = "nan") -> float:
         """The number of any reduction."""
+        if not isinstance(self._loss, Loss):
+            raise ArgumentError(f"{self._loss.name} is a metric: it has a value, no reduction")
         return self._read(reduction, divisor, empty)[0]
 
     def divisor(self, reduction: str = "mean") -> float:
         """What the reduction divides by: hand it to ``grad(divisor=...)`` of every piece."""
-        _, weights, present, size, rows = self._read("sum")
+        weights, present, size, rows = self._read("sum")[-4:]
         return {"mean": present, "weighted_mean": weights, "size_mean": size, "batch_mean": rows}.get(reduction, 1.0)
 
     @property
-    def loss(self) -> Loss:
-        """Whose total it is."""
+    def loss(self) -> Any:
+        """The loss or metric whose total it is."""
         return self._loss
 
     @property
     def sum(self) -> float:
         """Of weight * value."""
-        return self._read("sum")[0]
+        return self.reduce("sum")
 
     @property
     def mean(self) -> float:
         """The sum, divided by the number of values present."""
-        return self._read("mean")[0]
+        return self.reduce("mean")
 
     @property
     def weighted_mean(self) -> float:
         """The sum, divided by the sum of weights."""
-        return self._read("weighted_mean")[0]
+        return self.reduce("weighted_mean")
 
     @property
     def weight_sum(self) -> float:
         """Of the values present."""
-        return self._read("sum")[1]
+        return self._read("sum")[-4]
 
     @property
     def count(self) -> int:
         """Values present."""
-        return int(self._read("sum")[2])
+        return int(self._read("sum")[-3])
 
     @property
     def size(self) -> int:
         """All values, the absent ones too."""
-        return int(self._read("sum")[3])
+        return int(self._read("sum")[-2])
 
     def __float__(self) -> float:
-        return self.mean
+        return float(self.value)
 
     def __iadd__(self, other: Any) -> Total:
         if not isinstance(other, Total):
             return NotImplemented
+        if not other._memory.size and self._may_take(other):
+            return self
+        if not self._memory.size and other._may_take(self):
+            self._loss, self._memory = other._loss, other._memory.copy()
+            return self
         check(lib.libloss_total_merge(self._pointer, other._pointer))
         return self
+
+    def _may_take(self, pending: Total) -> bool:
+        """Whether a total that has seen nothing is one of the same metric, its number of classes perhaps still open."""
+        if isinstance(self._loss, Loss) or isinstance(pending._loss, Loss):
+            return False
+        return pending._loss in (self._loss, self._loss.replace(classes=None) if "classes" in self._loss.parameters else self._loss)
 
     def __add__(self, other: Any) -> Total:
         if not isinstance(other, Total):
@@ -105,11 +179,13 @@ class Total:
     def copy(self) -> Total:
         """Another total of the same state."""
         other = Total(self._loss)
-        other._memory[:] = self._memory
+        other._memory = self._memory.copy()
         return other
 
     def to_bytes(self) -> bytes:
         """The state, the same on every machine; the loss's spec goes before it."""
+        if not self._memory.size:
+            return self._loss.spec.encode() + b"\0"
         state = bytearray(lib.libloss_total_save(self._pointer, ffi.NULL, 0))
         lib.libloss_total_save(self._pointer, ffi.from_buffer(state), len(state))
         return self._loss.spec.encode() + b"\0" + bytes(state)
@@ -121,6 +197,10 @@ class Total:
         if not mark:
             raise Error("these bytes are no total")
         self = cls(spec.decode())
+        if not isinstance(self._loss, Loss):
+            if not state:
+                return self
+            self._start_metric()
         status = lib.libloss_total_load(self._pointer, self._memory.nbytes, state, len(state))
         if status == lib.LIBLOSS_ERR_TOTAL and b"newer" in state:
             raise IncompatibleVersionError("a total of a newer libloss")
@@ -134,4 +214,6 @@ class Total:
         return isinstance(other, Total) and self.to_bytes() == other.to_bytes()
 
     def __repr__(self) -> str:
+        if not isinstance(self._loss, Loss):
+            return f"<Total of {self._loss.spec}: {self.count} cases>"
         return f"<Total of {self._loss.spec}: {self.count} values, mean {self.mean!r}>"

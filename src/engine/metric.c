@@ -1,0 +1,615 @@
+/*
+ * Counting. Cells are integers of 128 bits in units of 2^-64: exact for weights that are multiples of that, and free of
+ * the order of the data for all. A call counts into cells of its own, so that a bad label leaves every output as it was.
+ */
+#include "metric.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+
+#define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
+#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
+
+enum { STRIP = 512, FEW_CELLS = 64 };
+static const double HEAVIEST = 0x1p40; /* weight; 2^23 of them fit a cell */
+
+/* ---- cells ---- */
+
+static libloss__cell cell_of(double w)
+{
+    libloss__cell cell = { 0, (int64_t)w };
+    double rest = (w - (double)cell.high) * 0x1p64;
+    if (rest < 0x1p52) rest += 0.5; /* truncated below; from 2^52 on every double is whole */
+    cell.low = (uint64_t)rest;
+    return cell;
+}
+
+static libloss__cell cell_add(libloss__cell a, libloss__cell b)
+{
+    libloss__cell s = { a.low + b.low, 0 };
+    s.high = (int64_t)((uint64_t)a.high + (uint64_t)b.high + (s.low < a.low));
+    return s;
+}
+
+/* Rounded once, to nearest even. Cells are never negative. */
+static double cell_round(libloss__cell cell)
+{
+    uint64_t high = (uint64_t)cell.high, low = cell.low;
+    if (high == 0) return (double)low * 0x1p-64;
+    const int shift = __builtin_clzll(high);
+    if (shift) {
+        high = high << shift | low >> (64 - shift);
+        low <<= shift;
+    }
+    double x = (double)(high | (low != 0)); /* the lowest of 64 bits is sticky: below what rounding to 53 bits looks at */
+    for (int k = 0; k < shift; k++) x *= 0.5;
+    return x;
+}
+
+/* ---- resolving ---- */
+
+enum { FORM_LABELS, FORM_SCORES, FORM_ROWS }; /* what the prediction is: classes; one score each; a row of scores each */
+
+typedef struct {
+    libloss__call call;
+    const metric *metric;
+    int form;
+    int64_t classes, cells; /* classes 0: any label */
+    double threshold;
+    int64_t k;
+} counting;
+
+static const loss_parameter *parameter_named(const libloss_object *o, const char *name, double *value, int *given)
+{
+    for (int32_t k = 0; k < o->parameters; k++) {
+        if (strcmp(o->parameter[k].name, name) != 0) continue;
+        *given = o->first[k] < o->first[k + 1];
+        if (*given) *value = o->value[o->first[k]];
+        return &o->parameter[k];
+    }
+    *given = 0;
+    return NULL;
+}
+
+static libloss_status no_gradient(const libloss_object *o, const libloss_args *args)
+{
+    return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_NO_GRADIENT,
+                         "%s is a metric: it counts. A count stays as it is when a prediction moves a little, so its gradient is 0 "
+                         "almost everywhere and trains nothing; train with a loss", o->name);
+}
+
+static libloss_status resolve_options(const libloss__call *c)
+{
+    const libloss_args *a = c->args;
+    const char *name = c->object->name;
+    for (int k = 0; k < MAX_INPUTS; k++)
+        if (a->gradient[k] || a->hessian[k]) return no_gradient(c->object, a);
+    if (a->parameter_gradient || a->upstream) return no_gradient(c->object, a);
+    for (int32_t k = 2; k < MAX_INPUTS; k++)
+        if (a->input[k]) FAIL(LIBLOSS_ERR_OPTION, "%s: input[%d] is given, but there are 2 inputs", name, (int64_t)k);
+    for (int32_t k = 0; k < MAX_AUXILIARIES; k++)
+        if (a->auxiliary[k]) FAIL(LIBLOSS_ERR_OPTION, "%s: there is no auxiliary[%d]", name, (int64_t)k);
+    if (a->reduction != LIBLOSS_MEAN || a->divisor != 0)
+        FAIL(LIBLOSS_ERR_OPTION, "%s: a metric has no reduction and no divisor", name);
+    if (a->parameters) FAIL(LIBLOSS_ERR_OPTION, "%s: a metric takes its parameters from the object alone", name);
+    if (a->unit_axes || a->hessian_kind || a->curvature || (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN))
+        FAIL(LIBLOSS_ERR_OPTION, "%s: unit_axes, curvature, hessian_kind and flags mean nothing to a metric", name);
+    return LIBLOSS_OK;
+}
+
+static libloss_status resolve_prediction(counting *m)
+{
+    libloss__call *c = &m->call;
+    const libloss_object *o = c->object;
+    const libloss__view *p = &c->input[0], *t = &c->input[1];
+    int has_threshold, has_classes;
+    double classes = 0, k = 0;
+    m->threshold = 0;
+    parameter_named(o, "threshold", &m->threshold, &has_threshold);
+    parameter_named(o, "classes", &classes, &has_classes);
+    int has_k;
+    parameter_named(o, "k", &k, &has_k);
+    m->k = (int64_t)k;
+    int same = 1;
+    const int32_t shared = p->ndim < t->ndim ? p->ndim : t->ndim;
+    for (int32_t i = 0; i < shared; i++) same &= p->shape[i] == t->shape[i];
+    m->form = p->ndim == t->ndim + 1 ? FORM_ROWS : has_threshold ? FORM_SCORES : FORM_LABELS;
+    if (!same || p->ndim < t->ndim || p->ndim > t->ndim + 1 || (m->form == FORM_ROWS && p->shape[t->ndim] == 1))
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has shape %S, but target has %S; a row of scores has one axis more, any other prediction "
+             "the same", o->name, (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
+    if (m->form == FORM_ROWS && has_threshold)
+        FAIL(LIBLOSS_ERR_OPTION, "%s: threshold is for one score per target; rows of scores are compared among themselves", o->name);
+    if (m->form != FORM_ROWS && has_k)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has shape %S; it needs rows of scores, one axis more than the target's %S", o->name,
+             (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
+    if (m->form == FORM_LABELS && libloss__is_float(p->dtype))
+        FAIL(LIBLOSS_ERR_DTYPE, "%s: prediction is %s: scores need threshold (probabilities: threshold=0.5, logits: threshold=0), classes "
+             "an integer dtype", o->name, libloss__dtype_name(p->dtype));
+    const int64_t row = m->form == FORM_ROWS ? p->shape[t->ndim] : 0;
+    if (has_classes && row && (double)row != classes)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has rows of %d scores, but classes is %d", o->name, row, (int64_t)classes);
+    if (m->form == FORM_ROWS && row == 0) FAIL(LIBLOSS_ERR_SHAPE, "%s: a row needs at least two scores", o->name);
+    if (has_k && m->k > row) FAIL(LIBLOSS_ERR_PARAMETER, "%s: k = %d, but there are %d classes", o->name, m->k, row);
+    c->classes = row ? row : 1;
+    m->classes = row ? row : has_classes ? (int64_t)classes : 2;
+    if (m->metric->counts == COUNTS_HITS && m->form == FORM_LABELS) m->classes = 0;
+    if (m->form == FORM_SCORES && m->classes != 2)
+        FAIL(LIBLOSS_ERR_OPTION, "%s: a threshold tells 2 classes apart, but classes is %d", o->name, m->classes);
+    return LIBLOSS_OK;
+}
+
+static libloss_status check_classes(const libloss__call *c, int64_t classes, const metric *metric)
+{
+    double average = 1;
+    int given;
+    const loss_parameter *p = parameter_named(c->object, "average", &average, &given);
+    if (metric->counts != COUNTS_CONFUSION) return LIBLOSS_OK;
+    if (classes > 32768) FAIL(LIBLOSS_ERR_SHAPE, "%s: %d classes; a table of at most 32768 is kept", c->object->name, classes);
+    if (p && average == 0 && classes != 2)
+        FAIL(LIBLOSS_ERR_OPTION, "%s: average=binary is of 2 classes, but there are %d; choose micro, macro, weighted or none",
+             c->object->name, classes);
+    return LIBLOSS_OK;
+}
+
+static int64_t cells_of(const metric *metric, int64_t classes) { return metric->counts == COUNTS_HITS ? 2 : classes * classes; }
+
+static int32_t values_shape(const libloss_object *o, int64_t classes, int64_t shape[2])
+{
+    double average = 0;
+    int given;
+    parameter_named(o, "average", &average, &given);
+    shape[0] = classes;
+    shape[1] = o->row->metric->gives == GIVES_MATRIX ? classes : 4;
+    switch (o->row->metric->gives) {
+    case GIVES_AVERAGE: return average == 4; /* none */
+    case GIVES_NUMBER: return 0;
+    default: return 2;
+    }
+}
+
+static int64_t values_count(const libloss_object *o, int64_t classes)
+{
+    int64_t shape[2], n = 1;
+    int32_t ndim = values_shape(o, classes, shape);
+    for (int32_t k = 0; k < ndim; k++) n *= shape[k];
+    return n;
+}
+
+/* The tensor for the numbers: a float tensor of that shape, which touches no input. */
+static libloss_status resolve_values(libloss__call *c, int32_t ndim, const int64_t *shape)
+{
+    if (!c->args->values) return LIBLOSS_OK;
+    libloss__view *v = &c->values;
+    TRY(libloss__view_tensor(c, c->args->values, "values", v));
+    if (!libloss__is_float(v->dtype))
+        FAIL(LIBLOSS_ERR_DTYPE, "%s: values is %s; outputs are floating-point", c->object->name, libloss__dtype_name(v->dtype));
+    int same = v->ndim == ndim;
+    for (int32_t k = 0; same && k < ndim; k++) same = v->shape[k] == shape[k];
+    if (!same)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: values has shape %S; it needs %S", c->object->name, (int64_t)v->ndim, v->shape, (int64_t)ndim, shape);
+    const libloss__view *read[] = { &c->input[0], &c->input[1], &c->weight };
+    static const char *const names[] = { "prediction", "target", "weight" };
+    for (int k = 0; k < 3; k++)
+        if (libloss__given(read[k]) && libloss__meet(v, read[k]))
+            FAIL(LIBLOSS_ERR_OVERLAP, "%s: values overlaps %s", c->object->name, names[k]);
+    return LIBLOSS_OK;
+}
+
+static libloss_status resolve(counting *m, const libloss_object *o, const libloss_args *args)
+{
+    memset(m, 0, sizeof *m);
+    libloss__call *c = &m->call;
+    m->metric = o->row->metric;
+    c->object = o;
+    c->args = args;
+    c->sink = (libloss__sink){ args->message, args->message_size };
+    TRY(resolve_options(c));
+    for (int k = 0; k < 2; k++) {
+        if (!args->input[k]) FAIL(LIBLOSS_ERR_NULL, "%s: %s is NULL", o->name, o->input[k].name);
+        TRY(libloss__view_tensor(c, args->input[k], o->input[k].name, &c->input[k]));
+    }
+    const libloss__view *t = &c->input[1];
+    if (libloss__is_float(t->dtype))
+        FAIL(LIBLOSS_ERR_DTYPE, "%s: target is %s; class indices are integers", o->name, libloss__dtype_name(t->dtype));
+    c->arithmetic = DTYPE_F64;
+    c->shape = t->shape;
+    c->values_ndim = t->ndim;
+    c->count = t->count;
+    c->rows = t->ndim > 0 ? t->shape[0] : 1;
+    TRY(resolve_prediction(m));
+    TRY(check_classes(c, m->classes, m->metric));
+    TRY(libloss__resolve_weight(c));
+    m->cells = cells_of(m->metric, m->classes);
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss__metric_cells(const libloss_object *o, const libloss_args *args, int64_t *classes, int64_t *cells)
+{
+    if (args && args->input[0] && args->input[1]) {
+        counting m;
+        TRY(resolve(&m, o, args));
+        *classes = m.classes;
+    } else {
+        double k = 2;
+        int given;
+        const libloss_args none = { 0 };
+        const libloss__call c = { .object = o, .args = &none };
+        parameter_named(o, "classes", &k, &given);
+        TRY(check_classes(&c, (int64_t)k, o->row->metric));
+        *classes = (int64_t)k;
+    }
+    if (o->row->metric->counts == COUNTS_HITS) *classes = 0; /* hits of any number of classes add up */
+    *cells = cells_of(o->row->metric, *classes);
+    return LIBLOSS_OK;
+}
+
+/* ---- counting ---- */
+
+static libloss_status bad_label(const counting *m, int32_t input, int64_t i, int64_t label)
+{
+    const libloss__call *c = &m->call;
+    char place[128];
+    int has_classes;
+    double classes;
+    libloss__place(c->values_ndim, c->shape, i, place);
+    const loss_parameter *p = parameter_named(c->object, "classes", &classes, &has_classes);
+    FAIL(LIBLOSS_ERR_LABEL, "%s: %s%s = %d is not in [0, %d)%s", c->object->name, c->object->input[input].name, place, label, m->classes,
+         p && !has_classes && m->form == FORM_LABELS ? "; the parameter classes allows more" : "");
+}
+
+static libloss_status bad_score(const counting *m, int64_t i)
+{
+    const libloss__call *c = &m->call;
+    char place[128];
+    libloss__place(c->input[0].ndim, c->input[0].shape, i, place);
+    FAIL(LIBLOSS_ERR_DOMAIN, "%s: prediction%s = nan is no score", c->object->name, place);
+}
+
+/* The class that row i of scores tells; for top-k whether the target is among the k largest. */
+static libloss_status look_at_row(const counting *m, int64_t i, int64_t target, int64_t *predicted, int *hit)
+{
+    const libloss__call *c = &m->call;
+    double strip[STRIP], best = 0, own;
+    int64_t above = 0;
+    *predicted = -1;
+    libloss__gather(&c->input[0], i * c->classes + target, 1, &own, DTYPE_F64);
+    for (int64_t start = 0; start < c->classes; start += STRIP) {
+        const int64_t n = c->classes - start < STRIP ? c->classes - start : STRIP;
+        libloss__gather(&c->input[0], i * c->classes + start, n, strip, DTYPE_F64);
+        for (int64_t j = 0; j < n; j++) {
+            const double x = strip[j];
+            if (x != x) return bad_score(m, i * c->classes + start + j);
+            if (*predicted < 0 || x > best) {
+                best = x;
+                *predicted = start + j;
+            }
+            above += x > own || (x == own && start + j < target);
+        }
+    }
+    *hit = m->k > 0 ? above < m->k : *predicted == target;
+    return LIBLOSS_OK;
+}
+
+static libloss_status count_strip(const counting *m, int64_t start, int64_t n, libloss__counts *counts)
+{
+    const libloss__call *c = &m->call;
+    int64_t target[STRIP], predicted[STRIP];
+    double score[STRIP], w[STRIP];
+    const int weighted = libloss__given(&c->weight);
+    if (weighted) libloss__gather_weight(c, start, n, w);
+    libloss__gather(&c->input[1], start, n, target, DTYPE_I64);
+    if (m->form == FORM_LABELS) libloss__gather(&c->input[0], start, n, predicted, DTYPE_I64);
+    if (m->form == FORM_SCORES) libloss__gather(&c->input[0], start, n, score, DTYPE_F64);
+    for (int64_t i = 0; i < n; i++) {
+        if (weighted && w[i] == 0) continue;
+        if (m->classes && (target[i] < 0 || target[i] >= m->classes)) return bad_label(m, 1, start + i, target[i]);
+        int hit = 0;
+        switch (m->form) {
+        case FORM_ROWS: TRY(look_at_row(m, start + i, target[i], &predicted[i], &hit)); break;
+        case FORM_SCORES:
+            if (score[i] != score[i]) return bad_score(m, start + i);
+            predicted[i] = score[i] > m->threshold;
+            hit = predicted[i] == target[i];
+            break;
+        default:
+            if (m->classes && (predicted[i] < 0 || predicted[i] >= m->classes)) return bad_label(m, 0, start + i, predicted[i]);
+            hit = predicted[i] == target[i];
+        }
+        const libloss__cell one = weighted ? cell_of(w[i]) : (libloss__cell){ 0, 1 };
+        if (m->metric->counts == COUNTS_HITS) {
+            counts->cell[0] = cell_add(counts->cell[0], one);
+            if (hit) counts->cell[1] = cell_add(counts->cell[1], one);
+        } else {
+            libloss__cell *cell = &counts->cell[target[i] * m->classes + predicted[i]];
+            *cell = cell_add(*cell, one);
+        }
+        counts->present++;
+    }
+    return LIBLOSS_OK;
+}
+
+static libloss_status count_all(const counting *m, libloss__counts *counts)
+{
+    const libloss__call *c = &m->call;
+    int64_t work = 0;
+    TRY(libloss__check_weights(c));
+    if (libloss__given(&c->weight)) {
+        double w[STRIP];
+        const int64_t total = c->weight.single ? (c->weight.count > 0) : c->weight.count;
+        for (int64_t start = 0; start < total; start += STRIP) {
+            const int64_t n = total - start < STRIP ? total - start : STRIP;
+            libloss__gather(&c->weight, start, n, w, DTYPE_F64);
+            for (int64_t i = 0; i < n; i++)
+                if (w[i] > HEAVIEST) FAIL(LIBLOSS_ERR_WEIGHT, "%s: weight[%d] = %g; counts take weights up to 2^40", c->object->name, start + i, w[i]);
+        }
+    }
+    for (int64_t start = 0; start < c->count; start += STRIP) {
+        const int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
+        TRY(count_strip(m, start, n, counts));
+        TRY(libloss__poll(c, &work, n * c->classes));
+        if (start % (1 << 22) == 0) /* long before 2^63 */
+            for (int64_t k = 0; k < m->cells; k++)
+                if (counts->cell[k].high >= INT64_C(1) << 62)
+                    FAIL(LIBLOSS_ERR_OVERFLOW, "%s: the sum of weights passes 2^62", c->object->name);
+    }
+    counts->size = c->count;
+    counts->rows = c->rows;
+    return LIBLOSS_OK;
+}
+
+/* ---- reading ---- */
+
+static void read_values(const metric *metric, int64_t classes, const double *param, const double *count, double *values)
+{
+    const metric_state state = { count, classes, param };
+    metric->read(&state, values);
+}
+
+static void fill_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS])
+{
+    memset(parameter, 0, MAX_PARAMETERS * sizeof(double));
+    for (int32_t k = 0; k < o->parameters; k++)
+        parameter[k] = o->first[k] < o->first[k + 1] ? o->value[o->first[k]] : o->parameter[k].fallback;
+}
+
+static void put_values(const libloss__call *c, const double *values, int64_t count)
+{
+    if (c->args->value) *c->args->value = values[0];
+    if (libloss__given(&c->values)) libloss__scatter(&c->values, 0, count, values, DTYPE_F64);
+}
+
+/* Bytes: the cells of this call, their sums as doubles, the numbers read from them. */
+static int64_t scratch_bytes(const libloss_object *o, int64_t classes, int64_t cells)
+{
+    return (int64_t)sizeof(libloss__counts) + cells * (int64_t)(sizeof(libloss__cell) + sizeof(double))
+         + values_count(o, classes) * (int64_t)sizeof(double);
+}
+
+typedef struct {
+    libloss__counts *counts;
+    double *rounded, *values;
+    void *own;
+} scratch;
+
+enum { SMALL_BYTES = sizeof(libloss__counts) + FEW_CELLS * (sizeof(libloss__cell) + 2 * sizeof(double)) };
+
+static libloss_status take_scratch(const libloss__call *c, int64_t classes, int64_t cells, void *small, scratch *s)
+{
+    const int64_t bytes = scratch_bytes(c->object, classes, cells);
+    char *memory = small;
+    s->own = NULL;
+    if (bytes > (int64_t)SMALL_BYTES) {
+        memory = c->args->workspace;
+        if (memory && c->args->workspace_size < (size_t)bytes)
+            FAIL(LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", (int64_t)c->args->workspace_size, bytes);
+        if (!memory) memory = s->own = malloc((size_t)bytes);
+        if (!memory) FAIL(LIBLOSS_ERR_MEMORY, "%s: out of memory: %d bytes of counts", c->object->name, bytes);
+    }
+    memset(memory, 0, (size_t)bytes);
+    s->counts = (libloss__counts *)(void *)memory;
+    s->rounded = (double *)(void *)&s->counts->cell[cells];
+    s->values = s->rounded + cells;
+    return LIBLOSS_OK;
+}
+
+static libloss_status wants_one_number(const libloss__call *c, int32_t ndim)
+{
+    if (c->args->value && ndim > 0)
+        FAIL(LIBLOSS_ERR_OPTION, "%s gives more than one number: ask for values", c->object->name);
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args *args)
+{
+    counting m;
+    libloss__call *c = &m.call;
+    TRY(resolve(&m, o, args));
+    int64_t shape[2];
+    const int32_t ndim = values_shape(o, m.classes, shape);
+    TRY(wants_one_number(c, ndim));
+    TRY(resolve_values(c, ndim, shape));
+    if (args->total) {
+        TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
+        if (args->total->cells != (uint64_t)m.cells)
+            FAIL(LIBLOSS_ERR_TOTAL, "%s: the total counts %d classes; this call has %d", o->name, (int64_t)args->total->classes, m.classes);
+    }
+    _Alignas(16) char small[SMALL_BYTES];
+    scratch s;
+    TRY(take_scratch(c, m.classes, m.cells, small, &s));
+    libloss_status status = count_all(&m, s.counts);
+    if (status == LIBLOSS_OK && args->total) status = libloss__counts_merge(c->sink, args->total, s.counts);
+    if (status == LIBLOSS_OK) {
+        for (int64_t k = 0; k < m.cells; k++) s.rounded[k] = cell_round(s.counts->cell[k]);
+        double parameter[MAX_PARAMETERS];
+        fill_parameters(o, parameter);
+        read_values(m.metric, m.classes, parameter, s.rounded, s.values);
+        put_values(c, s.values, values_count(o, m.classes));
+    }
+    free(s.own);
+    return status;
+}
+
+/* ---- totals ---- */
+
+int64_t libloss__metric_total_size(int64_t cells)
+{
+    return (int64_t)(sizeof(struct libloss_total) + sizeof(libloss__counts)) + cells * (int64_t)sizeof(libloss__cell);
+}
+
+static uint64_t name_hash(const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a, 64 bits */
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    return hash;
+}
+
+void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int64_t classes, int64_t cells)
+{
+    t->metric = name_hash(o->name);
+    t->classes = (uint64_t)classes;
+    t->cells = (uint64_t)cells;
+    fill_parameters(o, libloss__counts_of(t)->parameter);
+}
+
+libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, const libloss__counts *from)
+{
+    libloss__counts *to = libloss__counts_of(into);
+    for (uint64_t k = 0; k < into->cells; k++)
+        if (cell_add(to->cell[k], from->cell[k]).high < 0)
+            return libloss__fail(sink, LIBLOSS_ERR_OVERFLOW, "a total's sum of weights passes 2^63");
+    to->present += from->present;
+    to->size += from->size;
+    to->rows += from->rows;
+    for (uint64_t k = 0; k < into->cells; k++) to->cell[k] = cell_add(to->cell[k], from->cell[k]);
+    return LIBLOSS_OK;
+}
+
+static const libloss__row *row_of(uint64_t hash)
+{
+    for (int64_t i = 0; i < libloss__row_count; i++)
+        if (libloss__rows[i].metric && name_hash(libloss__rows[i].loss->name) == hash) return &libloss__rows[i];
+    return NULL;
+}
+
+libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count)
+{
+    const libloss__sink nowhere = { NULL, 0 };
+    const libloss__counts *counts = libloss__counts_of(t);
+    const libloss__row *row = row_of(t->metric);
+    if (!row) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_value: a metric this version does not know");
+    const int64_t cells = (int64_t)t->cells, classes = (int64_t)t->classes;
+    double *rounded = malloc((size_t)(cells + classes * (classes < 4 ? 4 : classes) + 1) * sizeof(double));
+    if (!rounded) return libloss__fail(nowhere, LIBLOSS_ERR_MEMORY, "libloss_total_value: out of memory");
+    libloss__cell sum = { 0, 0 };
+    for (int64_t k = 0; k < cells; k++) {
+        rounded[k] = cell_round(counts->cell[k]);
+        if (row->metric->counts == COUNTS_CONFUSION || k == 0) sum = cell_add(sum, counts->cell[k]);
+    }
+    const metric *metric = row->metric;
+    int64_t n = 1;
+    if (metric->gives == GIVES_MATRIX) n = classes * classes;
+    if (metric->gives == GIVES_CLASS_COUNTS) n = classes * 4;
+    for (int k = 0; metric->gives == GIVES_AVERAGE && metric->self.info->param[k].name; k++)
+        if (strcmp(metric->self.info->param[k].name, "average") == 0 && counts->parameter[k] == 4) n = classes;
+    read_values(metric, classes, counts->parameter, rounded, rounded + cells);
+    const double tail[4] = { cell_round(sum), (double)counts->present, (double)counts->size, (double)counts->rows };
+    for (int64_t i = 0; i < count && i < n + 4; i++) values[i] = i < n ? rounded[cells + i] : tail[i - n];
+    free(rounded);
+    return LIBLOSS_OK;
+}
+
+/* ---- the table ---- */
+
+static libloss_status step_plan(void *self, const libloss_args *args, libloss_plan *plan)
+{
+    const libloss_object *o = self;
+    int64_t classes, cells;
+    TRY(libloss__metric_cells(o, args, &classes, &cells));
+    memset((char *)plan + sizeof plan->struct_size, 0, sizeof *plan - sizeof plan->struct_size);
+    plan->total_size = libloss__metric_total_size(cells) < LIBLOSS_TOTAL_SIMPLE ? LIBLOSS_TOTAL_SIMPLE : libloss__metric_total_size(cells);
+    plan->parameters = o->first[o->parameters];
+    plan->values_ndim = values_shape(o, classes, plan->values_shape);
+    for (int32_t k = plan->values_ndim; k < 2; k++) plan->values_shape[k] = 0;
+    if (scratch_bytes(o, classes, cells) > (int64_t)SMALL_BYTES) plan->workspace_size = scratch_bytes(o, classes, cells);
+    return LIBLOSS_OK;
+}
+
+/* The counts: (classes, classes), rows the targets; of hits (2): all, and those that hit. */
+static libloss_status step_forward(void *self, const libloss_args *args)
+{
+    const libloss_object *o = self;
+    counting m;
+    libloss__call *c = &m.call;
+    TRY(resolve(&m, o, args));
+    if (!args->values) FAIL(LIBLOSS_ERR_NULL, "%s: values is NULL", o->name);
+    const int hits = m.metric->counts == COUNTS_HITS;
+    const int64_t shape[2] = { hits ? 2 : m.classes, m.classes };
+    TRY(resolve_values(c, hits ? 1 : 2, shape));
+    _Alignas(16) char small[SMALL_BYTES];
+    scratch s;
+    TRY(take_scratch(c, m.classes, m.cells, small, &s));
+    libloss_status status = count_all(&m, s.counts);
+    for (int64_t k = 0; k < m.cells; k++) s.rounded[k] = cell_round(s.counts->cell[k]);
+    if (status == LIBLOSS_OK) libloss__scatter(&c->values, 0, m.cells, s.rounded, DTYPE_F64);
+    free(s.own);
+    return status;
+}
+
+static libloss_status step_backward(void *self, const libloss_args *args) { return no_gradient(self, args); }
+
+/* From counts to numbers. Every metric takes what its forward gives; one of hits takes a confusion matrix too. */
+static libloss_status step_reduce(void *self, const libloss_args *args)
+{
+    const libloss_object *o = self;
+    libloss__call call, *c = &call;
+    memset(c, 0, sizeof *c);
+    c->object = o;
+    c->args = args;
+    c->sink = (libloss__sink){ args->message, args->message_size };
+    TRY(resolve_options(c));
+    if (args->weight || args->total) FAIL(LIBLOSS_ERR_OPTION, "%s: counts have been weighted already, and totals count cases", o->name);
+    if (!args->input[0]) FAIL(LIBLOSS_ERR_NULL, "%s: the counts are NULL", o->name);
+    TRY(libloss__view_tensor(c, args->input[0], "counts", &c->input[0]));
+    const metric *metric = o->row->metric;
+    const libloss__view *v = &c->input[0];
+    const int matrix = v->ndim == 2 && v->shape[0] == v->shape[1] && v->shape[0] >= 2;
+    const int hits = metric->counts == COUNTS_HITS;
+    double k;
+    int has_k;
+    parameter_named(o, "k", &k, &has_k);
+    if (!(hits && v->ndim == 1 && v->shape[0] == 2) && !(matrix && !has_k))
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: the counts have shape %S; %s", o->name, (int64_t)v->ndim, v->shape,
+             hits ? "all cases and hits are (2)" : "a confusion matrix is (classes, classes), from 2 classes on");
+    const int64_t classes = matrix ? v->shape[0] : 0, cells = matrix ? classes * classes : 2;
+    TRY(check_classes(c, classes, metric));
+    int64_t shape[2];
+    const int32_t ndim = values_shape(o, classes, shape);
+    TRY(wants_one_number(c, ndim));
+    TRY(resolve_values(c, ndim, shape));
+    _Alignas(16) char small[SMALL_BYTES];
+    scratch s;
+    TRY(take_scratch(c, classes, cells, small, &s));
+    libloss__gather(v, 0, cells, s.rounded, DTYPE_F64);
+    if (hits && matrix) {
+        double all = 0, hit = 0;
+        for (int64_t i = 0; i < cells; i++) {
+            all += s.rounded[i];
+            if (i % (classes + 1) == 0) hit += s.rounded[i];
+        }
+        s.rounded[0] = all;
+        s.rounded[1] = hit;
+    }
+    double parameter[MAX_PARAMETERS];
+    fill_parameters(o, parameter);
+    read_values(metric, classes, parameter, s.rounded, s.values);
+    put_values(c, s.values, values_count(o, classes));
+    free(s.own);
+    return LIBLOSS_OK;
+}
+
+const libloss_vtable libloss__metric_vtable = {
+    .struct_size = sizeof(libloss_vtable), .plan = step_plan, .forward = step_forward, .backward = step_backward,
+    .reduce = step_reduce,
+};

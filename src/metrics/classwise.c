@@ -1,0 +1,66 @@
+/*
+ * One class against the rest, out of a confusion matrix; micro, macro and weighted averages as scikit-learn defines them.
+ */
+#include "classwise.h"
+
+enum { AVERAGE_BINARY, AVERAGE_MICRO, AVERAGE_MACRO, AVERAGE_WEIGHTED, AVERAGE_NONE };
+
+static twofold add(twofold s, double x)
+{
+    const double hi = s.hi + x, part = hi - s.hi; /* Knuth's exact sum */
+    const double lo = ((s.hi - (hi - part)) + (x - part)) + s.lo;
+    return (twofold){ hi + lo, lo - ((hi + lo) - hi) };
+}
+
+twofold libloss__all_counts(const metric_state *state)
+{
+    twofold all = { 0, 0 };
+    for (int64_t i = 0; i < state->classes * state->classes; i++) all = add(all, state->count[i]);
+    return all;
+}
+
+class_counts libloss__class_counts(const metric_state *state, twofold all, int64_t k)
+{
+    const int64_t n = state->classes;
+    const double *count = state->count;
+    class_counts c = { .tp = count[k * n + k] };
+    twofold rest = add(all, -c.tp);
+    for (int64_t i = 0; i < n; i++) {
+        if (i == k) continue;
+        c.fn += count[k * n + i];
+        c.fp += count[i * n + k];
+        rest = add(add(rest, -count[k * n + i]), -count[i * n + k]);
+    }
+    c.tn = rest.hi > 0 ? rest.hi : 0;
+    return c;
+}
+
+static double divide(ratio r, const double *param)
+{
+    const double zero_division[] = { 0, 1, __builtin_nan("") };
+    return r.whole == 0 ? zero_division[(int)param[CLASSWISE_ZERO_DIVISION]] : r.part / r.whole;
+}
+
+void libloss__read_classwise(const metric_state *state, class_ratio *of, double *values)
+{
+    const int average = (int)state->param[CLASSWISE_AVERAGE];
+    const twofold total = libloss__all_counts(state);
+    if (average == AVERAGE_BINARY) {
+        values[0] = divide(of(libloss__class_counts(state, total, 1), state->param), state->param);
+        return;
+    }
+    double sum = 0, weights = 0;
+    class_counts all = { 0, 0, 0, 0 };
+    for (int64_t k = 0; k < state->classes; k++) {
+        class_counts c = libloss__class_counts(state, total, k);
+        double x = divide(of(c, state->param), state->param);
+        if (average == AVERAGE_NONE) values[k] = x;
+        all = (class_counts){ all.tp + c.tp, all.fp + c.fp, all.tn + c.tn, all.fn + c.fn };
+        const double support = c.tp + c.fn, weight = average == AVERAGE_WEIGHTED ? support : support + c.fp > 0;
+        if (x != x || weight == 0) continue;
+        sum += weight * x;
+        weights += weight;
+    }
+    if (average == AVERAGE_MICRO) values[0] = divide(of(all, state->param), state->param);
+    else if (average != AVERAGE_NONE) values[0] = divide((ratio){ sum, weights }, state->param);
+}
