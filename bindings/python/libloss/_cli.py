@@ -1,4 +1,4 @@
-"""The command ``libloss``: list, show NAME, eval SPEC PREDICTION TARGET, config."""
+"""The command ``libloss``: list, show NAME, eval SPEC PREDICTION TARGET, demo, config."""
 
 from __future__ import annotations
 
@@ -66,6 +66,12 @@ def _eval(options: argparse.Namespace) -> None:
         np.save(options.grad_out, loss.grad(prediction, target, weight=weight, reduction=options.reduction))
 
 
+def _demo(options: argparse.Namespace) -> None:
+    from libloss import _demo
+
+    _demo.main(options.folder)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 1 refused (the message says what), 2 wrong usage."""
     parser = argparse.ArgumentParser(prog="libloss", description="Loss functions: value, gradient and curvature.")
@@ -85,6 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--reduction", default="mean", choices=["mean", "sum", "none", "weighted_mean", "size_mean", "batch_mean"])
     command.add_argument("--grad-out", metavar="FILE", help="write the gradient to this .npy file")
     command.set_defaults(run=_eval)
+    command = commands.add_parser("demo", help="the story of losses with numbers, and one picture")
+    command.add_argument("folder", nargs="?", default=".", help="where losses.png goes")
+    command.set_defaults(run=_demo)
     command = commands.add_parser("config", help="version, instruction set, compiler")
     command.set_defaults(run=lambda _: libloss.show_config())
     options = parser.parse_args(arguments)
