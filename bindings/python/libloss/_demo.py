@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pathlib
 import time
@@ -32,7 +33,7 @@ class Network:
     """Dense layers, tanh between them; trained by Adam (Kingma & Ba 2015)."""
 
     def __init__(self, random: np.random.Generator, *sizes: int, rate: float, momentum: float = 0.9) -> None:
-        pairs = list(zip(sizes, sizes[1:], strict=False))
+        pairs = list(itertools.pairwise(sizes))
         self.weights = [random.normal(size=pair) / math.sqrt(pair[0]) for pair in pairs] + [np.zeros(n) for n in sizes[1:]]
         self.depth, self.rate, self.momentum, self.step = len(pairs), rate, momentum, 0
         self.mean, self.square = [np.zeros_like(w) for w in self.weights], [np.zeros_like(w) for w in self.weights]
@@ -270,7 +271,8 @@ def draw(slopes: Slopes, curves: Curves, samples: Samples, file: pathlib.Path) -
     a.plot(slopes.logit, abs(slopes.entropy), color=BLUE, lw=2, label="cross-entropy")
     a.axvspan(-12, -4, color=GREY, alpha=0.15, lw=0)
     a.text(-11.6, 5, "surely wrong")
-    a.set(title="How hard the loss pushes (truth: 1)", xlabel="logit z, p = sigmoid(z)", ylabel="|gradient by z|", yscale="log", ylim=(1e-5, 60), xlim=(-12, 12))
+    a.set(title="How hard the loss pushes (truth: 1)", xlabel="logit z, p = sigmoid(z)", ylabel="|gradient by z|", yscale="log", ylim=(1e-5, 60),
+          xlim=(-12, 12))
     a.legend(loc="upper right")
     a = axes[0, 2]
     for name, colour in (("squared error", ORANGE), ("cross-entropy", BLUE)):
