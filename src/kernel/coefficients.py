@@ -15,3 +15,5 @@ def show(name: str, f, low, high, degree: int) -> None:
 half_ln2 = mp.log(2) / 2 * (1 + mp.mpf(2) ** -20)
 show("(exp(r) - 1 - r) / r^2", lambda r: (mp.expm1(r) - r) / r**2 if abs(r) > 1e-15 else mp.mpf(1) / 2, -half_ln2, half_ln2, 6)
 show("atanh(sqrt z) / sqrt z, z <= 1/9", lambda z: mp.atanh(mp.sqrt(z)) / mp.sqrt(z) if z else mp.mpf(1), 0, mp.mpf(1) / 9, 6)
+show("f32: (exp(r) - 1 - r) / r^2", lambda r: (mp.expm1(r) - r) / r**2 if abs(r) > 1e-15 else mp.mpf(1) / 2, -half_ln2, half_ln2, 4)
+show("f32: log1p(e) / e, e <= 1", lambda e: mp.log1p(e) / e if e else mp.mpf(1), 0, 1, 9)

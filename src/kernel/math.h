@@ -297,5 +297,58 @@ FORMULA double tanh_(pair r)
 /* 1 / cosh^2, never as 1 - tanh^2 */
 FORMULA double sech2_(pair r) { return 4 * sigmoid_parts_pair((pair){ 2 * r.hi, 2 * r.lo }).pq; }
 
+#else
+
+/* ---- f32: where double would cost too much; about 2 ULP ---- */
+
+FORMULA float bits_to_float(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+FORMULA uint32_t float_to_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+typedef struct {
+    float little; /* ln(1 + e^-size) */
+    float p, q;   /* 1/(1 + e^-size) and 1/(1 + e^size) */
+    float pq;
+} sigmoid_parts;
+
+/* Of size >= 0 (or NaN). One division; e^-size is made 2^24 too large first, so that it underflows gradually. */
+FORMULA sigmoid_parts sigmoid_parts_(float size)
+{
+    const float rounder = 0x1.8p23F;
+    float x = 104.0F < size ? 104.0F : size; /* e^-104 is 0 */
+    float shifted = fma32(x, -0x1.715476p+0F, rounder), k = shifted - rounder;
+    float r = fma32(k, -0x1.7f7d1cp-20F, fma32(k, -0x1.62e4p-1F, -x)); /* ln 2 in two parts; k times the first is exact */
+    float m = 0x1.6d10fcp-10F;
+    m = fma32(m, r, 0x1.120b62p-7F);
+    m = fma32(m, r, 0x1.55551ap-5F);
+    m = fma32(m, r, 0x1.5554dep-3F);
+    m = fma32(m, r, 0.5F);
+    m = fma32(m, r, 1.0F);
+    m = fma32(m, r, 1.0F);
+    float e = m * bits_to_float((float_to_bits(shifted) << 23) + (151U << 23)) * 0x1p-24F;
+    float p = 1 / (1 + e);
+    float y = -0x1.a04acap-9F; /* (ln(1 + e) - e)/e^2 */
+    y = fma32(y, e, 0x1.402f4cp-6F);
+    y = fma32(y, e, -0x1.cdd008p-5F);
+    y = fma32(y, e, 0x1.afddeap-4F);
+    y = fma32(y, e, -0x1.38b908p-3F);
+    y = fma32(y, e, 0x1.92b430p-3F);
+    y = fma32(y, e, -0x1.ff0254p-3F);
+    y = fma32(y, e, 0x1.554bd6p-2F);
+    y = fma32(y, e, -0x1.ffffb8p-2F);
+    double wide = e, d = 1 + wide; /* as a product of floats p q would gather three roundings more */
+    return (sigmoid_parts){ .little = fma32(y * e, e, e), .p = p, .q = e * p, .pq = (float)(wide / (d * d)) };
+}
+
 #endif
 #endif
