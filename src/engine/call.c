@@ -129,6 +129,9 @@ static libloss_status resolve_inputs(libloss__call *c)
         }
     }
     c->arithmetic = any_f64 || !any_real ? DTYPE_F64 : DTYPE_F32;
+#if defined LIBLOSS_PLAIN
+    c->arithmetic = DTYPE_F64; /* there are no other kernels */
+#endif
     return LIBLOSS_OK;
 }
 

@@ -26,6 +26,7 @@ int libloss__plain(const libloss_object *o, int32_t reduction, int64_t n, int32_
                    double *value, void *gradient)
 {
     const size_t size = type == DTYPE_F32 ? 4 : 8, bytes = (size_t)n * size;
+    if (!o->row || !o->row->kernels[libloss__isa()][type == DTYPE_F64]) return 0;
     if (n < 1 || n > TILE || (reduction != LIBLOSS_MEAN && reduction != LIBLOSS_SUM)) return 0;
     if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE || o->inputs != 2) return 0;
     if (o->first[o->parameters] != o->parameters) return 0; /* a vector parameter, or one without a value */

@@ -3,6 +3,8 @@
  */
 #include "tiles.h"
 
+#include "../kernel/loss.h"
+
 static int outside_f32(const float *x, ptrdiff_t n, float low, float high, int ends)
 {
     int32_t bad = 0;

@@ -10,6 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One plain line of cc builds everything once, without a build system: the plainest instructions, kernels for f64 only. */
+#if defined LIBLOSS_PLAIN
+#define LIBLOSS_ISA baseline
+#define LIBLOSS_BITS 64
+#define LIBLOSS_DESCRIBE
+#endif
+
 enum { MAX_INPUTS = 8, MAX_PARAMETERS = 12, MAX_AUXILIARIES = 4 };
 
 /* What an input holds, its shape, and what may be done with it. */

@@ -23,7 +23,7 @@ typedef struct {
     int64_t nan, plus_infinity, minus_infinity;
 } tile_sum;
 
-#if defined LIBLOSS_ISA
+#if defined LIBLOSS_ISA || defined LIBLOSS_PLAIN
 
 static inline double from_bits(uint64_t bits)
 {

@@ -4,10 +4,15 @@
 #include "registry.h"
 
 /* The tables are declared as bytes here: the shape tells each driver what to read them as. */
+#if defined LIBLOSS_PLAIN
+#define DECLARE_KERNELS(name_, isa_) extern const char KERNEL_TABLE_OF(name_, isa_, 64)[];
+#define KERNEL_ROW(name_, isa_) { NULL, KERNEL_TABLE_OF(name_, isa_, 64) },
+#else
 #define DECLARE_KERNELS(name_, isa_)                                                                                   \
     extern const char KERNEL_TABLE_OF(name_, isa_, 32)[];                                                              \
     extern const char KERNEL_TABLE_OF(name_, isa_, 64)[];
 #define KERNEL_ROW(name_, isa_) { KERNEL_TABLE_OF(name_, isa_, 32), KERNEL_TABLE_OF(name_, isa_, 64) },
+#endif
 
 #if defined LIBLOSS_PLAIN
 #define FOR_EACH_ISA(do_, name_) do_(name_, baseline)

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -97,6 +98,16 @@ def test_needs_libc_only(prefix):
     assert undefined <= allowed, undefined - allowed
     headers = run("readelf", "-d", prefix / "lib/libloss.so")
     assert "libm.so" not in headers and "TEXTREL" not in headers and "libloss.so.0" in headers and "BIND_NOW" in headers
+
+
+def test_one_line_of_cc(tmp_path):
+    """The README's line, as it stands there; what it builds holds the declared accuracy."""
+    line = re.search(r"^cc .*LIBLOSS_PLAIN.* -o libloss.so$", (ROOT / "README.md").read_text(), re.M).group()
+    run("sh", "-c", line.replace("-o libloss.so", f"-Wall -Wextra -Werror -o {tmp_path}/libloss.so"), cwd=ROOT)
+    (tmp_path / "app.c").write_text(APP)
+    run(CC, f"-I{ROOT}/include", tmp_path / "app.c", tmp_path / "libloss.so", "-o", tmp_path / "app")
+    run(tmp_path / "app")
+    run(sys.executable, "-m", "pytest", "-q", ROOT / "tests/losses/test_accuracy.py", "-k", "float64", env={**os.environ, "LIBLOSS_SO": str(tmp_path / "libloss.so")})
 
 
 def test_layers():
