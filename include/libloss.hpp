@@ -26,15 +26,17 @@
 
 #include "libloss.h"
 
-namespace libloss {
+namespace libloss
+{
 
 /* What C says, as an exception. */
-class error : public std::runtime_error {
-public:
+class error : public std::runtime_error
+{
+  public:
     error(libloss_status status, const char *message) : std::runtime_error(message), status_(status) {}
     libloss_status status() const noexcept { return status_; }
 
-private:
+  private:
     libloss_status status_;
 };
 
@@ -44,27 +46,35 @@ inline void check(libloss_status status)
 }
 
 /* A contiguous run of numbers: from a vector, an array, std::array, std::span, or a pointer and a size. */
-template <class T> class span {
-public:
+template <class T>
+class span
+{
+  public:
     span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
-    template <std::size_t N> span(T (&array)[N]) noexcept : data_(array), size_(N) {}
-    template <class C, class = std::enable_if_t<!std::is_same_v<std::decay_t<C>, span> && std::is_convertible_v<decltype(std::declval<C &>().data()), T *>>>
+    template <std::size_t N>
+    span(T (&array)[N]) noexcept : data_(array), size_(N)
+    {
+    }
+    template <class C, class = std::enable_if_t<!std::is_same_v<std::decay_t<C>, span> &&
+                                                std::is_convertible_v<decltype(std::declval<C &>().data()), T *>>>
     span(C &&container) noexcept : data_(container.data()), size_(container.size())
     {
     }
     T *data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
 
-private:
+  private:
     T *data_;
     std::size_t size_;
 };
 
 /* A tensor of float or double over memory of the caller's; shape and strides (in elements) are copied. */
-class tensor {
-public:
+class tensor
+{
+  public:
     template <class T>
-    tensor(T *data, std::vector<std::int64_t> shape, std::vector<std::int64_t> strides = {}) : shape_(std::move(shape)), strides_(std::move(strides))
+    tensor(T *data, std::vector<std::int64_t> shape, std::vector<std::int64_t> strides = {})
+        : shape_(std::move(shape)), strides_(std::move(strides))
     {
         using number = std::remove_const_t<T>;
         static_assert(std::is_arithmetic_v<number> && sizeof(number) <= 8, "a tensor holds numbers of at most 64 bits");
@@ -83,7 +93,7 @@ public:
         return &tensor_;
     }
 
-private:
+  private:
     std::vector<std::int64_t> shape_, strides_;
     mutable libloss_tensor tensor_{};
 };
@@ -96,8 +106,9 @@ inline libloss_args arguments() noexcept
     return args;
 }
 
-class loss {
-public:
+class loss
+{
+  public:
     explicit loss(const std::string &spec)
     {
         libloss_object *object = nullptr;
@@ -129,12 +140,14 @@ public:
     }
 
     /* The same, and its gradient by the prediction; the gradient may be the prediction itself. */
-    double value_and_grad(span<const float> prediction, span<const float> target, span<float> gradient, std::int32_t reduction = LIBLOSS_MEAN) const
+    double value_and_grad(span<const float> prediction, span<const float> target, span<float> gradient,
+                          std::int32_t reduction = LIBLOSS_MEAN) const
     {
         same_size(prediction.size(), gradient.size(), "gradient");
         return flat(libloss_call_f32, prediction, target, gradient.data(), reduction);
     }
-    double value_and_grad(span<const double> prediction, span<const double> target, span<double> gradient, std::int32_t reduction = LIBLOSS_MEAN) const
+    double value_and_grad(span<const double> prediction, span<const double> target, span<double> gradient,
+                          std::int32_t reduction = LIBLOSS_MEAN) const
     {
         same_size(prediction.size(), gradient.size(), "gradient");
         return flat(libloss_call_f64, prediction, target, gradient.data(), reduction);
@@ -143,16 +156,19 @@ public:
     /* Everything else: fill libloss_args (see arguments()) and evaluate. */
     void eval(const libloss_args &args) const { check(libloss_eval(handle(), &args)); }
 
-private:
+  private:
     void reset(libloss_object *object) { object_ = std::shared_ptr<libloss_object>(object, libloss_destroy); }
 
     static void same_size(std::size_t prediction, std::size_t other, const char *what)
     {
         if (prediction != other)
-            throw error(LIBLOSS_ERR_SHAPE, (std::string(what) + " has " + std::to_string(other) + " numbers, but prediction has " + std::to_string(prediction)).c_str());
+            throw error(LIBLOSS_ERR_SHAPE,
+                        (std::string(what) + " has " + std::to_string(other) + " numbers, but prediction has " + std::to_string(prediction))
+                            .c_str());
     }
 
-    template <class F, class T> double flat(F call, span<const T> prediction, span<const T> target, T *gradient, std::int32_t reduction) const
+    template <class F, class T>
+    double flat(F call, span<const T> prediction, span<const T> target, T *gradient, std::int32_t reduction) const
     {
         double value = 0;
         same_size(prediction.size(), target.size(), "target");
@@ -178,8 +194,9 @@ inline loss combine(std::initializer_list<std::pair<double, const loss *>> terms
 }
 
 /* An exact running total; copies are independent, merging is exact in any order. */
-class total {
-public:
+class total
+{
+  public:
     explicit total(const loss &of) : loss_(of)
     {
         for (std::int64_t bytes = LIBLOSS_TOTAL_SIMPLE;; bytes *= 2) { /* sums of many losses need more */
@@ -190,16 +207,24 @@ public:
         }
     }
 
-    template <class T> total &add(span<const T> prediction, span<const T> target)
+    template <class T>
+    total &add(span<const T> prediction, span<const T> target)
     {
-        tensor p(prediction.data(), { static_cast<std::int64_t>(prediction.size()) }), t(target.data(), { static_cast<std::int64_t>(target.size()) });
+        tensor p(prediction.data(), { static_cast<std::int64_t>(prediction.size()) }),
+            t(target.data(), { static_cast<std::int64_t>(target.size()) });
         libloss_args args = arguments();
         args.input[0] = p.get();
         args.input[1] = t.get();
         return add(args);
     }
-    total &add(const std::vector<float> &prediction, const std::vector<float> &target) { return add(span<const float>(prediction), span<const float>(target)); }
-    total &add(const std::vector<double> &prediction, const std::vector<double> &target) { return add(span<const double>(prediction), span<const double>(target)); }
+    total &add(const std::vector<float> &prediction, const std::vector<float> &target)
+    {
+        return add(span<const float>(prediction), span<const float>(target));
+    }
+    total &add(const std::vector<double> &prediction, const std::vector<double> &target)
+    {
+        return add(span<const double>(prediction), span<const double>(target));
+    }
     total &add(libloss_args args)
     {
         args.total = get();
@@ -223,7 +248,7 @@ public:
     libloss_total *get() noexcept { return reinterpret_cast<libloss_total *>(memory_.data()); }
     const libloss_total *get() const noexcept { return reinterpret_cast<const libloss_total *>(memory_.data()); }
 
-private:
+  private:
     loss loss_;
     std::vector<std::uint64_t> memory_;
 };

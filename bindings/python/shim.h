@@ -8,17 +8,19 @@
 
 /* declared */
 typedef struct {
-    size_t object;                 /* id() of an array; the caller keeps it alive */
-    int32_t role, index;           /* 0 input, 1 weight, 2 upstream, 3 values, 4 gradient, 5 hessian, 6 auxiliary */
-    int32_t bfloat16;              /* its uint16 are bfloat16 */
+    size_t object; /* id() of an array; the caller keeps it alive */
+    int32_t role, index; /* 0 input, 1 weight, 2 upstream, 3 values, 4 gradient, 5 hessian, 6 auxiliary */
+    int32_t bfloat16; /* its uint16 are bfloat16 */
 } libloss_py_slot;
 typedef struct {
-    int32_t status;                /* of libloss; -1: not a plain array */
+    int32_t status; /* of libloss; -1: not a plain array */
     double value;
 } libloss_py_result;
 static void libloss_py_init(size_t array_type);
-static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient, int32_t reduction);
-static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count, libloss_plan *plan);
+static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient,
+                                         int32_t reduction);
+static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count,
+                                         libloss_plan *plan);
 /* defined */
 
 enum { SLOTS = 40 };
@@ -92,7 +94,8 @@ static void libloss_py_put(libloss_args *args, int32_t role, int32_t index, cons
 }
 
 /* Evaluates; with a plan only prepares. */
-static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count, libloss_plan *plan)
+static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count,
+                                         libloss_plan *plan)
 {
     libloss_py_result result = { -1, 0 };
     libloss_py_view view[SLOTS];
@@ -118,7 +121,8 @@ static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *
 }
 
 /* The common case: two plain arrays, perhaps a weight and a gradient, all options at their defaults but the reduction. */
-static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient, int32_t reduction)
+static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient,
+                                         int32_t reduction)
 {
     libloss_args args;
     libloss_py_slot slots[4] = { { prediction, 0, 0, 0 }, { target, 0, 1, 0 } };

@@ -18,8 +18,13 @@ static const number_type f32 = { 2, 32 }, f64 = { 2, 64 }, i32 = { 0, 32 }, i64 
 
 static libloss_tensor tensor(const void *data, number_type type, int32_t ndim, const int64_t *shape)
 {
-    return (libloss_tensor){ .data = (void *)(uintptr_t)data, .device_type = 1, .ndim = ndim, .dtype_code = type.code,
-                             .dtype_bits = type.bits, .dtype_lanes = 1, .shape = shape };
+    return (libloss_tensor){ .data = (void *)(uintptr_t)data,
+                             .device_type = 1,
+                             .ndim = ndim,
+                             .dtype_code = type.code,
+                             .dtype_bits = type.bits,
+                             .dtype_lanes = 1,
+                             .shape = shape };
 }
 
 static libloss_status run(const libloss_object *o, const libloss_args *args)
@@ -39,8 +44,10 @@ static libloss_status evaluate(const libloss_object *o, int32_t reduction, int32
     libloss_args args = { .struct_size = sizeof args, .reduction = reduction };
     args.input[0] = &p;
     args.input[1] = target;
-    if (value && reduction == LIBLOSS_NONE) args.values = &values;
-    else args.value = value;
+    if (value && reduction == LIBLOSS_NONE)
+        args.values = &values;
+    else
+        args.value = value;
     if (gradient) args.gradient[0] = &g;
     return run(o, &args);
 }
@@ -73,9 +80,8 @@ static libloss_status call(const libloss_object *o, const char *entry, int32_t r
     return evaluate(o, reduction, 1, &n, type, prediction, &t, value, gradient);
 }
 
-static libloss_status rows(const libloss_object *o, const char *entry, int32_t reduction, int64_t count, int64_t classes,
-                           number_type type, const void *prediction, number_type label_type, const void *label, double *value,
-                           void *gradient)
+static libloss_status rows(const libloss_object *o, const char *entry, int32_t reduction, int64_t count, int64_t classes, number_type type,
+                           const void *prediction, number_type label_type, const void *label, double *value, void *gradient)
 {
     const int64_t shape[2] = { count, classes };
     libloss_status status = check_shape(o, entry, 1, count < classes ? count : classes);
@@ -84,38 +90,38 @@ static libloss_status rows(const libloss_object *o, const char *entry, int32_t r
     return evaluate(o, reduction, 2, shape, type, prediction, &t, value, gradient);
 }
 
-libloss_status libloss_call_f32(const libloss_object *o, int32_t reduction, int64_t n, const float *prediction,
-                                const float *target, double *value, float *gradient)
+libloss_status libloss_call_f32(const libloss_object *o, int32_t reduction, int64_t n, const float *prediction, const float *target,
+                                double *value, float *gradient)
 {
     return call(o, "libloss_call_f32", reduction, n, f32, prediction, target, value, gradient);
 }
 
-libloss_status libloss_call_f64(const libloss_object *o, int32_t reduction, int64_t n, const double *prediction,
-                                const double *target, double *value, double *gradient)
+libloss_status libloss_call_f64(const libloss_object *o, int32_t reduction, int64_t n, const double *prediction, const double *target,
+                                double *value, double *gradient)
 {
     return call(o, "libloss_call_f64", reduction, n, f64, prediction, target, value, gradient);
 }
 
-libloss_status libloss_rows_f32_i32(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes,
-                                    const float *prediction, const int32_t *label, double *value, float *gradient)
+libloss_status libloss_rows_f32_i32(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes, const float *prediction,
+                                    const int32_t *label, double *value, float *gradient)
 {
     return rows(o, "libloss_rows_f32_i32", reduction, rows_, classes, f32, prediction, i32, label, value, gradient);
 }
 
-libloss_status libloss_rows_f32_i64(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes,
-                                    const float *prediction, const int64_t *label, double *value, float *gradient)
+libloss_status libloss_rows_f32_i64(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes, const float *prediction,
+                                    const int64_t *label, double *value, float *gradient)
 {
     return rows(o, "libloss_rows_f32_i64", reduction, rows_, classes, f32, prediction, i64, label, value, gradient);
 }
 
-libloss_status libloss_rows_f64_i32(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes,
-                                    const double *prediction, const int32_t *label, double *value, double *gradient)
+libloss_status libloss_rows_f64_i32(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes, const double *prediction,
+                                    const int32_t *label, double *value, double *gradient)
 {
     return rows(o, "libloss_rows_f64_i32", reduction, rows_, classes, f64, prediction, i32, label, value, gradient);
 }
 
-libloss_status libloss_rows_f64_i64(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes,
-                                    const double *prediction, const int64_t *label, double *value, double *gradient)
+libloss_status libloss_rows_f64_i64(const libloss_object *o, int32_t reduction, int64_t rows_, int64_t classes, const double *prediction,
+                                    const int64_t *label, double *value, double *gradient)
 {
     return rows(o, "libloss_rows_f64_i64", reduction, rows_, classes, f64, prediction, i64, label, value, gradient);
 }

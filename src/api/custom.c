@@ -12,8 +12,6 @@
 #include "object.h"
 #include "structs.h"
 
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
-
 static const libloss__sink nowhere = { NULL, 0 };
 
 enum { VALUES_AXES = 8 };
@@ -64,11 +62,12 @@ static libloss_status eval_steps(const libloss_object *o, const libloss_args *ar
     libloss_status status = LIBLOSS_OK;
     TRY(v->plan(o->custom_self, args, &plan));
     if (plan.values_ndim < 0 || plan.values_ndim > VALUES_AXES)
-        return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_CALLBACK,
-                             "%s: its plan says %d axes", o->name, (int64_t)plan.values_ndim);
+        return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_CALLBACK, "%s: its plan says %d axes",
+                             o->name, (int64_t)plan.values_ndim);
     libloss_args step = *args;
-    libloss_tensor values = { .device_type = 1, .ndim = plan.values_ndim, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1,
-                              .shape = plan.values_shape };
+    libloss_tensor values = {
+        .device_type = 1, .ndim = plan.values_ndim, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1, .shape = plan.values_shape
+    };
     if (args->value || args->total) {
         int64_t count = 1;
         for (int32_t k = 0; k < plan.values_ndim; k++) count *= plan.values_shape[k];
@@ -112,8 +111,13 @@ static libloss_status tile_plan(void *self, const libloss_args *args, libloss_pl
 
 static libloss_status tile_forward(void *self, const libloss_args *args)
 {
-    libloss_args mine = { .struct_size = sizeof mine, .values = args->values, .reduction = LIBLOSS_NONE, .flags = args->flags,
-                          .parameters = args->parameters, .message = args->message, .message_size = args->message_size };
+    libloss_args mine = { .struct_size = sizeof mine,
+                          .values = args->values,
+                          .reduction = LIBLOSS_NONE,
+                          .flags = args->flags,
+                          .parameters = args->parameters,
+                          .message = args->message,
+                          .message_size = args->message_size };
     memcpy(mine.input, args->input, sizeof mine.input);
     return eval_tiles(self, &mine);
 }
@@ -129,8 +133,9 @@ static libloss_status tile_backward(void *self, const libloss_args *args)
 
 static libloss_status tile_reduce(void *self, const libloss_args *args) { return libloss__builtin_vtable.reduce(self, args); }
 
-static const libloss_vtable tile_vtable = { .struct_size = sizeof(libloss_vtable), .plan = tile_plan, .forward = tile_forward,
-                                            .backward = tile_backward, .reduce = tile_reduce };
+static const libloss_vtable tile_vtable = {
+    .struct_size = sizeof(libloss_vtable), .plan = tile_plan, .forward = tile_forward, .backward = tile_backward, .reduce = tile_reduce
+};
 
 /* ---- making ---- */
 
@@ -162,8 +167,13 @@ static void copy_description(copier *c, const libloss_vtable *v, const libloss_i
     }
     for (int32_t k = 0; k < info->parameters; k++) {
         const libloss_parameter *p = v->parameters[k];
-        to->param[k] = (loss_parameter){ copy_text(c, p->name), copy_text(c, p->description),
-                                         p->choices ? copy_text(c, p->choices) : NULL, p->fallback, p->lowest, p->highest, p->flags };
+        to->param[k] = (loss_parameter){ copy_text(c, p->name),
+                                         copy_text(c, p->description),
+                                         p->choices ? copy_text(c, p->choices) : NULL,
+                                         p->fallback,
+                                         p->lowest,
+                                         p->highest,
+                                         p->flags };
     }
 }
 
@@ -174,20 +184,24 @@ static libloss_status check_description(const libloss_vtable *v)
     const libloss_info *info = v->info;
     if (!info->name || !info->name[0]) REFUSE(LIBLOSS_ERR_NULL, "info.name is missing");
     if (!v->tile && (!v->plan || !v->forward)) REFUSE(LIBLOSS_ERR_NULL, "%s has neither tile nor plan and forward", info->name);
-    if (info->inputs < 1 || info->inputs > MAX_INPUTS) REFUSE(LIBLOSS_ERR_OPTION, "%s has %d inputs; 1 to 8 are possible", info->name, (int64_t)info->inputs);
+    if (info->inputs < 1 || info->inputs > MAX_INPUTS)
+        REFUSE(LIBLOSS_ERR_OPTION, "%s has %d inputs; 1 to 8 are possible", info->name, (int64_t)info->inputs);
     if (info->parameters < 0 || info->parameters > MAX_PARAMETERS)
-        REFUSE(LIBLOSS_ERR_OPTION, "%s has %d parameters; at most %d are possible", info->name, (int64_t)info->parameters, (int64_t)MAX_PARAMETERS);
+        REFUSE(LIBLOSS_ERR_OPTION, "%s has %d parameters; at most %d are possible", info->name, (int64_t)info->parameters,
+               (int64_t)MAX_PARAMETERS);
     if (info->values_per != LIBLOSS_PER_ELEMENT && info->values_per != LIBLOSS_PER_ROW)
         REFUSE(LIBLOSS_ERR_UNSUPPORTED, "%s: values_per %d", info->name, (int64_t)info->values_per);
     if (!v->inputs || (info->parameters > 0 && !v->parameters)) REFUSE(LIBLOSS_ERR_NULL, "%s: inputs or parameters is NULL", info->name);
     for (int32_t k = 0; k < info->inputs; k++) {
         if (!v->inputs[k] || !v->inputs[k]->name) REFUSE(LIBLOSS_ERR_NULL, "%s: inputs[%d] has no name", info->name, (int64_t)k);
-        if (v->inputs[k]->kind < KIND_REAL || v->inputs[k]->kind > KIND_CLASS || v->inputs[k]->shape < LIKE_FIRST || v->inputs[k]->shape > PER_CLASS)
+        if (v->inputs[k]->kind < KIND_REAL || v->inputs[k]->kind > KIND_CLASS || v->inputs[k]->shape < LIKE_FIRST ||
+            v->inputs[k]->shape > PER_CLASS)
             REFUSE(LIBLOSS_ERR_UNSUPPORTED, "%s: the kind or shape of %s", info->name, v->inputs[k]->name);
     }
     if (v->inputs[0]->flags & OPTIONAL) REFUSE(LIBLOSS_ERR_OPTION, "%s: its first input is optional", info->name);
     for (int32_t k = 0; k < info->parameters; k++)
-        if (!v->parameters[k] || !v->parameters[k]->name) REFUSE(LIBLOSS_ERR_NULL, "%s: parameters[%d] has no name", info->name, (int64_t)k);
+        if (!v->parameters[k] || !v->parameters[k]->name)
+            REFUSE(LIBLOSS_ERR_NULL, "%s: parameters[%d] has no name", info->name, (int64_t)k);
     return LIBLOSS_OK;
 #undef REFUSE
 }
@@ -228,8 +242,7 @@ libloss_status libloss_create_custom(const libloss_vtable *vtable, void *self, c
     libloss_vtable mine;
     if (!out) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_custom: out is NULL");
     TRY(libloss__take_struct(nowhere, "libloss_vtable", &mine, sizeof mine, vtable, sizeof mine));
-    if (count < 0 || (count > 0 && !settings))
-        return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_custom: settings is NULL");
+    if (count < 0 || (count > 0 && !settings)) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_custom: settings is NULL");
     TRY(check_description(&mine));
     copier text = { NULL, 0 };
     loss_info ignored = { 0 };

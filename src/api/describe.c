@@ -50,8 +50,15 @@ static const loss *loss_of(const libloss_object *o) { return o->row ? o->row->lo
 libloss_status libloss_describe(const libloss_object *o, libloss_info *info)
 {
     if (!o) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_describe: object is NULL");
-    libloss_info ours = { .name = o->name, .title = "", .family = "", .aliases = "", .formula = "", .citation = "",
-                          .inputs = o->inputs, .parameters = o->parameters, .in_place = o->kind != OBJECT_CUSTOM };
+    libloss_info ours = { .name = o->name,
+                          .title = "",
+                          .family = "",
+                          .aliases = "",
+                          .formula = "",
+                          .citation = "",
+                          .inputs = o->inputs,
+                          .parameters = o->parameters,
+                          .in_place = o->kind != OBJECT_CUSTOM };
     const loss *loss = loss_of(o);
     if (loss) {
         const loss_info *l = loss->info;
@@ -78,11 +85,9 @@ libloss_status libloss_describe(const libloss_object *o, libloss_info *info)
 libloss_status libloss_describe_input(const libloss_object *o, int64_t i, libloss_input *input)
 {
     if (!o) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_describe_input: object is NULL");
-    if (i < 0 || i >= o->inputs)
-        return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "%s: input %d of %d", o->name, i, (int64_t)o->inputs);
+    if (i < 0 || i >= o->inputs) return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "%s: input %d of %d", o->name, i, (int64_t)o->inputs);
     const loss_input *in = &o->input[i];
-    libloss_input ours = { .name = in->name, .description = in->description, .kind = in->kind, .shape = in->shape,
-                           .flags = in->flags };
+    libloss_input ours = { .name = in->name, .description = in->description, .kind = in->kind, .shape = in->shape, .flags = in->flags };
     return libloss__give_struct(nowhere, "libloss_input", input, &ours, sizeof ours, sizeof ours);
 }
 
@@ -92,8 +97,13 @@ libloss_status libloss_describe_parameter(const libloss_object *o, int64_t i, li
     if (i < 0 || i >= o->parameters)
         return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "%s: parameter %d of %d", o->name, i, (int64_t)o->parameters);
     const loss_parameter *p = &o->parameter[i];
-    libloss_parameter ours = { .name = p->name, .description = p->description, .choices = p->choices, .fallback = p->fallback,
-                               .lowest = p->lowest, .highest = p->highest, .flags = p->flags };
+    libloss_parameter ours = { .name = p->name,
+                               .description = p->description,
+                               .choices = p->choices,
+                               .fallback = p->fallback,
+                               .lowest = p->lowest,
+                               .highest = p->highest,
+                               .flags = p->flags };
     return libloss__give_struct(nowhere, "libloss_parameter", parameter, &ours, sizeof ours, sizeof ours);
 }
 

@@ -39,8 +39,7 @@ typedef libloss_status step(void *self, const libloss_args *args);
 static libloss_status run_step(const libloss_object *o, const libloss_args *args, step *run, const char *name)
 {
     if (!run)
-        return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_UNSUPPORTED, "%s: no %s",
-                             o->name, name);
+        return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_UNSUPPORTED, "%s: no %s", o->name, name);
     uint64_t word = libloss__enter();
     libloss_status status = run(o->self, args);
     libloss__leave(word);
@@ -76,6 +75,5 @@ libloss_status libloss_prepare(const libloss_object *o, const libloss_args *args
     if (status != LIBLOSS_OK) return status;
     status = o->vtable->plan(o->self, &mine, &ours);
     if (status != LIBLOSS_OK) return status;
-    return libloss__give_struct((libloss__sink){ mine.message, mine.message_size }, "libloss_plan", plan, &ours, sizeof ours,
-                                FIRST_PLAN);
+    return libloss__give_struct((libloss__sink){ mine.message, mine.message_size }, "libloss_plan", plan, &ours, sizeof ours, FIRST_PLAN);
 }

@@ -56,8 +56,10 @@ static libloss_status halve(fit *f, int64_t low, int64_t high, int strict, int64
         int sign;
         libloss_status status = slope_at(f, of_rank(middle), &sign);
         if (status != LIBLOSS_OK) return status;
-        if (strict ? sign == -1 : sign == -1 || sign == 0) low = middle;
-        else high = middle;
+        if (strict ? sign == -1 : sign == -1 || sign == 0)
+            low = middle;
+        else
+            high = middle;
     }
     *out = low;
     return LIBLOSS_OK;
@@ -92,15 +94,22 @@ libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args 
     if (status != LIBLOSS_OK) return status;
     const libloss__sink sink = { f.args.message, f.args.message_size };
     if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE || !(o->row->loss->info->claims & CONVEX))
-        return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "%s: only convex losses of one number per input have a best constant here", o->name);
+        return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "%s: only convex losses of one number per input have a best constant here",
+                             o->name);
     if (count != 1) return libloss__fail(sink, LIBLOSS_ERR_OPTION, "%s: it has 1 constant, not %d", o->name, count);
     const libloss_tensor *target = f.args.input[1];
     if (!target) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s: %s is NULL", o->name, o->input[1].name);
 
     double start = o->input[0].kind == KIND_PROBABILITY ? 0.5 : 0;
     int64_t zeros[MAX_DIMENSIONS] = { 0 };
-    f.constant = (libloss_tensor){ .data = &start, .device_type = 1, .ndim = target->ndim, .dtype_code = 2, .dtype_bits = 64,
-                                   .dtype_lanes = 1, .shape = target->shape, .strides = zeros };
+    f.constant = (libloss_tensor){ .data = &start,
+                                   .device_type = 1,
+                                   .ndim = target->ndim,
+                                   .dtype_code = 2,
+                                   .dtype_bits = 64,
+                                   .dtype_lanes = 1,
+                                   .shape = target->shape,
+                                   .strides = zeros };
     f.args.input[0] = &f.constant;
     f.args.reduction = LIBLOSS_SUM;
     f.args.divisor = 0;
@@ -123,8 +132,13 @@ libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args 
     f.slopes = f.constants + f.count;
     f.constant.data = f.constants;
     f.constant.strides = NULL;
-    f.gradient = (libloss_tensor){ .data = f.slopes, .device_type = 1, .ndim = target->ndim, .dtype_code = 2, .dtype_bits = 64,
-                                   .dtype_lanes = 1, .shape = target->shape };
+    f.gradient = (libloss_tensor){ .data = f.slopes,
+                                   .device_type = 1,
+                                   .ndim = target->ndim,
+                                   .dtype_code = 2,
+                                   .dtype_bits = 64,
+                                   .dtype_lanes = 1,
+                                   .shape = target->shape };
     f.args.gradient[0] = &f.gradient;
     uint64_t word = libloss__enter();
     const int probability = o->input[0].kind == KIND_PROBABILITY;

@@ -33,8 +33,8 @@ static int contains(const char *text, int n, const char *part, int m)
     return 0;
 }
 
-int libloss__nearest(const char *name, int64_t length, const char *(*candidate)(void *context, int64_t i), void *context,
-                     int64_t count, const char *nearest[3])
+int libloss__nearest(const char *name, int64_t length, const char *(*candidate)(void *context, int64_t i), void *context, int64_t count,
+                     const char *nearest[3])
 {
     char lower[MOST];
     int m = length < MOST ? (int)length : MOST, found = 0, cost[3] = { 0 };

@@ -13,8 +13,6 @@
 #include "nearest.h"
 #include "spec.h"
 
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
-
 enum { MAX_NUMBERS = 64 }; /* of one object, in all parameters together */
 
 static const libloss__sink nowhere = { NULL, 0 };
@@ -61,10 +59,7 @@ static int count_parameters(const loss_info *info)
     return n;
 }
 
-static libloss_status out_of_memory(libloss__sink sink)
-{
-    return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "out of memory");
-}
+static libloss_status out_of_memory(libloss__sink sink) { return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "out of memory"); }
 
 static int8_t parameter_named(const libloss_object *o, const char *name)
 {
@@ -141,8 +136,7 @@ static const char *row_name(void *context, int64_t i)
 static const char *parameter_name(void *context, int64_t i) { return ((const loss_parameter *)context)[i].name; }
 
 static libloss_status unknown(libloss__sink sink, libloss_status status, const char *what, const char *where, const char *name,
-                              int64_t length, int64_t column, const char *(*candidate)(void *, int64_t), void *context,
-                              int64_t count)
+                              int64_t length, int64_t column, const char *(*candidate)(void *, int64_t), void *context, int64_t count)
 {
     const char *near[3];
     int n = libloss__nearest(name, length, candidate, context, count, near);
@@ -153,9 +147,9 @@ static libloss_status unknown(libloss__sink sink, libloss_status status, const c
         int end = 9 + libloss__print_integer(column, place + 9);
         strcpy(place + end, ")");
     }
-    return libloss__fail(sink, status, "%s%sunknown %s \"%.*s\"%s%s%s%s%s%s%s%s", where, *where ? ": " : "", what, shown, name,
-                         place, n > 0 ? "; did you mean " : "", n > 0 ? near[0] : "", n > 1 ? ", " : "", n > 1 ? near[1] : "",
-                         n > 2 ? ", " : "", n > 2 ? near[2] : "", n > 0 ? "?" : "");
+    return libloss__fail(sink, status, "%s%sunknown %s \"%.*s\"%s%s%s%s%s%s%s%s", where, *where ? ": " : "", what, shown, name, place,
+                         n > 0 ? "; did you mean " : "", n > 0 ? near[0] : "", n > 1 ? ", " : "", n > 1 ? near[1] : "", n > 2 ? ", " : "",
+                         n > 2 ? near[2] : "", n > 0 ? "?" : "");
 }
 
 static libloss_status find_row(libloss__sink sink, const char *name, int64_t length, int64_t column, const libloss__row **out)
@@ -185,8 +179,7 @@ static void start_settings(settings *s, const libloss__row *row)
     }
 }
 
-static libloss_status find_parameter(libloss__sink sink, const settings *s, const char *name, int64_t length, int64_t column,
-                                     int *out)
+static libloss_status find_parameter(libloss__sink sink, const settings *s, const char *name, int64_t length, int64_t column, int *out)
 {
     const loss_info *info = s->row->loss->info;
     const int n = count_parameters(info);
@@ -217,8 +210,7 @@ static libloss_status set_numbers(libloss__sink sink, settings *s, int k, const 
         values = &s->words[k];
     }
     if (count < 0 || (count > 0 && !values)) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s: no values for %s", loss, p->name);
-    if (count == 0 && !(p->flags & OPTIONAL))
-        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s needs a value", loss, p->name);
+    if (count == 0 && !(p->flags & OPTIONAL)) return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s needs a value", loss, p->name);
     if (count > 1 && !(p->flags & VECTOR))
         return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s is one number, not %d", loss, p->name, count);
     for (int64_t i = 0; i < count; i++) {
@@ -227,8 +219,7 @@ static libloss_status set_numbers(libloss__sink sink, settings *s, int k, const 
             int64_t choices = 1;
             for (const char *c = p->choices; *c; c++) choices += *c == ' ';
             if (values[i] >= (double)choices)
-                return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is none of: %s", loss, p->name, values[i],
-                                     p->choices);
+                return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is none of: %s", loss, p->name, values[i], p->choices);
         }
     }
     s->given[k] = values;
@@ -248,10 +239,10 @@ static libloss_status set_word(libloss__sink sink, settings *s, int k, const spe
     if ((p->flags & OPTIONAL) && word->length == 4 && memcmp(word->text, "none", 4) == 0) return set_numbers(sink, s, k, NULL, 0);
     int64_t shown = word->length < 60 ? word->length : 60;
     if (p->choices)
-        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %.*s (column %d) is none of: %s", loss, p->name, shown,
-                             word->text, word->column, p->choices);
-    return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %.*s (column %d) is not a number", loss, p->name, shown,
-                         word->text, word->column);
+        return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %.*s (column %d) is none of: %s", loss, p->name, shown, word->text,
+                             word->column, p->choices);
+    return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %.*s (column %d) is not a number", loss, p->name, shown, word->text,
+                         word->column);
 }
 
 static libloss_status make(libloss__sink sink, const settings *s, libloss_object **out)
@@ -273,8 +264,10 @@ static libloss_status make_term(const spec *parsed, const spec_term *term, liblo
         const spec_setting *set = &parsed->setting[i];
         int k;
         TRY(find_parameter(nowhere, &s, set->name.text, set->name.length, set->name.column, &k));
-        if (set->word.text) TRY(set_word(nowhere, &s, k, &set->word));
-        else TRY(set_numbers(nowhere, &s, k, &parsed->value[set->first], set->count));
+        if (set->word.text)
+            TRY(set_word(nowhere, &s, k, &set->word));
+        else
+            TRY(set_numbers(nowhere, &s, k, &parsed->value[set->first], set->count));
     }
     return make(nowhere, &s, out);
 }
@@ -307,16 +300,14 @@ libloss_status libloss_create_with(const char *name, const libloss_setting *sett
 {
     if (!name) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: name is NULL");
     if (!out) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: out is NULL");
-    if (count < 0 || (count > 0 && !setting))
-        return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: settings is NULL");
+    if (count < 0 || (count > 0 && !setting)) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: settings is NULL");
     settings s = { 0 };
     const libloss__row *row;
     TRY(find_row(nowhere, name, (int64_t)strlen(name), 0, &row));
     start_settings(&s, row);
     for (int64_t i = 0; i < count; i++) {
         int k;
-        if (!setting[i].name)
-            return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: settings[%d].name is NULL", i);
+        if (!setting[i].name) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: settings[%d].name is NULL", i);
         TRY(find_parameter(nowhere, &s, setting[i].name, (int64_t)strlen(setting[i].name), 0, &k));
         TRY(set_numbers(nowhere, &s, k, setting[i].values, setting[i].count));
     }
@@ -338,8 +329,8 @@ static libloss_status unite_inputs(libloss_object *sum, loss_input *input)
                 input[sum->inputs++] = term->input[i];
             } else {
                 if ((input[j].kind == KIND_CLASS) != (term->input[i].kind == KIND_CLASS) || input[j].shape != term->input[i].shape)
-                    return libloss__fail(nowhere, LIBLOSS_ERR_SPEC, "%s of %s is not what %s is for the terms before it",
-                                         input[j].name, term->name, input[j].name);
+                    return libloss__fail(nowhere, LIBLOSS_ERR_SPEC, "%s of %s is not what %s is for the terms before it", input[j].name,
+                                         term->name, input[j].name);
                 if (!(term->input[i].flags & OPTIONAL)) input[j].flags &= ~OPTIONAL;
                 input[j].flags |= term->input[i].flags & DIFFERENTIABLE_INPUT;
             }
@@ -366,7 +357,8 @@ libloss_status libloss_combine(const libloss_object *const *terms, const double 
     }
     if (total > SPEC_TERMS)
         return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: %d terms; 1 to %d are possible", total, (int64_t)SPEC_TERMS);
-    size_t bytes = sizeof(libloss_object) + MAX_INPUTS * sizeof(loss_input) + (size_t)total * (sizeof(void *) + sizeof(double) + MAX_INPUTS);
+    size_t bytes =
+        sizeof(libloss_object) + MAX_INPUTS * sizeof(loss_input) + (size_t)total * (sizeof(void *) + sizeof(double) + MAX_INPUTS);
     libloss_object *o = calloc(1, bytes);
     if (!o) return out_of_memory(nowhere);
     atomic_init(&o->references, 1);
@@ -423,8 +415,10 @@ static void put_value(writer *w, const loss_parameter *p, double x)
 {
     const char *c = p->choices;
     for (int64_t skip = (int64_t)x; c && skip > 0; skip--) c += strcspn(c, " ") + 1;
-    if (c) put(w, c, (int64_t)strcspn(c, " "));
-    else put_number(w, x);
+    if (c)
+        put(w, c, (int64_t)strcspn(c, " "));
+    else
+        put_number(w, x);
 }
 
 /* Only what differs from the fallback: specs of equal objects are equal texts. */

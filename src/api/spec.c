@@ -14,8 +14,6 @@ typedef struct {
     spec *out;
 } parser;
 
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
-
 static int64_t column(const parser *p) { return p->at - p->text + 1; }
 
 static void skip_spaces(parser *p)
@@ -26,13 +24,11 @@ static void skip_spaces(parser *p)
 static libloss_status expected(const parser *p, const char *what)
 {
     const char c = *p->at;
-    if (c == 0)
-        return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: expected %s, found the end", column(p), what);
+    if (c == 0) return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: expected %s, found the end", column(p), what);
     if ((unsigned char)c < 32 || (unsigned char)c > 126)
-        return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: expected %s, found a byte of value %d", column(p),
-                             what, (int64_t)(unsigned char)c);
-    return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: expected %s, found \"%.*s\"", column(p), what,
-                         (int64_t)1, p->at);
+        return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: expected %s, found a byte of value %d", column(p), what,
+                             (int64_t)(unsigned char)c);
+    return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: expected %s, found \"%.*s\"", column(p), what, (int64_t)1, p->at);
 }
 
 static libloss_status too_many(const parser *p, const char *what, int64_t most)
@@ -74,8 +70,7 @@ static libloss_status read_factor(parser *p, double *out)
     skip_spaces(p);
     int64_t where = column(p);
     TRY(read_number(p, "a number", out));
-    if (*out - *out != 0)
-        return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: a factor must be finite", where);
+    if (*out - *out != 0) return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: a factor must be finite", where);
     return LIBLOSS_OK;
 }
 
@@ -99,8 +94,10 @@ static libloss_status read_value(parser *p, spec_setting *s)
             TRY(read_number(p, "a number or \"]\"", &x));
             TRY(push_value(p, x));
             skip_spaces(p);
-            if (*p->at == ',') p->at++;
-            else if (*p->at != ']') return expected(p, "\",\" or \"]\"");
+            if (*p->at == ',')
+                p->at++;
+            else if (*p->at != ']')
+                return expected(p, "\",\" or \"]\"");
             skip_spaces(p);
         }
         p->at++;
@@ -123,8 +120,8 @@ static libloss_status read_settings(parser *p, spec_term *term)
         for (int32_t k = term->first; k < p->out->settings; k++) {
             const spec_word *other = &p->out->setting[k].name;
             if (other->length == s.name.length && memcmp(other->text, s.name.text, (size_t)other->length) == 0)
-                return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: %.*s is set twice", s.name.column,
-                                     s.name.length, s.name.text);
+                return libloss__fail(p->sink, LIBLOSS_ERR_SPEC, "spec: column %d: %.*s is set twice", s.name.column, s.name.length,
+                                     s.name.text);
         }
         skip_spaces(p);
         if (*p->at != '=') return expected(p, "\"=\"");
@@ -180,8 +177,7 @@ libloss_status libloss__parse_spec(libloss__sink sink, const char *text, spec *o
     parser p = { .sink = sink, .text = text, .at = text, .out = out };
     out->terms = out->settings = out->values = 0;
     while (p.length <= SPEC_LENGTH && text[p.length]) p.length++;
-    if (p.length > SPEC_LENGTH)
-        return libloss__fail(sink, LIBLOSS_ERR_SPEC, "spec: longer than %d characters", (int64_t)SPEC_LENGTH);
+    if (p.length > SPEC_LENGTH) return libloss__fail(sink, LIBLOSS_ERR_SPEC, "spec: longer than %d characters", (int64_t)SPEC_LENGTH);
     double sign = 1;
     skip_spaces(&p);
     if (*p.at == '-' || *p.at == '+') sign = *p.at++ == '-' ? -1 : 1;

@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
     spec_word name, word; /* word.text NULL: the value is numbers */
-    int64_t column;       /* of the value */
+    int64_t column; /* of the value */
     int32_t first, count; /* in values[] */
 } spec_setting;
 

@@ -11,8 +11,7 @@ static libloss_status check_size(libloss__sink sink, const char *name, size_t si
     return libloss__fail(sink, LIBLOSS_ERR_STRUCT, "%s.struct_size = %d is not sizeof(%s)", name, (int64_t)size, name);
 }
 
-libloss_status libloss__take_struct(libloss__sink sink, const char *name, void *ours, size_t known, const void *theirs,
-                                    size_t first)
+libloss_status libloss__take_struct(libloss__sink sink, const char *name, void *ours, size_t known, const void *theirs, size_t first)
 {
     size_t size;
     if (!theirs) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s is NULL", name);
@@ -21,16 +20,15 @@ libloss_status libloss__take_struct(libloss__sink sink, const char *name, void *
     if (status != LIBLOSS_OK) return status;
     for (size_t i = known; i < size; i++)
         if (((const char *)theirs)[i] != 0)
-            return libloss__fail(sink, LIBLOSS_ERR_STRUCT, "%s.struct_size = %d, and this version does not know byte %d of it",
-                                 name, (int64_t)size, (int64_t)i);
+            return libloss__fail(sink, LIBLOSS_ERR_STRUCT, "%s.struct_size = %d, and this version does not know byte %d of it", name,
+                                 (int64_t)size, (int64_t)i);
     memset(ours, 0, known);
     memcpy(ours, theirs, size < known ? size : known);
     memcpy(ours, &known, sizeof known);
     return LIBLOSS_OK;
 }
 
-libloss_status libloss__give_struct(libloss__sink sink, const char *name, void *theirs, const void *ours, size_t known,
-                                    size_t first)
+libloss_status libloss__give_struct(libloss__sink sink, const char *name, void *theirs, const void *ours, size_t known, size_t first)
 {
     size_t size;
     if (!theirs) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s is NULL", name);

@@ -8,11 +8,9 @@
 #include "../engine/message.h"
 
 /* Copies the caller's struct into one of ours of `known` bytes. `first`: the size in the first release. */
-libloss_status libloss__take_struct(libloss__sink sink, const char *name, void *ours, size_t known, const void *theirs,
-                                    size_t first);
+libloss_status libloss__take_struct(libloss__sink sink, const char *name, void *ours, size_t known, const void *theirs, size_t first);
 
 /* Fills the caller's struct from ours, as far as both know; struct_size stays the caller's. */
-libloss_status libloss__give_struct(libloss__sink sink, const char *name, void *theirs, const void *ours, size_t known,
-                                    size_t first);
+libloss_status libloss__give_struct(libloss__sink sink, const char *name, void *theirs, const void *ours, size_t known, size_t first);
 
 #endif

@@ -67,8 +67,7 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
 
 /* values[0]: the reduced number (of a metric: all its numbers); then, as far as there is room: the sum of weights, the values
  * present, all values, rows (of the first term). */
-libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values,
-                                   int64_t count)
+libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
 {
     libloss_status status = check(t, "libloss_total_value");
     if (status != LIBLOSS_OK) return status;
@@ -86,7 +85,8 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
     }
     const libloss__part *first = &t->term[0].part;
     double out[5] = { 0, libloss__sum_round(&first->weights), (double)first->present, (double)first->size, (double)first->rows };
-    if (t->parts == 1) out[0] = libloss__part_value(first, reduction, divisor, empty);
+    if (t->parts == 1)
+        out[0] = libloss__part_value(first, reduction, divisor, empty);
     else
         for (int64_t k = 0; k < t->parts; k++)
             out[0] += t->term[k].factor * libloss__part_value(&t->term[k].part, reduction, divisor, empty);

@@ -23,10 +23,13 @@ void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const vo
     } else {
         for (int64_t i = 0; i < n; i++) factor[i] = 1 / divisor;
     }
-    if (c->present == 0) for (int64_t i = 0; i < n; i++) factor[i] = 0; /* an empty mean has no slope, whatever it is */
+    if (c->present == 0)
+        for (int64_t i = 0; i < n; i++) factor[i] = 0; /* an empty mean has no slope, whatever it is */
     if (!weight) return;
-    if (c->arithmetic == DTYPE_F32) for (int64_t i = 0; i < n; i++) factor[i] *= ((const float *)weight)[i];
-    else for (int64_t i = 0; i < n; i++) factor[i] *= ((const double *)weight)[i];
+    if (c->arithmetic == DTYPE_F32)
+        for (int64_t i = 0; i < n; i++) factor[i] *= ((const float *)weight)[i];
+    else
+        for (int64_t i = 0; i < n; i++) factor[i] *= ((const double *)weight)[i];
 }
 
 static double number_at(const void *p, int32_t dtype, int64_t i)
@@ -34,8 +37,7 @@ static double number_at(const void *p, int32_t dtype, int64_t i)
     return dtype == DTYPE_F32 ? ((const float *)p)[i] : ((const double *)p)[i];
 }
 
-void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight,
-                      libloss__sum *sum)
+void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight, libloss__sum *sum)
 {
     if (libloss__given(&c->values)) {
         if (!weight) {
@@ -59,12 +61,16 @@ void libloss__account(const libloss__call *c, int64_t start, int64_t n, const vo
         const libloss__tiles *tiles = libloss__tiles_now();
         if (c->arithmetic == DTYPE_F32) {
             const float *v = (const float *)value + done;
-            if (weight) tiles->sum_weighted_f32(v, (const float *)weight + done, some, &tile);
-            else tiles->sum_f32(v, some, &tile);
+            if (weight)
+                tiles->sum_weighted_f32(v, (const float *)weight + done, some, &tile);
+            else
+                tiles->sum_f32(v, some, &tile);
         } else {
             const double *v = (const double *)value + done;
-            if (weight) tiles->sum_weighted_f64(v, (const double *)weight + done, some, &tile);
-            else tiles->sum_f64(v, some, &tile);
+            if (weight)
+                tiles->sum_weighted_f64(v, (const double *)weight + done, some, &tile);
+            else
+                tiles->sum_f64(v, some, &tile);
         }
         if (tile.parts >= 0) {
             libloss__sum_add_tile(sum, &tile);

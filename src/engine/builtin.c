@@ -10,8 +10,6 @@
 #include "call.h"
 #include "total.h"
 
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
-
 static libloss__sink sink_of(const libloss_args *a) { return (libloss__sink){ a->message, a->message_size }; }
 
 /* The caller's workspace, or one of our own that the caller of this frees. */
@@ -22,8 +20,8 @@ static libloss_status take_workspace(const libloss_args *args, int64_t need, voi
     if (need == 0) return LIBLOSS_OK;
     if (args->workspace) {
         if (args->workspace_size >= (size_t)need) return LIBLOSS_OK;
-        return libloss__fail(sink_of(args), LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d",
-                             (int64_t)args->workspace_size, need);
+        return libloss__fail(sink_of(args), LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", (int64_t)args->workspace_size,
+                             need);
     }
     *memory = *own = malloc((size_t)need);
     return *own ? LIBLOSS_OK : libloss__fail(sink_of(args), LIBLOSS_ERR_MEMORY, "out of memory: %d bytes of workspace", need);
@@ -72,8 +70,8 @@ enum { ADDENDS = 2 * MAX_INPUTS + 1 };
 static void addend_shape(addend *a, const libloss__view *v)
 {
     a->count = v->count;
-    a->tensor = (libloss_tensor){ .device_type = 1, .ndim = v->ndim, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1,
-                                  .shape = v->shape };
+    a->tensor =
+        (libloss_tensor){ .device_type = 1, .ndim = v->ndim, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1, .shape = v->shape };
 }
 
 /* The args of term k: its own inputs out of the sum's, and no outputs yet. */
@@ -216,8 +214,7 @@ static libloss_status step_forward(void *self, const libloss_args *args)
     mine.reduction = LIBLOSS_NONE;
     memset(mine.gradient, 0, sizeof mine.gradient);
     memset(mine.hessian, 0, sizeof mine.hessian);
-    if (!mine.values)
-        return libloss__fail(sink_of(args), LIBLOSS_ERR_NULL, "%s: values is NULL", ((libloss_object *)self)->name);
+    if (!mine.values) return libloss__fail(sink_of(args), LIBLOSS_ERR_NULL, "%s: values is NULL", ((libloss_object *)self)->name);
     return libloss__eval(self, &mine);
 }
 
@@ -238,10 +235,15 @@ static const libloss__row identity_row = { "", &identity_loss, { { NULL } }, NUL
 static libloss_status step_reduce(void *self, const libloss_args *args)
 {
     const libloss_object *owner = self;
-    if (owner->kind == OBJECT_SUM)
-        return libloss__fail(sink_of(args), LIBLOSS_ERR_UNSUPPORTED, "sum: reduce its terms one by one");
-    libloss_object o = { .kind = OBJECT_LOSS, .name = owner->name, .row = &identity_row, .inputs = 1,
-                         .input = identity_info.input, .ignore_index = -1, .label_smoothing = -1, .class_weight = -1 };
+    if (owner->kind == OBJECT_SUM) return libloss__fail(sink_of(args), LIBLOSS_ERR_UNSUPPORTED, "sum: reduce its terms one by one");
+    libloss_object o = { .kind = OBJECT_LOSS,
+                         .name = owner->name,
+                         .row = &identity_row,
+                         .inputs = 1,
+                         .input = identity_info.input,
+                         .ignore_index = -1,
+                         .label_smoothing = -1,
+                         .class_weight = -1 };
     libloss_args mine = *args;
     libloss__call c;
     libloss__part part;
@@ -294,16 +296,19 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
     return LIBLOSS_OK;
 }
 
-static libloss_status step_plan(void *self, const libloss_args *args, libloss_plan *plan)
-{
-    return libloss__plan(self, args, plan);
-}
+static libloss_status step_plan(void *self, const libloss_args *args, libloss_plan *plan) { return libloss__plan(self, args, plan); }
 
 const libloss_vtable libloss__builtin_vtable = {
-    .struct_size = sizeof(libloss_vtable), .plan = step_plan, .forward = step_forward, .backward = step_backward,
+    .struct_size = sizeof(libloss_vtable),
+    .plan = step_plan,
+    .forward = step_forward,
+    .backward = step_backward,
     .reduce = step_reduce,
 };
 const libloss_vtable libloss__sum_vtable = {
-    .struct_size = sizeof(libloss_vtable), .plan = step_plan, .forward = step_forward, .backward = step_backward,
+    .struct_size = sizeof(libloss_vtable),
+    .plan = step_plan,
+    .forward = step_forward,
+    .backward = step_backward,
     .reduce = step_reduce,
 };

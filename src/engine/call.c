@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
 
 /* The number of elements, or -1 if the product of the shape does not fit. */
 static int64_t count_of(const libloss_tensor *t)
@@ -14,9 +13,12 @@ static int64_t count_of(const libloss_tensor *t)
     int64_t n = 1;
     int empty = 0;
     for (int32_t k = 0; k < t->ndim; k++) {
-        if (t->shape[k] == 0) empty = 1;
-        else if (n > INT64_MAX / 8 / t->shape[k]) return -1;
-        else n *= t->shape[k];
+        if (t->shape[k] == 0)
+            empty = 1;
+        else if (n > INT64_MAX / 8 / t->shape[k])
+            return -1;
+        else
+            n *= t->shape[k];
     }
     return empty ? 0 : n;
 }
@@ -26,12 +28,11 @@ libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, c
 {
     const char *name = c->object->name;
     if (t->device_type != 1 && t->device_type != 3 && t->device_type != 11) /* CPU, pinned by CUDA, by ROCm */
-        FAIL(LIBLOSS_ERR_DEVICE, "%s: %s is on a device of type %d; libloss computes on the CPU", name, what,
-             (int64_t)t->device_type);
+        FAIL(LIBLOSS_ERR_DEVICE, "%s: %s is on a device of type %d; libloss computes on the CPU", name, what, (int64_t)t->device_type);
     int32_t dtype = libloss__dtype(t);
     if (dtype == DTYPE_NONE)
-        FAIL(LIBLOSS_ERR_DTYPE, "%s: %s has an unsupported dtype (code %d, bits %d, lanes %d)", name, what,
-             (int64_t)t->dtype_code, (int64_t)t->dtype_bits, (int64_t)t->dtype_lanes);
+        FAIL(LIBLOSS_ERR_DTYPE, "%s: %s has an unsupported dtype (code %d, bits %d, lanes %d)", name, what, (int64_t)t->dtype_code,
+             (int64_t)t->dtype_bits, (int64_t)t->dtype_lanes);
     if (t->ndim < 0 || t->ndim > MAX_DIMENSIONS)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has %d axes; at most 64 are possible", name, what, (int64_t)t->ndim);
     if (t->ndim > 0 && !t->shape) FAIL(LIBLOSS_ERR_NULL, "%s: the shape of %s is NULL", name, what);
@@ -39,8 +40,7 @@ libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, c
         if (t->shape[k] < 0)
             FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has a negative length in its shape %S", name, what, (int64_t)t->ndim, t->shape);
     int64_t count = count_of(t);
-    if (count < 0)
-        FAIL(LIBLOSS_ERR_OVERFLOW, "%s: %s has too many elements: %S", name, what, (int64_t)t->ndim, t->shape);
+    if (count < 0) FAIL(LIBLOSS_ERR_OVERFLOW, "%s: %s has too many elements: %S", name, what, (int64_t)t->ndim, t->shape);
     if (count > 0 && !t->data) FAIL(LIBLOSS_ERR_NULL, "%s: the data of %s is NULL", name, what);
     libloss__view_of(v, t, dtype, count);
     return LIBLOSS_OK;
@@ -54,20 +54,20 @@ static int same_shape(const libloss__view *v, int32_t ndim, const int64_t *shape
     return 1;
 }
 
-static libloss_status wrong_shape(libloss__call *c, const char *what, const libloss__view *v, const char *first,
-                                  int32_t ndim, const int64_t *shape)
+static libloss_status wrong_shape(libloss__call *c, const char *what, const libloss__view *v, const char *first, int32_t ndim,
+                                  const int64_t *shape)
 {
     int off_by_one_axis = v->ndim == ndim + 1 || v->ndim + 1 == ndim;
-    FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S, but %s has %S%s", c->object->name, what, (int64_t)v->ndim, v->shape,
-         first, (int64_t)ndim, shape, off_by_one_axis ? "; nothing is broadcast but a 0-d input or a stride of 0" : "");
+    FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S, but %s has %S%s", c->object->name, what, (int64_t)v->ndim, v->shape, first, (int64_t)ndim,
+         shape, off_by_one_axis ? "; nothing is broadcast but a 0-d input or a stride of 0" : "");
 }
 
 static libloss_status resolve_inputs(libloss__call *c)
 {
     const libloss_object *o = c->object;
     for (int32_t k = o->inputs; k < MAX_INPUTS; k++)
-        if (c->args->input[k]) FAIL(LIBLOSS_ERR_OPTION, "%s: input[%d] is given, but there are %d inputs", o->name,
-                                    (int64_t)k, (int64_t)o->inputs);
+        if (c->args->input[k])
+            FAIL(LIBLOSS_ERR_OPTION, "%s: input[%d] is given, but there are %d inputs", o->name, (int64_t)k, (int64_t)o->inputs);
     for (int32_t k = 0; k < o->inputs; k++) {
         const loss_input *in = &o->input[k];
         const libloss_tensor *t = c->args->input[k];
@@ -93,8 +93,8 @@ static libloss_status resolve_inputs(libloss__call *c)
     c->count = 1;
     for (int32_t k = 0; k < c->values_ndim; k++) c->count *= c->shape[k];
     if (by_row && c->classes == 0 && c->count > 0)
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S: a row needs at least one class", o->name, o->input[0].name,
-             (int64_t)first->ndim, first->shape);
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S: a row needs at least one class", o->name, o->input[0].name, (int64_t)first->ndim,
+             first->shape);
     c->rows = c->values_ndim > 0 ? c->shape[0] : 1;
 
     int any_real = 0, any_f64 = 0;
@@ -108,17 +108,16 @@ static libloss_status resolve_inputs(libloss__call *c)
             if (!c->by_index) {
                 ndim = shaped->ndim;
             } else if (libloss__is_float(v->dtype)) {
-                FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name,
-                     libloss__dtype_name(v->dtype));
+                FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name, libloss__dtype_name(v->dtype));
             }
             if (c->by_index && v->ndim == ndim + 1 && v->shape[ndim] == 1)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name,
-                     (int64_t)v->ndim, v->shape, (int64_t)ndim, c->shape);
+                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
+                     (int64_t)ndim, c->shape);
         }
         if (in->shape == PER_CLASS) {
             if (v->ndim != 1 || v->shape[0] != c->classes)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs one number for each of the %d classes", o->name,
-                     in->name, (int64_t)v->ndim, v->shape, c->classes);
+                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs one number for each of the %d classes", o->name, in->name,
+                     (int64_t)v->ndim, v->shape, c->classes);
             continue;
         }
         if (!(v->ndim == 0 && !by_row) && !same_shape(v, ndim, c->shape))
@@ -142,7 +141,8 @@ libloss_status libloss__resolve_weight(libloss__call *c)
     libloss__view *v = &c->weight;
     TRY(libloss__view_tensor(c, c->args->weight, "weight", v));
     int32_t ndim = v->ndim;
-    if (ndim > c->values_ndim) while (ndim > c->values_ndim && v->shape[ndim - 1] == 1) ndim--;
+    if (ndim > c->values_ndim)
+        while (ndim > c->values_ndim && v->shape[ndim - 1] == 1) ndim--;
     int32_t lead = ndim;
     if (ndim <= c->values_ndim && !same_shape(v, c->values_ndim, c->shape))
         while (lead > 0 && v->shape[lead - 1] == 1 && c->shape[lead - 1] != 1) lead--;
@@ -150,8 +150,8 @@ libloss_status libloss__resolve_weight(libloss__call *c)
     for (int32_t k = 0; fits && k < lead; k++) fits = v->shape[k] == c->shape[k];
     if (!fits) {
         int per_class = c->object->class_weight >= 0 && v->ndim == 1 && v->shape[0] == c->classes;
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: weight has shape %S, but the values have %S%s", c->object->name, (int64_t)v->ndim,
-             v->shape, (int64_t)c->values_ndim, c->shape, per_class ? "; did you mean class_weight?" : "");
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: weight has shape %S, but the values have %S%s", c->object->name, (int64_t)v->ndim, v->shape,
+             (int64_t)c->values_ndim, c->shape, per_class ? "; did you mean class_weight?" : "");
     }
     c->weight_repeat = 1;
     for (int32_t k = lead; k < c->values_ndim; k++) c->weight_repeat *= c->shape[k];
@@ -212,8 +212,8 @@ typedef struct {
 } outputs_seen;
 
 /* A float tensor of this shape, no element of which lies on another or on an input; `own`: except exactly on this. */
-static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, int32_t ndim,
-                                     libloss__view *v, const libloss__view *own, outputs_seen *seen)
+static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, int32_t ndim, libloss__view *v,
+                                     const libloss__view *own, outputs_seen *seen)
 {
     const char *name = c->object->name;
     if (!t) return LIBLOSS_OK;
@@ -221,22 +221,19 @@ static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, 
     if (!libloss__is_float(v->dtype))
         FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; outputs are floating-point", name, what, libloss__dtype_name(v->dtype));
     if (!same_shape(v, ndim, c->shape))
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs %S", name, what, (int64_t)v->ndim, v->shape, (int64_t)ndim,
-             c->shape);
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs %S", name, what, (int64_t)v->ndim, v->shape, (int64_t)ndim, c->shape);
     uintptr_t low, high;
     libloss__extent(v, &low, &high);
     int onto_itself = high - low < (uintptr_t)(v->count * v->bytes);
     for (int32_t k = 0; v->strides && k < v->ndim; k++)
         if (v->shape[k] > 1 && v->strides[k] == 0) onto_itself = 1;
-    if (v->count > 1 && onto_itself)
-        FAIL(LIBLOSS_ERR_OVERLAP, "%s: elements of %s lie on each other", name, what);
+    if (v->count > 1 && onto_itself) FAIL(LIBLOSS_ERR_OVERLAP, "%s: elements of %s lie on each other", name, what);
     const libloss_object *o = c->object;
     for (int32_t k = 0; k < o->inputs; k++)
         if (libloss__given(&c->input[k]) && libloss__meet(v, &c->input[k]) && !(own == &c->input[k] && identical(v, own)))
             FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps %s", name, what, o->input[k].name);
     if (libloss__given(&c->weight) && libloss__meet(v, &c->weight)) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps weight", name, what);
-    if (libloss__given(&c->upstream) && libloss__meet(v, &c->upstream))
-        FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps upstream", name, what);
+    if (libloss__given(&c->upstream) && libloss__meet(v, &c->upstream)) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps upstream", name, what);
     for (int k = 0; k < seen->count; k++)
         if (libloss__meet(v, seen->view[k])) FAIL(LIBLOSS_ERR_OVERLAP, "%s: %s overlaps %s", name, what, seen->name[k]);
     seen->view[seen->count] = v;
@@ -265,11 +262,10 @@ static libloss_status resolve_outputs(libloss__call *c)
             if (!(o->input[k].flags & DIFFERENTIABLE_INPUT) || (o->input[k].kind == KIND_CLASS && c->by_index))
                 FAIL(LIBLOSS_ERR_NO_GRADIENT, "%s: there is no derivative with respect to %s", o->name, o->input[k].name);
             if (c->input[k].ndim != full)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: a derivative with respect to %s needs it in shape %S; it is 0-d", o->name,
-                     o->input[k].name, (int64_t)full, c->shape);
+                FAIL(LIBLOSS_ERR_SHAPE, "%s: a derivative with respect to %s needs it in shape %S; it is 0-d", o->name, o->input[k].name,
+                     (int64_t)full, c->shape);
             if (c->input[k].single && c->input[k].count > 1)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s is one number for all values; its derivative is not offered", o->name,
-                     o->input[k].name);
+                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s is one number for all values; its derivative is not offered", o->name, o->input[k].name);
             TRY(resolve_output(c, t, what, full, second ? &c->hessian[k] : &c->gradient[k], &c->input[k], &seen));
         }
     }
@@ -292,10 +288,8 @@ static libloss_status resolve_options(libloss__call *c)
         FAIL(LIBLOSS_ERR_OPTION, "%s: empty %d is unknown", name, (int64_t)a->empty);
     if (a->curvature != LIBLOSS_EXACT && a->curvature != LIBLOSS_UPPER)
         FAIL(LIBLOSS_ERR_OPTION, "%s: curvature %d is unknown", name, (int64_t)a->curvature);
-    if (a->hessian_kind == LIBLOSS_ROW_MATRIX)
-        FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: no Hessian matrices of rows, only diagonals", name);
-    if (a->hessian_kind != LIBLOSS_DIAGONAL)
-        FAIL(LIBLOSS_ERR_OPTION, "%s: hessian_kind %d is unknown", name, (int64_t)a->hessian_kind);
+    if (a->hessian_kind == LIBLOSS_ROW_MATRIX) FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: no Hessian matrices of rows, only diagonals", name);
+    if (a->hessian_kind != LIBLOSS_DIAGONAL) FAIL(LIBLOSS_ERR_OPTION, "%s: hessian_kind %d is unknown", name, (int64_t)a->hessian_kind);
     if (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN) FAIL(LIBLOSS_ERR_OPTION, "%s: flags has unknown bits", name);
     if (a->unit_axes != 0) FAIL(LIBLOSS_ERR_OPTION, "%s: unit_axes is for losses of sums", name);
     if (a->threads < 0) FAIL(LIBLOSS_ERR_OPTION, "%s: threads %d is negative", name, (int64_t)a->threads);

@@ -17,23 +17,23 @@ typedef struct {
     const libloss_args *args;
     libloss__sink sink;
 
-    int32_t arithmetic;      /* DTYPE_F32 or DTYPE_F64 */
+    int32_t arithmetic; /* DTYPE_F32 or DTYPE_F64 */
     int32_t values_ndim;
-    const int64_t *shape;    /* of the first input; the values' shape is its first values_ndim axes */
+    const int64_t *shape; /* of the first input; the values' shape is its first values_ndim axes */
     int64_t count, classes, rows; /* values; numbers per value of a row loss, else 1; extent of the values' first axis */
-    int8_t by_index;         /* the class input holds indices, not rows */
+    int8_t by_index; /* the class input holds indices, not rows */
 
     libloss__view input[MAX_INPUTS], gradient[MAX_INPUTS], hessian[MAX_INPUTS], auxiliary[MAX_AUXILIARIES];
     libloss__view weight, upstream, values;
-    int64_t weight_repeat;   /* values that share one weight */
-    double *parameter;       /* rounded to the arithmetic, flat like the object's; lives in `rounded` */
+    int64_t weight_repeat; /* values that share one weight */
+    double *parameter; /* rounded to the arithmetic, flat like the object's; lives in `rounded` */
     double rounded[64];
 
     /* the survey's */
     int64_t present;
-    libloss__sum weights;    /* of the present values; class weights count */
-    int8_t absent_labels;    /* some row is not there for a reason other than its weight */
-    double divisor;          /* 1 for sum and none; 0 where nothing is present */
+    libloss__sum weights; /* of the present values; class weights count */
+    int8_t absent_labels; /* some row is not there for a reason other than its weight */
+    double divisor; /* 1 for sum and none; 0 where nothing is present */
 } libloss__call;
 
 /* Checks everything that can be known without reading data. `outputs` 0: only what libloss_prepare needs. */
@@ -72,8 +72,7 @@ void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, vo
 void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor);
 
 /* Adds the terms fl(w * v) of values start .. to the sum, and stores them rounded if `values` is wanted. */
-void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight,
-                      libloss__sum *sum);
+void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight, libloss__sum *sum);
 
 /* Zeros in all gradients and Hessians of pointwise values start .. whose weight is 0. */
 void libloss__clear_absent(const libloss__call *c, int64_t start, int64_t n, const void *weight);

@@ -74,8 +74,10 @@ static int64_t select_units(tile_job *job, int64_t start, int64_t n, int32_t lab
             absent = libloss__row_is_absent(c, label);
         }
         if (!absent) {
-            if (c->arithmetic == DTYPE_F32) ((float *)job->weight)[present] = ((float *)job->weight)[i];
-            else ((double *)job->weight)[present] = ((double *)job->weight)[i];
+            if (libloss__given(&c->weight) && c->arithmetic == DTYPE_F32)
+                ((float *)job->weight)[present] = ((float *)job->weight)[i];
+            else if (libloss__given(&c->weight))
+                ((double *)job->weight)[present] = ((double *)job->weight)[i];
             job->unit[present++] = start + i;
             continue;
         }
@@ -125,8 +127,7 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
         if (libloss__given(&c->input[k]) && c->object->input[k].shape != PER_CLASS) gather_units(job, k, n, n == units);
     libloss_status status = theirs->tile(c->object->custom_self, &job->tile);
     if (status != LIBLOSS_OK)
-        return libloss__fail(c->sink, LIBLOSS_ERR_CALLBACK, "%s: %s", c->object->name,
-                             message[0] ? message : "its kernel failed");
+        return libloss__fail(c->sink, LIBLOSS_ERR_CALLBACK, "%s: %s", c->object->name, message[0] ? message : "its kernel failed");
     const void *weight = libloss__given(&c->weight) ? job->weight : NULL;
     for (int64_t i = 0; i < n; i++) {
         libloss__factors(c, job->unit[i], 1, weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, &job->factor[i]);
@@ -158,8 +159,11 @@ libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
     lay_out(&job, job.memory);
 
     int32_t label_input = 0;
-    job.tile = (libloss_tile){ .struct_size = sizeof job.tile, .width = job.width, .bits = c->arithmetic == DTYPE_F32 ? 32 : 64,
-                               .parameters = (int32_t)c->object->first[c->object->parameters], .parameter = c->parameter,
+    job.tile = (libloss_tile){ .struct_size = sizeof job.tile,
+                               .width = job.width,
+                               .bits = c->arithmetic == DTYPE_F32 ? 32 : 64,
+                               .parameters = (int32_t)c->object->first[c->object->parameters],
+                               .parameter = c->parameter,
                                .value = sum || libloss__given(&c->values) ? job.value : NULL };
     for (int32_t k = 0; k < c->object->inputs; k++) {
         job.tile.input[k] = job.input[k];

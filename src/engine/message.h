@@ -15,4 +15,11 @@ typedef struct {
  * %S a shape (int64_t ndim, const int64_t *), %%. Never overruns, always ends the text, never cuts a UTF-8 character. */
 libloss_status libloss__fail(libloss__sink sink, libloss_status status, const char *format, ...);
 
+/* Hands a failure on. */
+#define TRY(call_)                                 \
+    do {                                           \
+        libloss_status status_ = (call_);          \
+        if (status_ != LIBLOSS_OK) return status_; \
+    } while (0)
+
 #endif

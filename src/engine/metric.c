@@ -10,7 +10,6 @@
 #include "call.h"
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
 
 enum { STRIP = 512, FEW_CELLS = 64 };
 static const double HEAVIEST = 0x1p40; /* weight; 2^23 of them fit a cell */
@@ -77,7 +76,8 @@ static libloss_status no_gradient(const libloss_object *o, const libloss_args *a
 {
     return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_NO_GRADIENT,
                          "%s is a metric: it counts. A count stays as it is when a prediction moves a little, so its gradient is 0 "
-                         "almost everywhere and trains nothing; train with a loss", o->name);
+                         "almost everywhere and trains nothing; train with a loss",
+                         o->name);
 }
 
 static libloss_status resolve_options(const libloss__call *c)
@@ -91,8 +91,7 @@ static libloss_status resolve_options(const libloss__call *c)
         if (a->input[k]) FAIL(LIBLOSS_ERR_OPTION, "%s: input[%d] is given, but there are 2 inputs", name, (int64_t)k);
     for (int32_t k = 0; k < MAX_AUXILIARIES; k++)
         if (a->auxiliary[k]) FAIL(LIBLOSS_ERR_OPTION, "%s: there is no auxiliary[%d]", name, (int64_t)k);
-    if (a->reduction != LIBLOSS_MEAN || a->divisor != 0)
-        FAIL(LIBLOSS_ERR_OPTION, "%s: a metric has no reduction and no divisor", name);
+    if (a->reduction != LIBLOSS_MEAN || a->divisor != 0) FAIL(LIBLOSS_ERR_OPTION, "%s: a metric has no reduction and no divisor", name);
     if (a->parameters) FAIL(LIBLOSS_ERR_OPTION, "%s: a metric takes its parameters from the object alone", name);
     if (a->unit_axes || a->hessian_kind || a->curvature || (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN))
         FAIL(LIBLOSS_ERR_OPTION, "%s: unit_axes, curvature, hessian_kind and flags mean nothing to a metric", name);
@@ -117,16 +116,20 @@ static libloss_status resolve_prediction(counting *m)
     for (int32_t i = 0; i < shared; i++) same &= p->shape[i] == t->shape[i];
     m->form = p->ndim == t->ndim + 1 ? FORM_ROWS : has_threshold ? FORM_SCORES : FORM_LABELS;
     if (!same || p->ndim < t->ndim || p->ndim > t->ndim + 1 || (m->form == FORM_ROWS && p->shape[t->ndim] == 1))
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has shape %S, but target has %S; a row of scores has one axis more, any other prediction "
-             "the same", o->name, (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
+        FAIL(LIBLOSS_ERR_SHAPE,
+             "%s: prediction has shape %S, but target has %S; a row of scores has one axis more, any other prediction "
+             "the same",
+             o->name, (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
     if (m->form == FORM_ROWS && has_threshold)
         FAIL(LIBLOSS_ERR_OPTION, "%s: threshold is for one score per target; rows of scores are compared among themselves", o->name);
     if (m->form != FORM_ROWS && has_k)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has shape %S; it needs rows of scores, one axis more than the target's %S", o->name,
              (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
     if (m->form == FORM_LABELS && libloss__is_float(p->dtype))
-        FAIL(LIBLOSS_ERR_DTYPE, "%s: prediction is %s: scores need threshold (probabilities: threshold=0.5, logits: threshold=0), classes "
-             "an integer dtype", o->name, libloss__dtype_name(p->dtype));
+        FAIL(LIBLOSS_ERR_DTYPE,
+             "%s: prediction is %s: scores need threshold (probabilities: threshold=0.5, logits: threshold=0), classes "
+             "an integer dtype",
+             o->name, libloss__dtype_name(p->dtype));
     const int64_t row = m->form == FORM_ROWS ? p->shape[t->ndim] : 0;
     if (has_classes && row && (double)row != classes)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has rows of %d scores, but classes is %d", o->name, row, (int64_t)classes);
@@ -342,7 +345,8 @@ static libloss_status count_all(const counting *m, libloss__counts *counts)
             const int64_t n = total - start < STRIP ? total - start : STRIP;
             libloss__gather(&c->weight, start, n, w, DTYPE_F64);
             for (int64_t i = 0; i < n; i++)
-                if (w[i] > HEAVIEST) FAIL(LIBLOSS_ERR_WEIGHT, "%s: weight[%d] = %g; counts take weights up to 2^40", c->object->name, start + i, w[i]);
+                if (w[i] > HEAVIEST)
+                    FAIL(LIBLOSS_ERR_WEIGHT, "%s: weight[%d] = %g; counts take weights up to 2^40", c->object->name, start + i, w[i]);
         }
     }
     for (int64_t start = 0; start < c->count; start += STRIP) {
@@ -383,8 +387,8 @@ static void put_values(const libloss__call *c, const double *values, int64_t cou
 /* Bytes: the cells of this call, their sums as doubles, the numbers read from them. */
 static int64_t scratch_bytes(const libloss_object *o, int64_t classes, int64_t cells)
 {
-    return (int64_t)sizeof(libloss__counts) + cells * (int64_t)(sizeof(libloss__cell) + sizeof(double))
-         + values_count(o, classes) * (int64_t)sizeof(double);
+    return (int64_t)sizeof(libloss__counts) + cells * (int64_t)(sizeof(libloss__cell) + sizeof(double)) +
+           values_count(o, classes) * (int64_t)sizeof(double);
 }
 
 typedef struct {
@@ -416,8 +420,7 @@ static libloss_status take_scratch(const libloss__call *c, int64_t classes, int6
 
 static libloss_status wants_one_number(const libloss__call *c, int32_t ndim)
 {
-    if (c->args->value && ndim > 0)
-        FAIL(LIBLOSS_ERR_OPTION, "%s gives more than one number: ask for values", c->object->name);
+    if (c->args->value && ndim > 0) FAIL(LIBLOSS_ERR_OPTION, "%s gives more than one number: ask for values", c->object->name);
     return LIBLOSS_OK;
 }
 
@@ -610,6 +613,9 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
 }
 
 const libloss_vtable libloss__metric_vtable = {
-    .struct_size = sizeof(libloss_vtable), .plan = step_plan, .forward = step_forward, .backward = step_backward,
+    .struct_size = sizeof(libloss_vtable),
+    .plan = step_plan,
+    .forward = step_forward,
+    .backward = step_backward,
     .reduce = step_reduce,
 };

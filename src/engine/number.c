@@ -96,7 +96,7 @@ static double assemble(uint64_t q, int e, int sticky)
 {
     if (q == 0) return 0;
     int top = 63 - __builtin_clzll(q);
-    int drop = top - 52;                             /* to 53 bits, fewer for subnormals */
+    int drop = top - 52; /* to 53 bits, fewer for subnormals */
     if (e + drop < -1074) drop = -1074 - e;
     if (drop > 64) return 0;
     if (drop > 0) {
@@ -200,7 +200,7 @@ static int64_t read_decimal(const char *text, int64_t length, double *out)
         }
     }
     if (!seen) return 0;
-    if (sticky) {       /* one more digit that is not 0 stands for all that were cut off */
+    if (sticky) { /* one more digit that is not 0 stands for all that were cut off */
         digits[count++] = 1;
         e--;
     }
@@ -213,15 +213,21 @@ static int64_t read_decimal(const char *text, int64_t length, double *out)
     }
     big num = { 0 }, den;
     for (int k = 0; k < count; k++) {
-        if (num.n == 0) big_set(&num, (uint64_t)digits[k]);
-        else big_multiply_add(&num, 10, (uint32_t)digits[k]);
+        if (num.n == 0)
+            big_set(&num, (uint64_t)digits[k]);
+        else
+            big_multiply_add(&num, 10, (uint32_t)digits[k]);
     }
     big_set(&den, 1);
-    if (e >= 0) big_times_ten_to(&num, (int)e);
-    else big_times_ten_to(&den, (int)-e);
+    if (e >= 0)
+        big_times_ten_to(&num, (int)e);
+    else
+        big_times_ten_to(&den, (int)-e);
     int shift = 63 - (big_bits(&num) - big_bits(&den)); /* the quotient gets 63 or 64 bits */
-    if (shift > 0) big_shift(&num, shift);
-    else if (shift < 0) big_shift(&den, -shift);
+    if (shift > 0)
+        big_shift(&num, shift);
+    else if (shift < 0)
+        big_shift(&den, -shift);
     uint64_t q = big_divide(&num, &den);
     *out = assemble(q, -shift, num.n > 0);
     return i;
@@ -234,10 +240,14 @@ int64_t libloss__read_number(const char *text, int64_t length, double *out)
     const char *rest = text + sign;
     int64_t left = length - sign, used;
     double x = 0;
-    if (same_word(rest, left, "infinity")) x = __builtin_inf(), used = 8;
-    else if (same_word(rest, left, "inf")) x = __builtin_inf(), used = 3;
-    else if (same_word(rest, left, "nan")) x = (double)__builtin_nanf(""), used = 3;
-    else if (!same_word(rest, left, "0x") || (used = read_hex(rest, left, &x)) == 0) used = read_decimal(rest, left, &x);
+    if (same_word(rest, left, "infinity"))
+        x = __builtin_inf(), used = 8;
+    else if (same_word(rest, left, "inf"))
+        x = __builtin_inf(), used = 3;
+    else if (same_word(rest, left, "nan"))
+        x = (double)__builtin_nanf(""), used = 3;
+    else if (!same_word(rest, left, "0x") || (used = read_hex(rest, left, &x)) == 0)
+        used = read_decimal(rest, left, &x);
     if (used == 0) return 0;
     *out = negative ? -x : x;
     return used + sign;
@@ -250,18 +260,22 @@ static uint64_t digits_of(double x, int count, int *exponent)
     memcpy(&bits, &x, sizeof bits);
     int field = (int)(bits >> 52), e = (field ? field : 1) - 1075;
     uint64_t mantissa = (bits & 0xfffffffffffffu) | (uint64_t)(field != 0) << 52;
-    int top = 63 - __builtin_clzll(mantissa) + e;                      /* 2^top <= x */
-    int k = top * 1233 / 4096 - (top < 0);                             /* about log10(x), too small by one at most */
+    int top = 63 - __builtin_clzll(mantissa) + e; /* 2^top <= x */
+    int k = top * 1233 / 4096 - (top < 0); /* about log10(x), too small by one at most */
     for (int i = 0; i < count; i++) limit *= 10;
     for (;; k++) {
         big num, den;
         int s = k - count + 1;
         big_set(&num, mantissa);
         big_set(&den, 1);
-        if (s >= 0) big_times_ten_to(&den, s);
-        else big_times_ten_to(&num, -s);
-        if (e >= 0) big_shift(&num, e);
-        else big_shift(&den, -e);
+        if (s >= 0)
+            big_times_ten_to(&den, s);
+        else
+            big_times_ten_to(&num, -s);
+        if (e >= 0)
+            big_shift(&num, e);
+        else
+            big_shift(&den, -e);
         uint64_t q = big_divide(&num, &den);
         big_shift(&num, 1);
         int half = big_compare(&num, &den);
@@ -311,8 +325,10 @@ int libloss__print_number(double x, char out[32])
         text[length++] = 'e';
         length += libloss__print_integer(e, text + length);
         libloss__read_number(text, length, &back);
-        if (back == size) high = middle;
-        else low = middle + 1;
+        if (back == size)
+            high = middle;
+        else
+            low = middle + 1;
     }
     uint64_t q = digits_of(size, low, &e);
     while (q % 10 == 0) q /= 10, e++;

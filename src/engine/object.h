@@ -17,7 +17,7 @@ struct libloss_object {
     const char *name;
     const libloss_vtable *vtable; /* plan, forward, backward, reduce: built-ins go through the same table as strangers */
     void *self;
-    uint64_t hash;                /* of the canonical spec: totals of equal specs merge */
+    uint64_t hash; /* of the canonical spec: totals of equal specs merge */
 
     /* parameters, each a run of doubles: parameter k is value[first[k]] .. value[first[k + 1] - 1] */
     int32_t parameters;
@@ -29,9 +29,9 @@ struct libloss_object {
     int32_t inputs;
     const loss_input *input;
 
-    const libloss__row *row;              /* a loss or metric of the registry */
+    const libloss__row *row; /* a loss or metric of the registry */
     int8_t ignore_index, label_smoothing; /* index of that parameter, or -1 */
-    int8_t class_weight;                  /* index of that input, or -1 */
+    int8_t class_weight; /* index of that input, or -1 */
 
     /* a weighted sum */
     int64_t terms;

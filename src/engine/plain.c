@@ -50,15 +50,19 @@ int libloss__plain(const libloss_object *o, int32_t reduction, int64_t n, int32_
     }
     if (!value) return 1;
     tile_sum sum;
-    if (type == DTYPE_F32) libloss__tiles_now()->sum_f32((const float *)(const void *)values, n, &sum);
-    else libloss__tiles_now()->sum_f64(values, n, &sum);
+    if (type == DTYPE_F32)
+        libloss__tiles_now()->sum_f32((const float *)(const void *)values, n, &sum);
+    else
+        libloss__tiles_now()->sum_f64(values, n, &sum);
     if ((sum.parts == 1 || sum.parts == 2) && sum.nan + sum.plus_infinity + sum.minus_infinity == 0) {
         *value = (sum.part[0] + (sum.parts == 2 ? sum.part[1] : 0.0)) / divisor; /* of two parts one addition is the sum, rounded */
         return 1;
     }
     libloss__sum exact = { .nan = 0 };
-    if (sum.parts >= 0) libloss__sum_add_tile(&exact, &sum);
-    else libloss__sum_add_doubles(&exact, values, n);
+    if (sum.parts >= 0)
+        libloss__sum_add_tile(&exact, &sum);
+    else
+        libloss__sum_add_doubles(&exact, values, n);
     *value = libloss__finish(&exact, reduction, divisor, LIBLOSS_EMPTY_NAN);
     return 1;
 }

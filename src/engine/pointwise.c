@@ -76,11 +76,14 @@ static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
     const int want_value = job->sum || libloss__given(&c->values);
     for (int64_t start = begin; start < end; start += job->tile) {
         const int64_t n = end - start < job->tile ? end - start : job->tile;
-        pointwise_tile tile = { .count = n, .factor = factor, .value = value, .param = job->param,
-                                .upper = c->args->curvature == LIBLOSS_UPPER };
+        pointwise_tile tile = {
+            .count = n, .factor = factor, .value = value, .param = job->param, .upper = c->args->curvature == LIBLOSS_UPPER
+        };
         for (int32_t k = 0; k < inputs; k++) {
-            if (job->direct_input[k]) tile.input[k] = c->input[k].data + start * size;
-            else if (!c->input[k].single) libloss__gather(&c->input[k], start, n, gathered[k], type);
+            if (job->direct_input[k])
+                tile.input[k] = c->input[k].data + start * size;
+            else if (!c->input[k].single)
+                libloss__gather(&c->input[k], start, n, gathered[k], type);
             if (!job->direct_input[k]) tile.input[k] = gathered[k];
             tile.wide_grad[k] = wide_grad[k];
             tile.wide_hess[k] = wide_hess[k];
@@ -127,8 +130,7 @@ static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum 
     const libloss_object *o = c->object;
     const int32_t type = c->arithmetic;
     const int64_t size = size_of(type);
-    pointwise_job job = { .c = c, .sum = sum,
-                          .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64] };
+    pointwise_job job = { .c = c, .sum = sum, .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64] };
     parameters_of(c, column, job.param);
     int any = 0, only_first = 1;
     for (int32_t k = 0; k < o->inputs; k++) {
@@ -140,8 +142,8 @@ static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum 
     }
     job.fast = any && only_first && stored_as_computed(&c->gradient[0], type) && stored_as_computed(&c->hessian[0], type);
     job.wide = any && !job.fast;
-    job.direct_weight = libloss__given(&c->weight) && c->weight_repeat == 1 && libloss__is_direct(&c->weight, type) &&
-                        c->weight.count == c->count;
+    job.direct_weight =
+        libloss__given(&c->weight) && c->weight_repeat == 1 && libloss__is_direct(&c->weight, type) && c->weight.count == c->count;
     job.direct_gradient = job.fast && libloss__given(&c->gradient[0]) && libloss__is_direct(&c->gradient[0], type);
     job.direct_hessian = job.fast && libloss__given(&c->hessian[0]) && libloss__is_direct(&c->hessian[0], type);
     job.flat_factor = !libloss__given(&c->weight) && !libloss__given(&c->upstream);
@@ -166,8 +168,10 @@ static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t strid
     for (int32_t k = ndim - 1; k >= 0; k--) {
         int64_t stride = v->strides ? v->strides[k] : dense;
         dense *= v->shape[k];
-        if (k == ndim - 1) v->data += v->shape[k] > 1 ? j * stride * v->bytes : 0; /* a weight may be (n, 1) */
-        else strides[k] = stride, count *= v->shape[k];
+        if (k == ndim - 1)
+            v->data += v->shape[k] > 1 ? j * stride * v->bytes : 0; /* a weight may be (n, 1) */
+        else
+            strides[k] = stride, count *= v->shape[k];
     }
     v->strides = strides;
     v->ndim = ndim - 1;

@@ -38,7 +38,10 @@ libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
 
     int64_t label[STRIP], work = 0;
     double factor[STRIP];
-    union { float f32[STRIP]; double f64[STRIP]; } weight, value;
+    union {
+        float f32[STRIP];
+        double f64[STRIP];
+    } weight, value;
     for (int64_t start = 0; start < c->count; start += STRIP) {
         const int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
         if (by_index(c)) libloss__gather(target, start, n, label, DTYPE_I64);
@@ -49,8 +52,12 @@ libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
             if (w && (c->arithmetic == DTYPE_F32 ? weight.f32[i] == 0 : weight.f64[i] == 0)) {
                 libloss__clear_row(c, start + i);
             } else {
-                row_unit row = { .classes = classes, .label = -1, .x = x, .class_weight = weights_given ? class_weight : NULL,
-                                 .param = param, .upper = c->args->curvature == LIBLOSS_UPPER };
+                row_unit row = { .classes = classes,
+                                 .label = -1,
+                                 .x = x,
+                                 .class_weight = weights_given ? class_weight : NULL,
+                                 .param = param,
+                                 .upper = c->args->curvature == LIBLOSS_UPPER };
                 libloss__gather(&c->input[0], (start + i) * classes, classes, x, DTYPE_F64);
                 if (by_index(c)) {
                     row.label = label[i] >= 0 && label[i] < classes ? label[i] : 0; /* checked; but it may change meanwhile */
@@ -67,8 +74,10 @@ libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
                 v = kernels->run(&row);
                 for (int k = 0; k < 4; k++) put_row(outputs[k], start + i, classes, out[k], factor[i]);
             }
-            if (c->arithmetic == DTYPE_F32) value.f32[i] = (float)v;
-            else value.f64[i] = v;
+            if (c->arithmetic == DTYPE_F32)
+                value.f32[i] = (float)v;
+            else
+                value.f64[i] = v;
         }
         libloss__account(c, start, n, &value, w, sum);
         libloss_status status = libloss__poll(c, &work, n * classes);

@@ -5,15 +5,19 @@
 
 static void set_weight(const libloss__call *c, void *weights, int64_t i, double w)
 {
-    if (c->arithmetic == DTYPE_F32) ((float *)weights)[i] = (float)w;
-    else ((double *)weights)[i] = w;
+    if (c->arithmetic == DTYPE_F32)
+        ((float *)weights)[i] = (float)w;
+    else
+        ((double *)weights)[i] = w;
 }
 
 const void *libloss__row_weights(const libloss__call *c, int64_t start, int64_t n, const int64_t *label, void *weights)
 {
     if (!libloss__given(&c->weight) && !c->absent_labels) return NULL;
-    if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, weights);
-    else for (int64_t i = 0; i < n; i++) set_weight(c, weights, i, 1);
+    if (libloss__given(&c->weight))
+        libloss__gather_weight(c, start, n, weights);
+    else
+        for (int64_t i = 0; i < n; i++) set_weight(c, weights, i, 1);
     if (c->absent_labels)
         for (int64_t i = 0; i < n; i++)
             if (label[i] < 0 || label[i] >= c->classes || libloss__row_is_absent(c, label[i])) set_weight(c, weights, i, 0);

@@ -79,7 +79,10 @@ libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
     }
 
     int64_t label[STRIP], work = 0;
-    union { float f32[STRIP]; double f64[STRIP]; } weight, value;
+    union {
+        float f32[STRIP];
+        double f64[STRIP];
+    } weight, value;
     /* A strip is cut where rows are absent, and into single rows where something has to be gathered or scattered. */
     const int single = l.logits >= 0 || l.target >= 0 || l.wide[0] >= 0 || l.wide[1] >= 0 || l.wide[2] >= 0;
     for (int64_t start = 0; start < c->count; start += STRIP) {
@@ -103,22 +106,30 @@ libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
             if (l.logits >= 0) libloss__gather(&c->input[0], first, classes, piece(scratch, l.logits), c->arithmetic);
             if (l.target >= 0) libloss__gather(target, first, classes, piece(scratch, l.target), c->arithmetic);
             softmax_tile tile = {
-                .rows = run, .classes = classes,
+                .rows = run,
+                .classes = classes,
                 .logits = l.logits >= 0 ? piece(scratch, l.logits) : c->input[0].data + first * size,
-                .target = !rows ? NULL : l.target >= 0 ? piece(scratch, l.target) : target->data + first * size,
-                .logits_stride = classes, .target_stride = classes,
+                .target = !rows           ? NULL
+                          : l.target >= 0 ? piece(scratch, l.target)
+                                          : target->data + first * size,
+                .logits_stride = classes,
+                .target_stride = classes,
                 .label = rows ? NULL : label + i,
-                .class_weight = class_weight, .smoothing = smoothing,
+                .class_weight = class_weight,
+                .smoothing = smoothing,
                 .factor = derivatives ? factor + i : NULL,
                 .value = c->arithmetic == DTYPE_F32 ? (void *)(value.f32 + i) : (void *)(value.f64 + i),
                 .grad = l.direct_gradient ? c->gradient[0].data + first * size : NULL,
                 .hess = l.direct_hessian ? c->hessian[0].data + first * size : NULL,
-                .grad_stride = classes, .hess_stride = classes,
+                .grad_stride = classes,
+                .hess_stride = classes,
                 .wide_grad = (double *)(void *)piece(scratch, l.wide[0]),
                 .wide_hess = (double *)(void *)piece(scratch, l.wide[1]),
                 .wide_target_grad = (double *)(void *)piece(scratch, l.wide[2]),
-                .logsumexp = logsumexp + i, .correct = correct + i,
-                .param = param, .upper = c->args->curvature == LIBLOSS_UPPER,
+                .logsumexp = logsumexp + i,
+                .correct = correct + i,
+                .param = param,
+                .upper = c->args->curvature == LIBLOSS_UPPER,
             };
             kernels->run[mode][weights != NULL](&tile);
             if (tile.wide_grad) libloss__scatter(&c->gradient[0], first, classes, tile.wide_grad, DTYPE_F64);

@@ -28,13 +28,18 @@ void libloss__sum_add(libloss__sum *s, double x)
     int field = (int)(bits >> 52 & 0x7ff), negative = (int)(bits >> 63);
     uint64_t mantissa = bits & 0xfffffffffffffu;
     if (field == 0x7ff) {
-        if (mantissa) s->nan++;
-        else if (negative) s->minus_infinity++;
-        else s->plus_infinity++;
+        if (mantissa)
+            s->nan++;
+        else if (negative)
+            s->minus_infinity++;
+        else
+            s->plus_infinity++;
         return;
     }
-    if (field == 0) field = 1;
-    else mantissa |= UINT64_C(1) << 52;
+    if (field == 0)
+        field = 1;
+    else
+        mantissa |= UINT64_C(1) << 52;
     if (mantissa == 0) return;
     int bit = field - 1, shift = bit % 64; /* the mantissa's unit is 2^bit units of 2^-1074 */
     add_at(s, bit / 64, mantissa << shift, shift > 11 ? mantissa >> (64 - shift) : 0, negative);
@@ -75,8 +80,7 @@ void libloss__sum_merge(libloss__sum *into, const libloss__sum *from)
 /* m * 2^e for m with a leading 1 at bit 52, by bits; the exponent may be beyond a double's. */
 static double build(uint64_t mantissa, int exponent, int negative)
 {
-    uint64_t bits = exponent > 1023 ? UINT64_C(0x7ff) << 52
-                                    : (uint64_t)(exponent + 1023) << 52 | (mantissa & 0xfffffffffffffu);
+    uint64_t bits = exponent > 1023 ? UINT64_C(0x7ff) << 52 : (uint64_t)(exponent + 1023) << 52 | (mantissa & 0xfffffffffffffu);
     double x;
     bits |= (uint64_t)negative << 63;
     memcpy(&x, &bits, sizeof x);
@@ -100,7 +104,7 @@ static double round_limbs(const libloss__sum *s, int scale)
     while (top >= 0 && limb[top] == 0) top--;
     if (top < 0) return 0;
     int high = 63 - __builtin_clzll(limb[top]) + 64 * top; /* place of the leading bit */
-    if (high <= 52) {                                      /* fits as it is, subnormals included */
+    if (high <= 52) { /* fits as it is, subnormals included */
         double x;
         uint64_t bits = limb[0] | (uint64_t)negative << 63;
         if (high == 52) bits = (limb[0] & 0xfffffffffffffu) | UINT64_C(1) << 52 | (uint64_t)negative << 63;

@@ -7,7 +7,6 @@
 #include "tiles.h"
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
-#define TRY(call_) do { libloss_status status_ = (call_); if (status_ != LIBLOSS_OK) return status_; } while (0)
 
 enum { STRIP = 512 };
 
@@ -114,8 +113,7 @@ static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, d
     switch (o->input[k].kind) {
     case KIND_SIGN:
         if (!zero_one && x == 0) hint = "; labels=zero_one maps 0 and 1";
-        FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not %s%s", o->name, o->input[k].name, place, x,
-             zero_one ? "0 or 1" : "-1 or +1", hint);
+        FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not %s%s", o->name, o->input[k].name, place, x, zero_one ? "0 or 1" : "-1 or +1", hint);
     case KIND_POSITIVE: FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not above 0", o->name, o->input[k].name, place, x);
     default:
         if (k == 0) hint = "; logits have losses of their own";
@@ -201,8 +199,8 @@ static libloss_status survey_rows(libloss__call *c, int32_t k)
                 if (label[i] < 0 || label[i] >= c->classes) {
                     char place[128];
                     libloss__place(c->values_ndim, c->shape, start + i, place);
-                    FAIL(LIBLOSS_ERR_LABEL, "%s: %s%s = %d is not in [0, %d)", c->object->name, c->object->input[k].name,
-                         place, label[i], c->classes);
+                    FAIL(LIBLOSS_ERR_LABEL, "%s: %s%s = %d is not in [0, %d)", c->object->name, c->object->input[k].name, place, label[i],
+                         c->classes);
                 }
                 if (libloss__row_is_absent(c, label[i])) {
                     c->absent_labels = 1;

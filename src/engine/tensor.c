@@ -12,11 +12,11 @@ static const struct {
     const char *name;
     uint8_t code, bits; /* of DLPack */
 } dtypes[] = {
-    [DTYPE_NONE] = { "none", 255, 0 }, [DTYPE_F32] = { "float32", 2, 32 }, [DTYPE_F64] = { "float64", 2, 64 },
+    [DTYPE_NONE] = { "none", 255, 0 },  [DTYPE_F32] = { "float32", 2, 32 },   [DTYPE_F64] = { "float64", 2, 64 },
     [DTYPE_F16] = { "float16", 2, 16 }, [DTYPE_BF16] = { "bfloat16", 4, 16 }, [DTYPE_I8] = { "int8", 0, 8 },
-    [DTYPE_I16] = { "int16", 0, 16 }, [DTYPE_I32] = { "int32", 0, 32 }, [DTYPE_I64] = { "int64", 0, 64 },
-    [DTYPE_U8] = { "uint8", 1, 8 }, [DTYPE_U16] = { "uint16", 1, 16 }, [DTYPE_U32] = { "uint32", 1, 32 },
-    [DTYPE_U64] = { "uint64", 1, 64 }, [DTYPE_BOOL] = { "bool", 6, 8 },
+    [DTYPE_I16] = { "int16", 0, 16 },   [DTYPE_I32] = { "int32", 0, 32 },     [DTYPE_I64] = { "int64", 0, 64 },
+    [DTYPE_U8] = { "uint8", 1, 8 },     [DTYPE_U16] = { "uint16", 1, 16 },    [DTYPE_U32] = { "uint32", 1, 32 },
+    [DTYPE_U64] = { "uint64", 1, 64 },  [DTYPE_BOOL] = { "bool", 6, 8 },
 };
 
 int32_t libloss__dtype(const libloss_tensor *t)
@@ -35,8 +35,14 @@ void libloss__view_of(libloss__view *v, const libloss_tensor *t, int32_t dtype, 
 {
     *v = (libloss__view){
         .data = t->data ? (char *)t->data + t->byte_offset : NULL,
-        .shape = t->shape, .strides = t->strides, .count = count, .ndim = t->ndim, .dtype = dtype,
-        .bytes = dtypes[dtype].bits / 8, .dense = 1, .single = 1,
+        .shape = t->shape,
+        .strides = t->strides,
+        .count = count,
+        .ndim = t->ndim,
+        .dtype = dtype,
+        .bytes = dtypes[dtype].bits / 8,
+        .dense = 1,
+        .single = 1,
     };
     v->aligned = (uintptr_t)v->data % (uintptr_t)v->bytes == 0;
     int64_t expected = 1;
@@ -49,10 +55,7 @@ void libloss__view_of(libloss__view *v, const libloss_tensor *t, int32_t dtype, 
     if (count == 0) v->dense = 1;
 }
 
-int libloss__is_direct(const libloss__view *v, int32_t dtype)
-{
-    return v->dtype == dtype && v->dense && v->aligned;
-}
+int libloss__is_direct(const libloss__view *v, int32_t dtype) { return v->dtype == dtype && v->dense && v->aligned; }
 
 /* ---- storage types to numbers and back ---- */
 
@@ -161,8 +164,14 @@ static void write_real(char *p, int32_t dtype, double x)
     switch (dtype) {
     case DTYPE_F32: memcpy(p, &f, sizeof f); break;
     case DTYPE_F64: memcpy(p, &x, sizeof x); break;
-    case DTYPE_F16: h = to_f16(x); memcpy(p, &h, sizeof h); break;
-    default: h = to_bf16(x); memcpy(p, &h, sizeof h); break;
+    case DTYPE_F16:
+        h = to_f16(x);
+        memcpy(p, &h, sizeof h);
+        break;
+    default:
+        h = to_bf16(x);
+        memcpy(p, &h, sizeof h);
+        break;
     }
 }
 
@@ -219,13 +228,18 @@ static void gather_run(const char *p, int64_t step, int64_t n, int32_t dtype, vo
 {
     if (as == DTYPE_F32) {
         float *out = dst;
-        if (dtype == DTYPE_F32) for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
-        else for (int64_t i = 0; i < n; i++) out[i] = read_f32(p + i * step, dtype);
+        if (dtype == DTYPE_F32)
+            for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
+        else
+            for (int64_t i = 0; i < n; i++) out[i] = read_f32(p + i * step, dtype);
     } else if (as == DTYPE_F64) {
         double *out = dst;
-        if (dtype == DTYPE_F64) for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
-        else if (dtype == DTYPE_F32) for (int64_t i = 0; i < n; i++) out[i] = READ(float, p + i * step);
-        else for (int64_t i = 0; i < n; i++) out[i] = read_real(p + i * step, dtype);
+        if (dtype == DTYPE_F64)
+            for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
+        else if (dtype == DTYPE_F32)
+            for (int64_t i = 0; i < n; i++) out[i] = READ(float, p + i * step);
+        else
+            for (int64_t i = 0; i < n; i++) out[i] = read_real(p + i * step, dtype);
     } else {
         int64_t *out = dst;
         for (int64_t i = 0; i < n; i++) out[i] = read_integer(p + i * step, dtype);
@@ -259,12 +273,16 @@ static void scatter_run(char *p, int64_t step, int64_t n, int32_t dtype, const v
 {
     if (from == DTYPE_F32) {
         const float *in = src;
-        if (dtype == DTYPE_F32) for (int64_t i = 0; i < n; i++) memcpy(p + i * step, in + i, sizeof *in);
-        else for (int64_t i = 0; i < n; i++) write_real(p + i * step, dtype, in[i]);
+        if (dtype == DTYPE_F32)
+            for (int64_t i = 0; i < n; i++) memcpy(p + i * step, in + i, sizeof *in);
+        else
+            for (int64_t i = 0; i < n; i++) write_real(p + i * step, dtype, in[i]);
     } else {
         const double *in = src;
-        if (dtype == DTYPE_F64) for (int64_t i = 0; i < n; i++) memcpy(p + i * step, in + i, sizeof *in);
-        else for (int64_t i = 0; i < n; i++) write_real(p + i * step, dtype, in[i]);
+        if (dtype == DTYPE_F64)
+            for (int64_t i = 0; i < n; i++) memcpy(p + i * step, in + i, sizeof *in);
+        else
+            for (int64_t i = 0; i < n; i++) write_real(p + i * step, dtype, in[i]);
     }
 }
 
@@ -290,8 +308,7 @@ void libloss__scatter(const libloss__view *v, int64_t start, int64_t n, const vo
 void libloss__clear(const libloss__view *v, int64_t start, int64_t n)
 {
     static const double zeros[64] = { 0 };
-    for (int64_t done = 0; done < n; done += 64)
-        libloss__scatter(v, start + done, n - done < 64 ? n - done : 64, zeros, DTYPE_F64);
+    for (int64_t done = 0; done < n; done += 64) libloss__scatter(v, start + done, n - done < 64 ? n - done : 64, zeros, DTYPE_F64);
 }
 
 void libloss__place(int32_t ndim, const int64_t *shape, int64_t i, char text[128])
@@ -318,8 +335,10 @@ void libloss__extent(const libloss__view *v, uintptr_t *low, uintptr_t *high)
     if (v->count == 0) return;
     for (int32_t k = 0; k < v->ndim; k++) {
         int64_t reach = (v->shape[k] - 1) * stride_of(v, k);
-        if (reach < 0) below += reach;
-        else above += reach;
+        if (reach < 0)
+            below += reach;
+        else
+            above += reach;
     }
     *low += (uintptr_t)(below * v->bytes);
     *high += (uintptr_t)((above + 1) * v->bytes);

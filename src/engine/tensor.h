@@ -8,8 +8,20 @@
 #include "libloss.h"
 
 enum {
-    DTYPE_NONE, DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_I8, DTYPE_I16, DTYPE_I32, DTYPE_I64, DTYPE_U8,
-    DTYPE_U16, DTYPE_U32, DTYPE_U64, DTYPE_BOOL
+    DTYPE_NONE,
+    DTYPE_F32,
+    DTYPE_F64,
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_I8,
+    DTYPE_I16,
+    DTYPE_I32,
+    DTYPE_I64,
+    DTYPE_U8,
+    DTYPE_U16,
+    DTYPE_U32,
+    DTYPE_U64,
+    DTYPE_BOOL
 };
 
 /* `dtype` is DTYPE_NONE where there is no tensor. Shape and strides stay the caller's. */
@@ -18,13 +30,13 @@ typedef struct {
     const int64_t *shape, *strides; /* strides in elements; NULL: C order */
     int64_t count;
     int32_t ndim, dtype;
-    int32_t bytes;    /* of one element */
-    int8_t dense;     /* C-contiguous */
-    int8_t aligned;   /* element pointers may be dereferenced as they are */
-    int8_t single;    /* one number stands for all: 0-d, or every stride 0 */
+    int32_t bytes; /* of one element */
+    int8_t dense; /* C-contiguous */
+    int8_t aligned; /* element pointers may be dereferenced as they are */
+    int8_t single; /* one number stands for all: 0-d, or every stride 0 */
 } libloss__view;
 
-int32_t libloss__dtype(const libloss_tensor *t);           /* DTYPE_NONE if it is not one of ours */
+int32_t libloss__dtype(const libloss_tensor *t); /* DTYPE_NONE if it is not one of ours */
 const char *libloss__dtype_name(int32_t dtype);
 int libloss__is_float(int32_t dtype);
 

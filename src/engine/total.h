@@ -11,7 +11,7 @@
 /* What one loss adds up. Every member is 64 bits wide: in memory and in saved bytes it is a row of words. */
 typedef struct {
     int64_t present, size, rows; /* values there, all values, rows */
-    libloss__sum sum, weights;   /* of w * v; of w (class weights count) */
+    libloss__sum sum, weights; /* of w * v; of w (class weights count) */
 } libloss__part;
 
 typedef struct {
@@ -21,8 +21,8 @@ typedef struct {
 
 struct libloss_total {
     uint64_t magic, layout, size, hash; /* size: bytes of the caller's block */
-    int64_t parts;                    /* 0: a metric's */
-    uint64_t metric, classes, cells;  /* of a metric: hash of its name; else 0 */
+    int64_t parts; /* 0: a metric's */
+    uint64_t metric, classes, cells; /* of a metric: hash of its name; else 0 */
     libloss__term_total term[];
 };
 
@@ -39,10 +39,7 @@ typedef struct {
     libloss__cell cell[];
 } libloss__counts;
 
-static inline libloss__counts *libloss__counts_of(const libloss_total *t)
-{
-    return (libloss__counts *)(uintptr_t)t->term;
-}
+static inline libloss__counts *libloss__counts_of(const libloss_total *t) { return (libloss__counts *)(uintptr_t)t->term; }
 
 enum { TOTAL_LAYOUT = 1 };
 #define TOTAL_MAGIC UINT64_C(0x316c61746f744c4c) /* "LLtotal1" in little-endian bytes */

@@ -8,9 +8,8 @@
 
 #include "pointwise.h"
 
-#define RESIDUAL_INPUTS                                                                                                \
-    INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"),                                             \
-        INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number")
+#define RESIDUAL_INPUTS \
+    INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"), INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number")
 
 /* By the residual. */
 typedef struct {
@@ -22,12 +21,11 @@ typedef residual_jet residual_formula(pair r, const real *param);
 FORMULA jet of_residual(residual_formula *f, const real *x, const real *param)
 {
     residual_jet j = f(two_diff(x[0], x[1]), param);
-    return (jet){ .value = j.value, .grad = { j.grad, -j.grad }, .hess = { j.hess, j.hess },
-                  .upper = { j.upper, j.upper } };
+    return (jet){ .value = j.value, .grad = { j.grad, -j.grad }, .hess = { j.hess, j.hess }, .upper = { j.upper, j.upper } };
 }
 
-#define KERNELS_distance(name_)                                                                                        \
-    FORMULA jet name_##_of_inputs(const real *x, const real *param) { return of_residual(name_, x, param); }           \
+#define KERNELS_distance(name_)                                                                              \
+    FORMULA jet name_##_of_inputs(const real *x, const real *param) { return of_residual(name_, x, param); } \
     POINTWISE_TABLE(name_, name_##_of_inputs)
 
 #endif

@@ -27,8 +27,15 @@ enum { PER_ELEMENT, PER_ROW };
 
 /* Properties a loss asserts of itself as a function of its prediction; the tests attack each of them. */
 enum {
-    CONVEX = 1, NONNEGATIVE = 2, EVEN = 4, DIFFERENTIABLE = 8, TWICE_DIFFERENTIABLE = 16, LIPSCHITZ = 32, BOUNDED = 64,
-    CALIBRATED = 128, PROPER = 256
+    CONVEX = 1,
+    NONNEGATIVE = 2,
+    EVEN = 4,
+    DIFFERENTIABLE = 8,
+    TWICE_DIFFERENTIABLE = 16,
+    LIPSCHITZ = 32,
+    BOUNDED = 64,
+    CALIBRATED = 128,
+    PROPER = 256
 };
 
 /* Which driver runs the loss: formulas of one number per input, of softmax(row), or one function per row. */
@@ -66,36 +73,49 @@ typedef struct {
 #define PARAM(name_, fallback_, range_, text_) PARAM_FIELDS(name_, fallback_, text_, range_)
 #define PARAM_FIELDS(name_, fallback_, text_, ...) PARAM_ROW(name_, fallback_, text_, __VA_ARGS__)
 #define PARAM_ROW(name_, fallback_, text_, low_, high_, flags_)                                                        \
-    { .name = #name_, .description = text_, .fallback = fallback_, .lowest = low_, .highest = high_, .flags = flags_ }
+    {                                                                                                                  \
+        .name = #name_, .description = text_, .fallback = fallback_, .lowest = low_, .highest = high_, .flags = flags_ \
+    }
 
 /* One value or several: value j belongs to column j of the last axis. */
 #define LEVELS(name_, fallback_, range_, text_) LEVELS_FIELDS(name_, fallback_, text_, range_)
 #define LEVELS_FIELDS(name_, fallback_, text_, ...) LEVELS_ROW(name_, fallback_, text_, __VA_ARGS__)
-#define LEVELS_ROW(name_, fallback_, text_, low_, high_, flags_)                                                       \
-    { .name = #name_, .description = text_, .fallback = fallback_, .lowest = low_, .highest = high_,                  \
-      .flags = (flags_) | VECTOR }
+#define LEVELS_ROW(name_, fallback_, text_, low_, high_, flags_)                                                                  \
+    {                                                                                                                             \
+        .name = #name_, .description = text_, .fallback = fallback_, .lowest = low_, .highest = high_, .flags = (flags_) | VECTOR \
+    }
 
 /* A word of a list; the formula sees its number. The first word is 0; `fallback_` is a number too. */
-#define CHOICE(name_, fallback_, words_, text_)                                                                        \
-    { .name = #name_, .description = text_, .choices = words_, .fallback = fallback_, .lowest = 0,                    \
-      .highest = INFINITE, .flags = INTEGRAL }
+#define CHOICE(name_, fallback_, words_, text_)                                                                           \
+    {                                                                                                                     \
+        .name = #name_, .description = text_, .choices = words_, .fallback = fallback_, .lowest = 0, .highest = INFINITE, \
+        .flags = INTEGRAL                                                                                                 \
+    }
 #define FLAG(name_, fallback_, text_) CHOICE(name_, fallback_, "false true", text_)
 
 /* No value, one or several integers; none unless given. */
-#define INTEGERS_OR_NONE(name_, text_)                                                                                 \
-    { .name = #name_, .description = text_, .lowest = -9007199254740992.0, .highest = 9007199254740992.0,              \
-      .flags = INTEGRAL | OPTIONAL | VECTOR }
+#define INTEGERS_OR_NONE(name_, text_)                                                                      \
+    {                                                                                                       \
+        .name = #name_, .description = text_, .lowest = -9007199254740992.0, .highest = 9007199254740992.0, \
+        .flags = INTEGRAL | OPTIONAL | VECTOR                                                               \
+    }
 
-#define INPUT(name_, kind_, flags_, text_)                                                                             \
-    { .name = #name_, .description = text_, .kind = kind_, .shape = LIKE_FIRST, .flags = flags_ }
+#define INPUT(name_, kind_, flags_, text_)                                                        \
+    {                                                                                             \
+        .name = #name_, .description = text_, .kind = kind_, .shape = LIKE_FIRST, .flags = flags_ \
+    }
 
 /* The class of a row: an index per row, or a row of probabilities shaped like the prediction (told by rank). */
-#define CLASS_INPUT                                                                                                    \
-    { .name = "target", .description = "class index of each row in [0, classes), or a row of probabilities",           \
-      .kind = KIND_CLASS, .shape = PER_VALUE, .flags = OR_ROWS | DIFFERENTIABLE_INPUT }
-#define CLASS_WEIGHT_INPUT                                                                                             \
-    { .name = "class_weight", .description = "non-negative factor of each class, shape (classes,)",                    \
-      .kind = KIND_REAL, .shape = PER_CLASS, .flags = OPTIONAL }
+#define CLASS_INPUT                                                                                                                \
+    {                                                                                                                              \
+        .name = "target", .description = "class index of each row in [0, classes), or a row of probabilities", .kind = KIND_CLASS, \
+        .shape = PER_VALUE, .flags = OR_ROWS | DIFFERENTIABLE_INPUT                                                                \
+    }
+#define CLASS_WEIGHT_INPUT                                                                                               \
+    {                                                                                                                    \
+        .name = "class_weight", .description = "non-negative factor of each class, shape (classes,)", .kind = KIND_REAL, \
+        .shape = PER_CLASS, .flags = OPTIONAL                                                                            \
+    }
 
 /* ---- the tables ---- */
 
@@ -103,11 +123,11 @@ typedef struct {
 typedef struct {
     ptrdiff_t count;
     const void *input[MAX_INPUTS]; /* stored */
-    const double *factor;          /* what the jet's gradients and Hessians are multiplied by, per element */
-    void *value, *grad, *hess;     /* stored; grad and hess with respect to input 0; may lie exactly on an input */
+    const double *factor; /* what the jet's gradients and Hessians are multiplied by, per element */
+    void *value, *grad, *hess; /* stored; grad and hess with respect to input 0; may lie exactly on an input */
     double *wide_grad[MAX_INPUTS], *wide_hess[MAX_INPUTS]; /* not rounded yet; never NULL where `wide` runs */
-    const double *param;           /* rounded to the arithmetic's type */
-    int upper;                     /* the Hessian is the positive majorizer instead of the true one */
+    const double *param; /* rounded to the arithmetic's type */
+    int upper; /* the Hessian is the positive majorizer instead of the true one */
 } pointwise_tile;
 
 typedef void pointwise_kernel(const pointwise_tile *tile);
@@ -120,18 +140,18 @@ typedef struct {
 /* Rows of logits, each row contiguous. Exactly one of label and target is given. NULL outputs are not wanted. */
 typedef struct {
     ptrdiff_t rows, classes;
-    const void *logits, *target;             /* stored, (rows, classes) */
-    ptrdiff_t logits_stride, target_stride;  /* stored numbers from one row to the next */
-    const int64_t *label;                    /* (rows) */
-    const void *class_weight;                /* stored, (classes), or NULL */
+    const void *logits, *target; /* stored, (rows, classes) */
+    ptrdiff_t logits_stride, target_stride; /* stored numbers from one row to the next */
+    const int64_t *label; /* (rows) */
+    const void *class_weight; /* stored, (classes), or NULL */
     double smoothing;
-    const double *factor;                    /* (rows) */
-    void *value;                             /* stored, (rows) */
-    void *grad, *hess;                       /* stored; grad may lie exactly on the logits */
+    const double *factor; /* (rows) */
+    void *value; /* stored, (rows) */
+    void *grad, *hess; /* stored; grad may lie exactly on the logits */
     ptrdiff_t grad_stride, hess_stride;
     double *wide_grad, *wide_hess, *wide_target_grad; /* (rows, classes), not rounded yet */
-    double *logsumexp;                       /* (rows) */
-    double *correct;                         /* (rows): 1 where the largest logit (lowest index of ties) is the label's */
+    double *logsumexp; /* (rows) */
+    double *correct; /* (rows): 1 where the largest logit (lowest index of ties) is the label's */
     const double *param;
     int upper;
 } softmax_tile;
@@ -168,12 +188,12 @@ typedef struct {
 #define KERNEL_TABLE_OF(name_, isa_, bits_) PASTE(PASTE(PASTE(PASTE(PASTE(libloss__, name_), _), isa_), _f), bits_)
 #define KERNEL_TABLE(name_) KERNEL_TABLE_OF(name_, LIBLOSS_ISA, LIBLOSS_BITS)
 
-#define LOSS(name_) static const loss_info name_##_info __attribute__((unused)) =
+#define LOSS(name_) static const loss_info name_##_info __attribute__((unused))
 
 /* Every file is compiled once per (instruction set, storage type); only one of these objects keeps the description. */
 #if defined LIBLOSS_DESCRIBE
-#define DESCRIBE(name_, shape_, values_per_)                                                                           \
-    extern const loss LOSS_ROW(name_);                                                                                 \
+#define DESCRIBE(name_, shape_, values_per_) \
+    extern const loss LOSS_ROW(name_);       \
     const loss LOSS_ROW(name_) = { #name_, shape_, values_per_, &name_##_info };
 #else
 #define DESCRIBE(name_, shape_, values_per_)

@@ -7,8 +7,8 @@
 
 #include "pointwise.h"
 
-#define MARGIN_INPUTS                                                                                                  \
-    INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "score, any real number"),                                      \
+#define MARGIN_INPUTS                                                             \
+    INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "score, any real number"), \
         INPUT(target, KIND_SIGN, 0, "label, -1 or +1 (0 or 1 with labels=zero_one)")
 
 /* Always the first parameter of a margin loss; the survey reads it too, to know which labels are right. */
@@ -29,8 +29,8 @@ FORMULA jet of_margin(margin_formula *f, const real *x, const real *param)
     return (jet){ .value = j.value, .grad = { y * j.slope, 0 }, .hess = { j.bend, 0 }, .upper = { j.upper, 0 } };
 }
 
-#define KERNELS_margin(name_)                                                                                          \
-    FORMULA jet name_##_of_inputs(const real *x, const real *param) { return of_margin(name_, x, param); }             \
+#define KERNELS_margin(name_)                                                                              \
+    FORMULA jet name_##_of_inputs(const real *x, const real *param) { return of_margin(name_, x, param); } \
     POINTWISE_TABLE(name_, name_##_of_inputs)
 
 #endif

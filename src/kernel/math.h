@@ -185,8 +185,8 @@ FORMULA double log1p_(double x) { return log1p_to_pair((pair){ x, 0 }).hi; }
 
 typedef struct {
     double softplus; /* ln(1 + e^x) */
-    double little;   /* ln(1 + e^-|x|) */
-    double p, q;     /* 1/(1 + e^-x) and 1/(1 + e^x), neither by subtraction from 1 */
+    double little; /* ln(1 + e^-|x|) */
+    double p, q; /* 1/(1 + e^-x) and 1/(1 + e^x), neither by subtraction from 1 */
     double pq;
 } sigmoid_parts;
 
@@ -202,7 +202,7 @@ FORMULA sigmoid_parts sigmoid_parts_pair(pair a)
     double little = log1p_(e);
 #else
     double both = 1 / ((1 + e) * (2 + e)), one = both * (2 + e), part = e * one; /* one division for 1/(1 + e) and s */
-    double s = e * both * (1 + e), z = s * s;                                    /* log1p(e) = 2 atanh(s), s = e/(2 + e) */
+    double s = e * both * (1 + e), z = s * s; /* log1p(e) = 2 atanh(s), s = e/(2 + e) */
     double p = 0x1.bfb4561e8dc48p-4;
     p = fma64(p, z, 0x1.5eab67b0d884cp-4);
     p = fma64(p, z, 0x1.c8cf1b3455de3p-4);
@@ -317,7 +317,7 @@ FORMULA uint32_t float_to_bits(float x)
 
 typedef struct {
     float little; /* ln(1 + e^-size) */
-    float p, q;   /* 1/(1 + e^-size) and 1/(1 + e^size) */
+    float p, q; /* 1/(1 + e^-size) and 1/(1 + e^size) */
     float pq;
 } sigmoid_parts;
 

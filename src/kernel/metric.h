@@ -28,23 +28,30 @@ struct metric {
 typedef struct metric metric;
 
 /* The inputs of every metric. */
-#define METRIC_INPUTS                                                                                                  \
-    { .name = "prediction", .description = "class indices; with threshold scores, of which those above it are class 1; or rows "\
-      "of scores, one axis more than the target, of which the largest counts (the first of equal ones)",              \
-      .kind = KIND_REAL, .shape = LIKE_FIRST },                                                                        \
-    { .name = "target", .description = "class indices", .kind = KIND_CLASS, .shape = PER_VALUE }
+#define METRIC_INPUTS                                                                                                   \
+    { .name = "prediction",                                                                                             \
+      .description = "class indices; with threshold scores, of which those above it are class 1; or rows "              \
+                     "of scores, one axis more than the target, of which the largest counts (the first of equal ones)", \
+      .kind = KIND_REAL,                                                                                                \
+      .shape = LIKE_FIRST },                                                                                            \
+    {                                                                                                                   \
+        .name = "target", .description = "class indices", .kind = KIND_CLASS, .shape = PER_VALUE                        \
+    }
 
-#define OPTIONAL_NUMBER(name_, text_)                                                                                  \
-    { .name = #name_, .description = text_, .lowest = -INFINITE, .highest = INFINITE,                                  \
-      .flags = OPEN_BELOW | OPEN_ABOVE | OPTIONAL }
-#define OPTIONAL_COUNT(name_, low_, high_, text_)                                                                      \
-    { .name = #name_, .description = text_, .lowest = low_, .highest = high_, .flags = INTEGRAL | OPTIONAL }
+#define OPTIONAL_NUMBER(name_, text_)                                                                                               \
+    {                                                                                                                               \
+        .name = #name_, .description = text_, .lowest = -INFINITE, .highest = INFINITE, .flags = OPEN_BELOW | OPEN_ABOVE | OPTIONAL \
+    }
+#define OPTIONAL_COUNT(name_, low_, high_, text_)                                                            \
+    {                                                                                                        \
+        .name = #name_, .description = text_, .lowest = low_, .highest = high_, .flags = INTEGRAL | OPTIONAL \
+    }
 
 #define THRESHOLD OPTIONAL_NUMBER(threshold, "a score above it is class 1, any other class 0 (probabilities: 0.5, logits: 0)")
 #define CLASSES OPTIONAL_COUNT(classes, 2, 32768, "number of classes; none: of rows of scores their length, else 2")
 
-#define METRIC(name_) static const loss_info name_##_info =
-#define READS(name_, counts_, gives_, read_)                                                                           \
+#define METRIC(name_) static const loss_info name_##_info
+#define READS(name_, counts_, gives_, read_) \
     const metric LOSS_ROW(name_) = { { #name_, -1, PER_ELEMENT, &name_##_info }, counts_, gives_, read_ };
 
 #endif

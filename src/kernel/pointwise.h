@@ -60,14 +60,14 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
 }
 
 /* Wires one formula of inputs into the five loops and names the table. */
-#define POINTWISE_TABLE(name_, formula_)                                                                               \
-    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                             \
-    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }                     \
-    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }                      \
-    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); }             \
-    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                           \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_vg, name_##_gh, name_##_vgh, name_##_wide };    \
+#define POINTWISE_TABLE(name_, formula_)                                                                            \
+    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                          \
+    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }                  \
+    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }                   \
+    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); }          \
+    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                        \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                             \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_vg, name_##_gh, name_##_vgh, name_##_wide }; \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT)
 
 #define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)

@@ -33,9 +33,9 @@ FORMULA double log_quotient(pair a, double b)
 /* The weight of class j. */
 FORMULA double class_weight_of(const row_unit *row, int64_t j) { return row->class_weight ? row->class_weight[j] : 1; }
 
-#define KERNELS_rows(name_)                                                                                            \
-    extern const row_kernels KERNEL_TABLE(name_);                                                                      \
-    const row_kernels KERNEL_TABLE(name_) = { name_ };                                                                 \
+#define KERNELS_rows(name_)                            \
+    extern const row_kernels KERNEL_TABLE(name_);      \
+    const row_kernels KERNEL_TABLE(name_) = { name_ }; \
     DESCRIBE(name_, SHAPE_ROWS, PER_ROW)
 
 #endif

@@ -36,8 +36,8 @@ enum { ON_LABEL, SMOOTHED, AS_ROW };
 typedef struct {
     const stored *z, *target, *class_weight;
     ptrdiff_t classes, label, top; /* top: index of the largest logit, the lowest of ties */
-    real max, keep, spread;        /* mass is weight * (keep * target + spread) */
-    real others, sum, nll_top;     /* others; 1 + others; log1p(others) */
+    real max, keep, spread; /* mass is weight * (keep * target + spread) */
+    real others, sum, nll_top; /* others; 1 + others; log1p(others) */
 } softmax_row;
 
 /* ---- sums along a row ---- */
@@ -196,8 +196,7 @@ FORMULA real mass_of(const softmax_row *row, ptrdiff_t j, const int mode, const 
 }
 
 /* Terms: value, a_j, a_j but for the top class, b_j. Where there is no mass nothing is asked of the logit. */
-FORMULA void mass_terms(const softmax_row *row, ptrdiff_t j, const real *param, real *term, formula *f, const int mode,
-                        const int weighted)
+FORMULA void mass_terms(const softmax_row *row, ptrdiff_t j, const real *param, real *term, formula *f, const int mode, const int weighted)
 {
     real s = mass_of(row, j, mode, weighted);
     jet l = f(outcome_of(row, j), param);
@@ -236,8 +235,8 @@ FORMULA void put(const row_output *out, ptrdiff_t j, real g, real h)
 }
 
 /* The loops over the classes; `gradient` or Hessian, `stored` or wide, are told apart outside them. */
-FORMULA void put_all(const softmax_row *given, const row_sums *sums, const row_output *output, const real *param,
-                     formula *f, const int mode, const int weighted)
+FORMULA void put_all(const softmax_row *given, const row_sums *sums, const row_output *output, const real *param, formula *f,
+                     const int mode, const int weighted)
 {
     const softmax_row row = *given;
     const row_sums s = *sums;
@@ -263,8 +262,8 @@ FORMULA void put_all(const softmax_row *given, const row_sums *sums, const row_o
     }
 }
 
-FORMULA void one_row(softmax_row *row, const row_output *out, const softmax_tile *tile, ptrdiff_t r, const real *param,
-                     formula *f, row_terms *masses, const int mode, const int weighted)
+FORMULA void one_row(softmax_row *row, const row_output *out, const softmax_tile *tile, ptrdiff_t r, const real *param, formula *f,
+                     row_terms *masses, const int mode, const int weighted)
 {
     find_top(row);
     sum_row(row, other_terms, 1, param, &row->others);
@@ -311,8 +310,7 @@ FORMULA void one_row(softmax_row *row, const row_output *out, const softmax_tile
     /* A p - a at the top is also (A - a) - A q: whichever has the smaller terms, so that a sure and right row keeps digits. */
     const real top_grad = top_q < top_p ? s.slope_but_top - s.slope * top_q : s.slope * top_p - top_slope;
     put_all(row, &s, out, param, f, mode, weighted);
-    if (mode == ON_LABEL && k != top)
-        put(out, k, -s.slope * label.q, hessian_of(&s, weight * l.bend, label.p, label.q, out->upper));
+    if (mode == ON_LABEL && k != top) put(out, k, -s.slope * label.q, hessian_of(&s, weight * l.bend, label.p, label.q, out->upper));
     put(out, top, top_grad, hessian_of(&s, top_bend, top_p, top_q, out->upper));
 }
 
@@ -332,7 +330,9 @@ FORMULA void softmax_rows(const softmax_tile *tile, formula *f, row_terms *masse
             .class_weight = tile->class_weight,
             .classes = n,
             /* checked already; clamped here too, so that a concurrent writer gets wrong numbers, never a wild read */
-            .label = mode == AS_ROW ? -1 : (uint64_t)label < (uint64_t)n ? (ptrdiff_t)label : 0,
+            .label = mode == AS_ROW                  ? -1
+                     : (uint64_t)label < (uint64_t)n ? (ptrdiff_t)label
+                                                     : 0,
             .keep = 1 - (real)tile->smoothing,
             .spread = (real)tile->smoothing / (real)n,
         };
@@ -349,21 +349,20 @@ FORMULA void softmax_rows(const softmax_tile *tile, formula *f, row_terms *masse
     }
 }
 
-#define KERNELS_softmax(name_)                                                                                         \
+#define KERNELS_softmax(name_)                                                                                                          \
     FORMULA void name_##_m10(const softmax_row *r, ptrdiff_t j, const real *q, real *t) { mass_terms(r, j, q, t, name_, SMOOTHED, 0); } \
     FORMULA void name_##_m11(const softmax_row *r, ptrdiff_t j, const real *q, real *t) { mass_terms(r, j, q, t, name_, SMOOTHED, 1); } \
     FORMULA void name_##_m20(const softmax_row *r, ptrdiff_t j, const real *q, real *t) { mass_terms(r, j, q, t, name_, AS_ROW, 0); }   \
     FORMULA void name_##_m21(const softmax_row *r, ptrdiff_t j, const real *q, real *t) { mass_terms(r, j, q, t, name_, AS_ROW, 1); }   \
-    static void name_##_00(const softmax_tile *t) { softmax_rows(t, name_, other_terms, ON_LABEL, 0); }                \
-    static void name_##_01(const softmax_tile *t) { softmax_rows(t, name_, other_terms, ON_LABEL, 1); }                \
-    static void name_##_10(const softmax_tile *t) { softmax_rows(t, name_, name_##_m10, SMOOTHED, 0); }                \
-    static void name_##_11(const softmax_tile *t) { softmax_rows(t, name_, name_##_m11, SMOOTHED, 1); }                \
-    static void name_##_20(const softmax_tile *t) { softmax_rows(t, name_, name_##_m20, AS_ROW, 0); }                  \
-    static void name_##_21(const softmax_tile *t) { softmax_rows(t, name_, name_##_m21, AS_ROW, 1); }                  \
-    extern const softmax_kernels KERNEL_TABLE(name_);                                                                  \
-    const softmax_kernels KERNEL_TABLE(name_) = {                                                                      \
-        { { name_##_00, name_##_01 }, { name_##_10, name_##_11 }, { name_##_20, name_##_21 } }                         \
-    };                                                                                                                 \
+    static void name_##_00(const softmax_tile *t) { softmax_rows(t, name_, other_terms, ON_LABEL, 0); }                                 \
+    static void name_##_01(const softmax_tile *t) { softmax_rows(t, name_, other_terms, ON_LABEL, 1); }                                 \
+    static void name_##_10(const softmax_tile *t) { softmax_rows(t, name_, name_##_m10, SMOOTHED, 0); }                                 \
+    static void name_##_11(const softmax_tile *t) { softmax_rows(t, name_, name_##_m11, SMOOTHED, 1); }                                 \
+    static void name_##_20(const softmax_tile *t) { softmax_rows(t, name_, name_##_m20, AS_ROW, 0); }                                   \
+    static void name_##_21(const softmax_tile *t) { softmax_rows(t, name_, name_##_m21, AS_ROW, 1); }                                   \
+    extern const softmax_kernels KERNEL_TABLE(name_);                                                                                   \
+    const softmax_kernels KERNEL_TABLE(                                                                                                 \
+        name_) = { { { name_##_00, name_##_01 }, { name_##_10, name_##_11 }, { name_##_20, name_##_21 } } };                            \
     DESCRIBE(name_, SHAPE_SOFTMAX, PER_ROW)
 
 #endif

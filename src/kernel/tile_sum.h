@@ -95,7 +95,7 @@ static inline void sum_terms(const double *v, double *x, ptrdiff_t n, tile_sum *
         return;
     }
     for (int field = exponent + 2;; field -= 52, v = x) { /* the exponent field of C; |x| <= 2^(field - 1 - 1023) */
-        if (field < 1) field = 1;                        /* ulp(C) = 2^-1074, the least there is: nothing remains */
+        if (field < 1) field = 1; /* ulp(C) = 2^-1074, the least there is: nothing remains */
         const double c = from_bits((uint64_t)field << 52 | UINT64_C(1) << 51);
         uint64_t units = 0, left = 0;
         for (ptrdiff_t i = 0; i < n; i++) {

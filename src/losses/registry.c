@@ -8,8 +8,8 @@
 #define DECLARE_KERNELS(name_, isa_) extern const char KERNEL_TABLE_OF(name_, isa_, 64)[];
 #define KERNEL_ROW(name_, isa_) { NULL, KERNEL_TABLE_OF(name_, isa_, 64) },
 #else
-#define DECLARE_KERNELS(name_, isa_)                                                                                   \
-    extern const char KERNEL_TABLE_OF(name_, isa_, 32)[];                                                              \
+#define DECLARE_KERNELS(name_, isa_)                      \
+    extern const char KERNEL_TABLE_OF(name_, isa_, 32)[]; \
     extern const char KERNEL_TABLE_OF(name_, isa_, 64)[];
 #define KERNEL_ROW(name_, isa_) { KERNEL_TABLE_OF(name_, isa_, 32), KERNEL_TABLE_OF(name_, isa_, 64) },
 #endif
@@ -25,8 +25,8 @@
 #endif
 
 #undef LOSS
-#define LOSS(family_, name_)                                                                                           \
-    extern const loss LOSS_ROW(name_);                                                                                 \
+#define LOSS(family_, name_)           \
+    extern const loss LOSS_ROW(name_); \
     FOR_EACH_ISA(DECLARE_KERNELS, name_)
 #include "losses.def"
 

@@ -13,7 +13,7 @@ typedef struct {
     const char *family;
     const loss *loss;
     const void *kernels[LIBLOSS_ISA_COUNT][2]; /* [.][0] for f32 arrays, [.][1] for f64; the type is the shape's */
-    const metric *metric;                       /* NULL: a loss */
+    const metric *metric; /* NULL: a loss */
 } libloss__row;
 
 extern const libloss__row libloss__rows[];

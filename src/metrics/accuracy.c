@@ -3,13 +3,13 @@
  */
 #include "../kernel/metric.h"
 
-METRIC(accuracy) {
-    .title   = "Accuracy",
+METRIC(accuracy) = {
+    .title = "Accuracy",
     .aliases = "",
     .formula = "sum of w where prediction == target / sum of w",
-    .input   = { METRIC_INPUTS },
-    .param   = { THRESHOLD },
-    .cite    = "ISO 5725-1:1994",
+    .input = { METRIC_INPUTS },
+    .param = { THRESHOLD },
+    .cite = "ISO 5725-1:1994",
 };
 
 static void read_accuracy(const metric_state *state, double *values) { values[0] = state->count[1] / state->count[0]; }

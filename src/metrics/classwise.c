@@ -61,6 +61,8 @@ void libloss__read_classwise(const metric_state *state, class_ratio *of, double 
         sum += weight * x;
         weights += weight;
     }
-    if (average == AVERAGE_MICRO) values[0] = divide(of(all, state->param), state->param);
-    else if (average != AVERAGE_NONE) values[0] = divide((ratio){ sum, weights }, state->param);
+    if (average == AVERAGE_MICRO)
+        values[0] = divide(of(all, state->param), state->param);
+    else if (average != AVERAGE_NONE)
+        values[0] = divide((ratio){ sum, weights }, state->param);
 }

@@ -3,13 +3,13 @@
  */
 #include "classwise.h"
 
-METRIC(confusion_counts) {
-    .title   = "Confusion counts",
+METRIC(confusion_counts) = {
+    .title = "Confusion counts",
     .aliases = "",
     .formula = "per class (tp, fp, tn, fn)",
-    .input   = { METRIC_INPUTS },
-    .param   = { CLASSES, THRESHOLD },
-    .cite    = "Kohavi & Provost 1998, Machine Learning 30:271",
+    .input = { METRIC_INPUTS },
+    .param = { CLASSES, THRESHOLD },
+    .cite = "Kohavi & Provost 1998, Machine Learning 30:271",
 };
 
 static void read_confusion_counts(const metric_state *state, double *values)

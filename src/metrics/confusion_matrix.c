@@ -6,14 +6,14 @@
 enum { PARAM_CLASSES, PARAM_THRESHOLD, NORMALIZE };
 enum { NORMALIZE_NONE, NORMALIZE_TARGET, NORMALIZE_PREDICTION, NORMALIZE_ALL };
 
-METRIC(confusion_matrix) {
-    .title   = "Confusion matrix",
+METRIC(confusion_matrix) = {
+    .title = "Confusion matrix",
     .aliases = "",
     .formula = "count[i][j] = sum of w where target == i and prediction == j",
-    .input   = { METRIC_INPUTS },
-    .param   = { CLASSES, THRESHOLD,
-                 CHOICE(normalize, 0, "none target prediction all", "divide by the sum of the row, of the column, of everything; 0/0 is 0") },
-    .cite    = "Kohavi & Provost 1998, Machine Learning 30:271",
+    .input = { METRIC_INPUTS },
+    .param = { CLASSES, THRESHOLD,
+               CHOICE(normalize, 0, "none target prediction all", "divide by the sum of the row, of the column, of everything; 0/0 is 0") },
+    .cite = "Kohavi & Provost 1998, Machine Learning 30:271",
 };
 
 static void read_confusion_matrix(const metric_state *state, double *values)

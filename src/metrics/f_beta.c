@@ -6,13 +6,13 @@
 
 enum { BETA = CLASSWISE_OWN };
 
-METRIC(f_beta) {
-    .title   = "F score",
+METRIC(f_beta) = {
+    .title = "F score",
     .aliases = "f1 f_score",
     .formula = "(1 + beta^2)*tp/((1 + beta^2)*tp + beta^2*fn + fp)",
-    .input   = { METRIC_INPUTS },
-    .param   = { CLASSWISE_PARAMETERS, PARAM(beta, 1.0, AT_LEAST(0), "how many times as much recall counts as precision") },
-    .cite    = "van Rijsbergen 1979, Information Retrieval, chapter 7",
+    .input = { METRIC_INPUTS },
+    .param = { CLASSWISE_PARAMETERS, PARAM(beta, 1.0, AT_LEAST(0), "how many times as much recall counts as precision") },
+    .cite = "van Rijsbergen 1979, Information Retrieval, chapter 7",
 };
 
 static ratio f_beta(class_counts c, const double *param)

@@ -3,13 +3,13 @@
  */
 #include "classwise.h"
 
-METRIC(precision) {
-    .title   = "Precision",
+METRIC(precision) = {
+    .title = "Precision",
     .aliases = "ppv positive_predictive_value",
     .formula = "tp/(tp + fp)",
-    .input   = { METRIC_INPUTS },
-    .param   = { CLASSWISE_PARAMETERS },
-    .cite    = "van Rijsbergen 1979, Information Retrieval, chapter 7",
+    .input = { METRIC_INPUTS },
+    .param = { CLASSWISE_PARAMETERS },
+    .cite = "van Rijsbergen 1979, Information Retrieval, chapter 7",
 };
 
 static ratio precision(class_counts c, const double *param)

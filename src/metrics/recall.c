@@ -3,13 +3,13 @@
  */
 #include "classwise.h"
 
-METRIC(recall) {
-    .title   = "Recall",
+METRIC(recall) = {
+    .title = "Recall",
     .aliases = "sensitivity tpr true_positive_rate",
     .formula = "tp/(tp + fn)",
-    .input   = { METRIC_INPUTS },
-    .param   = { CLASSWISE_PARAMETERS },
-    .cite    = "van Rijsbergen 1979, Information Retrieval, chapter 7",
+    .input = { METRIC_INPUTS },
+    .param = { CLASSWISE_PARAMETERS },
+    .cite = "van Rijsbergen 1979, Information Retrieval, chapter 7",
 };
 
 static ratio recall(class_counts c, const double *param)

@@ -3,13 +3,13 @@
  */
 #include "classwise.h"
 
-METRIC(specificity) {
-    .title   = "Specificity",
+METRIC(specificity) = {
+    .title = "Specificity",
     .aliases = "tnr true_negative_rate selectivity",
     .formula = "tn/(tn + fp)",
-    .input   = { METRIC_INPUTS },
-    .param   = { CLASSWISE_PARAMETERS },
-    .cite    = "Yerushalmy 1947, Public Health Reports 62:1432",
+    .input = { METRIC_INPUTS },
+    .param = { CLASSWISE_PARAMETERS },
+    .cite = "Yerushalmy 1947, Public Health Reports 62:1432",
 };
 
 static ratio specificity(class_counts c, const double *param)

@@ -6,10 +6,10 @@
 
 #include <libloss.hpp>
 
-#define HOLDS(...)                                                                                                     \
-    if (!(__VA_ARGS__)) {                                                                                              \
-        std::printf("line %d: %s\n", __LINE__, #__VA_ARGS__);                                                          \
-        return 1;                                                                                                      \
+#define HOLDS(...)                                            \
+    if (!(__VA_ARGS__)) {                                     \
+        std::printf("line %d: %s\n", __LINE__, #__VA_ARGS__); \
+        return 1;                                             \
     }
 
 int main()

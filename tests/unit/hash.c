@@ -27,8 +27,10 @@ static void mix(uint64_t *hash, const void *numbers, size_t count, int bytes)
     for (size_t i = 0; i < count; i++) {
         uint64_t bits = 0;
         double x;
-        if (bytes == 4) x = ((const float *)numbers)[i];
-        else x = ((const double *)numbers)[i];
+        if (bytes == 4)
+            x = ((const float *)numbers)[i];
+        else
+            x = ((const double *)numbers)[i];
         memcpy(&bits, (const char *)numbers + i * (size_t)bytes, (size_t)bytes);
         if (x != x) bits = 1;
         *hash = (*hash ^ bits) * UINT64_C(1099511628211);
@@ -67,8 +69,13 @@ static void run(const libloss_object *o, const char *name, int bytes)
             t64[i] = t32[i] = (float)number(in[1].kind);
         }
         for (int64_t i = 0; i < n; i++) label[i] = (int64_t)(next() % (uint64_t)classes);
-        libloss_tensor p = { .data = bytes == 4 ? (void *)p32 : (void *)p64, .device_type = 1, .ndim = 1 + rows, .dtype_code = 2,
-                             .dtype_bits = (uint8_t)(8 * bytes), .dtype_lanes = 1, .shape = shape };
+        libloss_tensor p = { .data = bytes == 4 ? (void *)p32 : (void *)p64,
+                             .device_type = 1,
+                             .ndim = 1 + rows,
+                             .dtype_code = 2,
+                             .dtype_bits = (uint8_t)(8 * bytes),
+                             .dtype_lanes = 1,
+                             .shape = shape };
         libloss_tensor t = p, g = p, h = p, v = p, l = p;
         t.data = bytes == 4 ? (void *)t32 : (void *)t64;
         g.data = bytes == 4 ? (void *)g32 : (void *)g64;
@@ -77,8 +84,13 @@ static void run(const libloss_object *o, const char *name, int bytes)
         v.ndim = 1;
         l.data = label, l.ndim = 1, l.dtype_code = 0, l.dtype_bits = 64;
         double sum = 0;
-        libloss_args args = { .struct_size = sizeof args, .input = { &p, in[1].kind == LIBLOSS_KIND_CLASS ? &l : &t }, .values = &v,
-                              .value = &sum, .reduction = LIBLOSS_SUM, .gradient = { &g }, .hessian = { &h } };
+        libloss_args args = { .struct_size = sizeof args,
+                              .input = { &p, in[1].kind == LIBLOSS_KIND_CLASS ? &l : &t },
+                              .values = &v,
+                              .value = &sum,
+                              .reduction = LIBLOSS_SUM,
+                              .gradient = { &g },
+                              .hessian = { &h } };
         if (libloss_eval(o, &args) != LIBLOSS_OK) printf("%s: %s\n", name, libloss_message());
         mix(&hash, v.data, (size_t)n, bytes);
         mix(&hash, g.data, (size_t)(n * classes), bytes);

@@ -63,8 +63,10 @@ static int64_t count_losses(void)
         assert_int_equal(libloss_create(libloss_name(k), &o), LIBLOSS_OK);
         assert_int_equal(libloss_describe(o, &info), LIBLOSS_OK);
         libloss_destroy(o);
-        if (!info.is_metric) n++;
-        else assert_true(k >= n);
+        if (!info.is_metric)
+            n++;
+        else
+            assert_true(k >= n);
     }
     return n;
 }
@@ -95,10 +97,14 @@ static void test_guard_pages(void **state)
                     const size_t bytes = (size_t)(n * classes) * (wide ? 8 : 4);
                     guarded p = guard(bytes, at_end), t = guard(bytes + (size_t)n * 8, at_end), g = guard(bytes, at_end);
                     for (int64_t i = 0; i < n * classes; i++) {
-                        if (wide) ((double *)(void *)p.bytes)[i] = 0.25;
-                        else ((float *)(void *)p.bytes)[i] = 0.25F;
-                        if (wide) ((double *)(void *)t.bytes)[i] = 1;
-                        else ((float *)(void *)t.bytes)[i] = 1;
+                        if (wide)
+                            ((double *)(void *)p.bytes)[i] = 0.25;
+                        else
+                            ((float *)(void *)p.bytes)[i] = 0.25F;
+                        if (wide)
+                            ((double *)(void *)t.bytes)[i] = 1;
+                        else
+                            ((float *)(void *)t.bytes)[i] = 1;
                     }
                     double value = -1;
                     libloss_status status;
@@ -107,14 +113,18 @@ static void test_guard_pages(void **state)
                         t = guard((size_t)n * 4, at_end);
                         int32_t *label = (int32_t *)(void *)t.bytes;
                         for (int64_t i = 0; i < n; i++) label[i] = (int32_t)(i % classes);
-                        status = wide ? libloss_rows_f64_i32(o, LIBLOSS_SUM, n, classes, (double *)(void *)p.bytes, label, &value, (double *)(void *)g.bytes)
-                                      : libloss_rows_f32_i32(o, LIBLOSS_SUM, n, classes, (float *)(void *)p.bytes, label, &value, (float *)(void *)p.bytes);
+                        status = wide ? libloss_rows_f64_i32(o, LIBLOSS_SUM, n, classes, (double *)(void *)p.bytes, label, &value,
+                                                             (double *)(void *)g.bytes)
+                                      : libloss_rows_f32_i32(o, LIBLOSS_SUM, n, classes, (float *)(void *)p.bytes, label, &value,
+                                                             (float *)(void *)p.bytes);
                     } else if (classes > 1) {
                         unguard(p), unguard(t), unguard(g);
                         continue;
                     } else {
-                        status = wide ? libloss_call_f64(o, LIBLOSS_SUM, n, (double *)(void *)p.bytes, (double *)(void *)t.bytes, &value, (double *)(void *)g.bytes)
-                                      : libloss_call_f32(o, LIBLOSS_SUM, n, (float *)(void *)p.bytes, (float *)(void *)t.bytes, &value, (float *)(void *)p.bytes);
+                        status = wide ? libloss_call_f64(o, LIBLOSS_SUM, n, (double *)(void *)p.bytes, (double *)(void *)t.bytes, &value,
+                                                         (double *)(void *)g.bytes)
+                                      : libloss_call_f32(o, LIBLOSS_SUM, n, (float *)(void *)p.bytes, (float *)(void *)t.bytes, &value,
+                                                         (float *)(void *)p.bytes);
                     }
                     if (status != LIBLOSS_OK) fail_msg("%s n=%d: %s", libloss_name(k), (int)n, libloss_message());
                     assert_true(value == value);
@@ -143,10 +153,14 @@ static void test_flat_calls_are_eval(void **state)
             if (n > 40) p[33] = 3e-39F;
             for (int32_t reduction = LIBLOSS_MEAN; reduction <= LIBLOSS_SUM; reduction++) {
                 double flat = -1, whole = -2;
-                libloss_tensor x = { .data = p, .device_type = 1, .ndim = 1, .dtype_code = 2, .dtype_bits = 32, .dtype_lanes = 1, .shape = &n };
+                libloss_tensor x = {
+                    .data = p, .device_type = 1, .ndim = 1, .dtype_code = 2, .dtype_bits = 32, .dtype_lanes = 1, .shape = &n
+                };
                 libloss_tensor y = x, z = x;
                 y.data = t, z.data = h;
-                libloss_args args = { .struct_size = sizeof args, .input = { &x, &y }, .reduction = reduction, .value = &whole, .gradient = { &z } };
+                libloss_args args = {
+                    .struct_size = sizeof args, .input = { &x, &y }, .reduction = reduction, .value = &whole, .gradient = { &z }
+                };
                 assert_int_equal(libloss_call_f32(o, reduction, n, p, t, &flat, g), LIBLOSS_OK);
                 assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
                 assert_memory_equal(&flat, &whole, sizeof flat);
@@ -225,7 +239,9 @@ static void test_tile_kernel(void **state)
     (void)state;
     const libloss_input p = { .struct_size = sizeof p, .name = "prediction", .flags = LIBLOSS_DIFFERENTIABLE };
     const libloss_input t = { .struct_size = sizeof t, .name = "target" };
-    const libloss_parameter scale = { .struct_size = sizeof scale, .name = "scale", .fallback = 1, .lowest = 0, .highest = 100, .flags = LIBLOSS_ABOVE };
+    const libloss_parameter scale = {
+        .struct_size = sizeof scale, .name = "scale", .fallback = 1, .lowest = 0, .highest = 100, .flags = LIBLOSS_ABOVE
+    };
     const libloss_input *const inputs[] = { &p, &t };
     const libloss_parameter *const parameters[] = { &scale };
     const libloss_info info = { .struct_size = sizeof info, .name = "mine", .inputs = 2, .parameters = 1 };
@@ -275,16 +291,48 @@ static void test_messages(void **state)
 static void test_specs(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "", " ", "(", "huber(", "huber)", "huber(delta)", "huber(delta=)", "huber(delta=1", "huber(delta=1,)", "huber(delta=[1)",
-                                       "1", "2*", "*huber", "huber huber", "huber+", "huber(delta=1)(delta=2)", "huber(delta=1,delta=2)", "inf*huber", "huber/0",
-                                       "huber\x01", "h\xc3\xbc", "huber(delta=nan)", "huber(delta=none)", "gan_minimax(player=judge)", "huber(delta=[1,2])",
+    static const char *const bad[] = { "",
+                                       " ",
+                                       "(",
+                                       "huber(",
+                                       "huber)",
+                                       "huber(delta)",
+                                       "huber(delta=)",
+                                       "huber(delta=1",
+                                       "huber(delta=1,)",
+                                       "huber(delta=[1)",
+                                       "1",
+                                       "2*",
+                                       "*huber",
+                                       "huber huber",
+                                       "huber+",
+                                       "huber(delta=1)(delta=2)",
+                                       "huber(delta=1,delta=2)",
+                                       "inf*huber",
+                                       "huber/0",
+                                       "huber\x01",
+                                       "h\xc3\xbc",
+                                       "huber(delta=nan)",
+                                       "huber(delta=none)",
+                                       "gan_minimax(player=judge)",
+                                       "huber(delta=[1,2])",
                                        "cross_entropy(ignore_index=1.5)" };
-    static const char *const good[] = { "huber", " huber ( delta = 2 ) ", "huber:delta=2", "huber:delta=2 + huber", "-huber", "2*huber/3", "huber(delta=0x1p-3)",
-                                        "0.5*huber(delta=1e+5)+0.5*log_cosh", "quantile(tau=[0.1,0.5])", "cross_entropy(ignore_index=none)", "cross_entropy(ignore_index=[])" };
+    static const char *const good[] = { "huber",
+                                        " huber ( delta = 2 ) ",
+                                        "huber:delta=2",
+                                        "huber:delta=2 + huber",
+                                        "-huber",
+                                        "2*huber/3",
+                                        "huber(delta=0x1p-3)",
+                                        "0.5*huber(delta=1e+5)+0.5*log_cosh",
+                                        "quantile(tau=[0.1,0.5])",
+                                        "cross_entropy(ignore_index=none)",
+                                        "cross_entropy(ignore_index=[])" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         libloss_object *o = (libloss_object *)(uintptr_t)8;
         libloss_status status = libloss_create(bad[i], &o);
-        if (status < LIBLOSS_ERR_NAME || status > LIBLOSS_ERR_SPEC || o != (libloss_object *)(uintptr_t)8) fail_msg("\"%s\" gave %d", bad[i], (int)status);
+        if (status < LIBLOSS_ERR_NAME || status > LIBLOSS_ERR_SPEC || o != (libloss_object *)(uintptr_t)8)
+            fail_msg("\"%s\" gave %d", bad[i], (int)status);
     }
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         libloss_object *o = make(good[i]), *again = NULL;
@@ -310,7 +358,9 @@ static void test_metrics(void **state)
     (void)state;
     const int64_t n = 6, label[6] = { 0, 1, 1, 0, 2, 1 }, predicted[6] = { 0, 1, 0, 2, 2, 1 };
     const double weight[6] = { 1, 0.5, 0, 1e-30, 3, 0.25 };
-    libloss_tensor t = { .data = (void *)(uintptr_t)label, .device_type = 1, .ndim = 1, .dtype_code = 0, .dtype_bits = 64, .dtype_lanes = 1, .shape = &n };
+    libloss_tensor t = {
+        .data = (void *)(uintptr_t)label, .device_type = 1, .ndim = 1, .dtype_code = 0, .dtype_bits = 64, .dtype_lanes = 1, .shape = &n
+    };
     libloss_tensor p = t, w = t;
     p.data = (void *)(uintptr_t)predicted;
     w.data = (void *)(uintptr_t)weight, w.dtype_code = 2;
@@ -365,8 +415,10 @@ static void test_metrics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guard_pages), cmocka_unit_test(test_flat_calls_are_eval), cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_tile_kernel), cmocka_unit_test(test_messages), cmocka_unit_test(test_specs), cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_guard_pages),   cmocka_unit_test(test_flat_calls_are_eval),
+        cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_tile_kernel),   cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_specs),         cmocka_unit_test(test_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,17 +8,17 @@
 enum { SCORE, REAL };
 enum { PLAYER };
 
-LOSS(gan_minimax) {
-    .title   = "Minimax GAN loss",
+LOSS(gan_minimax) = {
+    .title = "Minimax GAN loss",
     .aliases = "",
     .formula = "-(t*softplus(-p) + (1 - t)*softplus(p)) if player == generator else t*softplus(-p) + (1 - t)*softplus(p)",
-    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "the discriminator's score (a logit)"),
-                 INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 for real samples, 0 for generated ones") },
-    .param   = { CHOICE(player, 0, "discriminator generator", "whose loss it is") },
-    .claims  = DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "the discriminator's score (a logit)"),
+               INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 for real samples, 0 for generated ones") },
+    .param = { CHOICE(player, 0, "discriminator generator", "whose loss it is") },
+    .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Goodfellow et al. 2014, arXiv:1406.2661",
+    .cite = "Goodfellow et al. 2014, arXiv:1406.2661",
 };
 
 FORMULA jet gan_minimax(const real *x, const real *param)
@@ -32,8 +32,8 @@ FORMULA jet gan_minimax(const real *x, const real *param)
     real a = t == 0 ? z * 0 : t * for_real, b = rest == 0 ? z * 0 : rest * for_fake;
     return (jet){
         .value = sign * (a + b),
-        .grad  = { sign * (rest * p - t * q), sign * -z },
-        .hess  = { sign * s.pq, 0 },
+        .grad = { sign * (rest * p - t * q), sign * -z },
+        .hess = { sign * s.pq, 0 },
         .upper = { s.pq, 1 },
     };
 }

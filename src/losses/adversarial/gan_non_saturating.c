@@ -8,17 +8,17 @@
 enum { SCORE, REAL };
 enum { PLAYER };
 
-LOSS(gan_non_saturating) {
-    .title   = "Non-saturating GAN loss",
+LOSS(gan_non_saturating) = {
+    .title = "Non-saturating GAN loss",
     .aliases = "",
     .formula = "(1 - t)*softplus(-p) + t*softplus(p) if player == generator else t*softplus(-p) + (1 - t)*softplus(p)",
-    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "the discriminator's score (a logit)"),
-                 INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 for real samples, 0 for generated ones") },
-    .param   = { CHOICE(player, 0, "discriminator generator", "whose loss it is") },
-    .claims  = DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CONVEX | NONNEGATIVE,
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "the discriminator's score (a logit)"),
+               INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 for real samples, 0 for generated ones") },
+    .param = { CHOICE(player, 0, "discriminator generator", "whose loss it is") },
+    .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CONVEX | NONNEGATIVE,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Goodfellow et al. 2014, arXiv:1406.2661",
+    .cite = "Goodfellow et al. 2014, arXiv:1406.2661",
 };
 
 FORMULA jet gan_non_saturating(const real *x, const real *param)
@@ -33,8 +33,8 @@ FORMULA jet gan_non_saturating(const real *x, const real *param)
     real a = t == 0 ? z * 0 : t * for_real, b = rest == 0 ? z * 0 : rest * for_fake;
     return (jet){
         .value = a + b,
-        .grad  = { rest * p - t * q, flipped ? z : -z },
-        .hess  = { s.pq, 0 },
+        .grad = { rest * p - t * q, flipped ? z : -z },
+        .hess = { s.pq, 0 },
         .upper = { s.pq, 1 },
     };
 }

@@ -4,15 +4,15 @@
  */
 #include "distance.h"
 
-LOSS(absolute_error) {
-    .title   = "Absolute error",
+LOSS(absolute_error) = {
+    .title = "Absolute error",
     .aliases = "mae l1",
     .formula = "|r|",
-    .input   = { RESIDUAL_INPUTS },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
+    .input = { RESIDUAL_INPUTS },
+    .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
     .ulp_f32 = { 1, 0, 0 },
     .ulp_f64 = { 1, 0, 0 },
-    .cite    = "Laplace 1774, Memoire sur la probabilite des causes par les evenements",
+    .cite = "Laplace 1774, Memoire sur la probabilite des causes par les evenements",
 };
 
 FORMULA residual_jet absolute_error(pair r, const real *param)

@@ -4,15 +4,15 @@
  */
 #include "distance.h"
 
-LOSS(half_squared_error) {
-    .title   = "Half squared error",
+LOSS(half_squared_error) = {
+    .title = "Half squared error",
     .aliases = "l2_loss",
     .formula = "r^2/2",
-    .input   = { RESIDUAL_INPUTS },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .input = { RESIDUAL_INPUTS },
+    .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 2, 1, 0 },
     .ulp_f64 = { 2, 1, 0 },
-    .cite    = "Gauss 1809, Theoria motus corporum coelestium",
+    .cite = "Gauss 1809, Theoria motus corporum coelestium",
 };
 
 FORMULA residual_jet half_squared_error(pair r, const real *param)

@@ -6,16 +6,16 @@
 
 enum { DELTA };
 
-LOSS(huber) {
-    .title   = "Huber",
+LOSS(huber) = {
+    .title = "Huber",
     .aliases = "",
     .formula = "r^2/2 if |r| <= delta else delta*(|r| - delta/2)",
-    .input   = { RESIDUAL_INPUTS },
-    .param   = { PARAM(delta, 1.0, ABOVE(0), "residual at which the parabola becomes a line") },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | LIPSCHITZ,
+    .input = { RESIDUAL_INPUTS },
+    .param = { PARAM(delta, 1.0, ABOVE(0), "residual at which the parabola becomes a line") },
+    .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 2, 1, 1 },
     .ulp_f64 = { 2, 1, 1 },
-    .cite    = "Huber 1964, doi:10.1214/aoms/1177703732",
+    .cite = "Huber 1964, doi:10.1214/aoms/1177703732",
 };
 
 FORMULA residual_jet huber(pair r, const real *param)
@@ -25,8 +25,8 @@ FORMULA residual_jet huber(pair r, const real *param)
     real size = abs_(r.hi);
     return (residual_jet){
         .value = clipped * ((r.hi - (real)0.5 * clipped) + r.lo),
-        .grad  = clipped,
-        .hess  = indicator(size <= delta),
+        .grad = clipped,
+        .hess = indicator(size <= delta),
         .upper = size <= delta ? 1 : delta / size, /* gradient over residual: a parabola above the loss touches it here */
     };
 }

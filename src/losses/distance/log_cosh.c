@@ -5,15 +5,15 @@
 #define INSIDE_F64
 #include "distance.h"
 
-LOSS(log_cosh) {
-    .title   = "Log-cosh",
+LOSS(log_cosh) = {
+    .title = "Log-cosh",
     .aliases = "",
     .formula = "log(cosh(r))",
-    .input   = { RESIDUAL_INPUTS },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
+    .input = { RESIDUAL_INPUTS },
+    .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 3 },
-    .cite    = "Green 1990, doi:10.1109/42.52985",
+    .cite = "Green 1990, doi:10.1109/42.52985",
 };
 
 FORMULA residual_jet log_cosh(pair r, const real *param)
@@ -21,10 +21,7 @@ FORMULA residual_jet log_cosh(pair r, const real *param)
     (void)param;
     real t = tanh_(r), size = abs_(r.hi);
     return (residual_jet){
-        .value = log_cosh_(r),
-        .grad  = t,
-        .hess  = sech2_(r),
-        .upper = size > 0 ? t / r.hi : 1 + r.hi * 0, /* gradient over residual */
+        .value = log_cosh_(r), .grad = t, .hess = sech2_(r), .upper = size > 0 ? t / r.hi : 1 + r.hi * 0, /* gradient over residual */
     };
 }
 

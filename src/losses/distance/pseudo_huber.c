@@ -7,16 +7,16 @@
 
 enum { DELTA };
 
-LOSS(pseudo_huber) {
-    .title   = "Pseudo-Huber",
+LOSS(pseudo_huber) = {
+    .title = "Pseudo-Huber",
     .aliases = "",
     .formula = "delta^2*(sqrt(1 + (r/delta)^2) - 1)",
-    .input   = { RESIDUAL_INPUTS },
-    .param   = { PARAM(delta, 1.0, ABOVE(0), "scale at which the parabola bends into lines of this slope") },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
+    .input = { RESIDUAL_INPUTS },
+    .param = { PARAM(delta, 1.0, ABOVE(0), "scale at which the parabola bends into lines of this slope") },
+    .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 3, 1, 4 },
-    .cite    = "Charbonnier et al. 1997, doi:10.1109/83.551699",
+    .cite = "Charbonnier et al. 1997, doi:10.1109/83.551699",
 };
 
 FORMULA residual_jet pseudo_huber(pair r, const real *param)
@@ -33,8 +33,8 @@ FORMULA residual_jet pseudo_huber(pair r, const real *param)
     real part = pair_div(a, (pair){ next.hi, next.lo + s.lo }), inverse = pair_div((pair){ 1, 0 }, s);
     return (residual_jet){
         .value = delta * (r.hi * part),
-        .grad  = far ? copysign_(delta, a.hi) : pair_div(r, s),
-        .hess  = inverse * inverse * inverse,
+        .grad = far ? copysign_(delta, a.hi) : pair_div(r, s),
+        .hess = inverse * inverse * inverse,
         .upper = inverse, /* gradient over residual */
     };
 }

@@ -6,16 +6,16 @@
 
 enum { TAU };
 
-LOSS(quantile) {
-    .title   = "Quantile (pinball)",
+LOSS(quantile) = {
+    .title = "Quantile (pinball)",
     .aliases = "pinball",
     .formula = "(1 - tau)*r if r > 0 else -tau*r if r < 0 else 0",
-    .input   = { RESIDUAL_INPUTS },
-    .param   = { LEVELS(tau, 0.5, BETWEEN(0, 1), "share of targets that should lie below the prediction") },
-    .claims  = CONVEX | NONNEGATIVE | LIPSCHITZ,
+    .input = { RESIDUAL_INPUTS },
+    .param = { LEVELS(tau, 0.5, BETWEEN(0, 1), "share of targets that should lie below the prediction") },
+    .claims = CONVEX | NONNEGATIVE | LIPSCHITZ,
     .ulp_f32 = { 3, 1, 0 },
     .ulp_f64 = { 3, 1, 0 },
-    .cite    = "Koenker and Bassett 1978, doi:10.2307/1913643",
+    .cite = "Koenker and Bassett 1978, doi:10.2307/1913643",
 };
 
 FORMULA residual_jet quantile(pair r, const real *param)

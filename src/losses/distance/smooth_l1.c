@@ -6,16 +6,16 @@
 
 enum { BETA };
 
-LOSS(smooth_l1) {
-    .title   = "Smooth L1",
+LOSS(smooth_l1) = {
+    .title = "Smooth L1",
     .aliases = "",
     .formula = "r^2/(2*beta) if |r| <= beta else |r| - beta/2",
-    .input   = { RESIDUAL_INPUTS },
-    .param   = { PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
+    .input = { RESIDUAL_INPUTS },
+    .param = { PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
+    .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
     .ulp_f32 = { 3, 1, 1 },
     .ulp_f64 = { 3, 1, 1 },
-    .cite    = "Girshick 2015, arXiv:1504.08083",
+    .cite = "Girshick 2015, arXiv:1504.08083",
 };
 
 FORMULA residual_jet smooth_l1(pair r, const real *param)
@@ -25,9 +25,11 @@ FORMULA residual_jet smooth_l1(pair r, const real *param)
     real slope = near ? r.hi / beta : sign_(r.hi); /* beta = 0 is never near */
     return (residual_jet){
         .value = near ? (real)0.5 * r.hi * slope : (size - (real)0.5 * beta) + lo,
-        .grad  = slope,
-        .hess  = size <= beta && beta > 0 ? 1 / beta : size * 0,
-        .upper = near ? 1 / beta : size > 0 ? 1 / size : 1,
+        .grad = slope,
+        .hess = size <= beta && beta > 0 ? 1 / beta : size * 0,
+        .upper = near       ? 1 / beta
+                 : size > 0 ? 1 / size
+                            : 1,
     };
 }
 

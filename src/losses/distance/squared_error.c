@@ -4,15 +4,15 @@
  */
 #include "distance.h"
 
-LOSS(squared_error) {
-    .title   = "Squared error",
+LOSS(squared_error) = {
+    .title = "Squared error",
     .aliases = "mse",
     .formula = "r^2",
-    .input   = { RESIDUAL_INPUTS },
-    .claims  = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .input = { RESIDUAL_INPUTS },
+    .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 2, 1, 0 },
     .ulp_f64 = { 2, 1, 0 },
-    .cite    = "Gauss 1809, Theoria motus corporum coelestium",
+    .cite = "Gauss 1809, Theoria motus corporum coelestium",
 };
 
 FORMULA residual_jet squared_error(pair r, const real *param)

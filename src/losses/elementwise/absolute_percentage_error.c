@@ -8,17 +8,17 @@
 enum { PREDICTION, TARGET };
 enum { EPS };
 
-LOSS(absolute_percentage_error) {
-    .title   = "Absolute percentage error",
+LOSS(absolute_percentage_error) = {
+    .title = "Absolute percentage error",
     .aliases = "mape",
     .formula = "0 if r == 0 else |r|/max(|t|, eps)",
-    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"),
-                 INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number; a share of 1, not of 100") },
-    .param   = { PARAM(eps, 0.0, AT_LEAST(0), "floor of the denominator") },
-    .claims  = CONVEX | NONNEGATIVE,
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"),
+               INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number; a share of 1, not of 100") },
+    .param = { PARAM(eps, 0.0, AT_LEAST(0), "floor of the denominator") },
+    .claims = CONVEX | NONNEGATIVE,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 3, 2 },
-    .cite    = "Makridakis 1993, doi:10.1016/0169-2070(93)90079-3",
+    .cite = "Makridakis 1993, doi:10.1016/0169-2070(93)90079-3",
 };
 
 FORMULA jet absolute_percentage_error(const real *x, const real *param)

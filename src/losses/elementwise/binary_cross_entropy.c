@@ -7,16 +7,16 @@
 
 enum { PREDICTION, TARGET };
 
-LOSS(binary_cross_entropy) {
-    .title   = "Binary cross-entropy of probabilities",
+LOSS(binary_cross_entropy) = {
+    .title = "Binary cross-entropy of probabilities",
     .aliases = "bce",
     .formula = "-xlogy(t, p) - xlogy(1 - t, 1 - p)",
-    .input   = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability in [0, 1]"),
-                 INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "label or probability in [0, 1]") },
-    .claims  = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | PROPER,
+    .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability in [0, 1]"),
+               INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "label or probability in [0, 1]") },
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | PROPER,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
+    .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
 };
 
 FORMULA jet binary_cross_entropy(const real *x, const real *param)

@@ -7,16 +7,15 @@
 
 enum { PREDICTION, TARGET };
 
-LOSS(squared_log_error) {
-    .title   = "Squared logarithmic error",
+LOSS(squared_log_error) = {
+    .title = "Squared logarithmic error",
     .aliases = "msle",
     .formula = "(log1p(p) - log1p(t))^2",
-    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1"),
-                 INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1") },
-    .claims  = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1"), INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1") },
+    .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Kaggle 2012, Root mean squared logarithmic error",
+    .cite = "Kaggle 2012, Root mean squared logarithmic error",
 };
 
 /* ln((1 + p)/(1 + t)): near 1 as ln(1 + (p - t)/(1 + t)), since a difference of logarithms would cancel. */
@@ -39,8 +38,8 @@ FORMULA jet squared_log_error(const real *x, const real *param)
     real p = x[PREDICTION], t = x[TARGET], d = log_ratio(p, t), u = 1 + p, v = 1 + t;
     return (jet){
         .value = d * d,
-        .grad  = { 2 * d / u, -2 * d / v },
-        .hess  = { 2 * (1 - d) / u / u, 2 * (1 + d) / v / v },
+        .grad = { 2 * d / u, -2 * d / v },
+        .hess = { 2 * (1 - d) / u / u, 2 * (1 + d) / v / v },
         .upper = { 2 / u / u, 2 / v / v }, /* Gauss-Newton: positive, the slope of d squared */
     };
 }

@@ -5,16 +5,16 @@
 #define INSIDE_F64
 #include "margin.h"
 
-LOSS(exponential) {
-    .title   = "Exponential",
+LOSS(exponential) = {
+    .title = "Exponential",
     .aliases = "adaboost",
     .formula = "exp(-m)",
-    .input   = { MARGIN_INPUTS },
-    .param   = { LABELS_PARAM },
-    .claims  = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | CALIBRATED,
+    .input = { MARGIN_INPUTS },
+    .param = { LABELS_PARAM },
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | CALIBRATED,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1 },
-    .cite    = "Freund and Schapire 1997, doi:10.1006/jcss.1997.1504",
+    .cite = "Freund and Schapire 1997, doi:10.1006/jcss.1997.1504",
 };
 
 FORMULA margin_jet exponential(real m, const real *param)

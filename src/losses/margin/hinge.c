@@ -4,16 +4,16 @@
  */
 #include "margin.h"
 
-LOSS(hinge) {
-    .title   = "Hinge",
+LOSS(hinge) = {
+    .title = "Hinge",
     .aliases = "l1_hinge",
     .formula = "max(1 - m, 0)",
-    .input   = { MARGIN_INPUTS },
-    .param   = { LABELS_PARAM },
-    .claims  = CONVEX | NONNEGATIVE | LIPSCHITZ | CALIBRATED,
+    .input = { MARGIN_INPUTS },
+    .param = { LABELS_PARAM },
+    .claims = CONVEX | NONNEGATIVE | LIPSCHITZ | CALIBRATED,
     .ulp_f32 = { 1, 0, 0 },
     .ulp_f64 = { 1, 0, 0 },
-    .cite    = "Cortes and Vapnik 1995, doi:10.1007/BF00994018",
+    .cite = "Cortes and Vapnik 1995, doi:10.1007/BF00994018",
 };
 
 FORMULA margin_jet hinge(real m, const real *param)

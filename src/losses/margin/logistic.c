@@ -7,16 +7,16 @@
 
 enum { KAPPA = LABELS + 1 };
 
-LOSS(logistic) {
-    .title   = "Logistic",
+LOSS(logistic) = {
+    .title = "Logistic",
     .aliases = "soft_margin",
     .formula = "softplus(-kappa*m)",
-    .input   = { MARGIN_INPUTS },
-    .param   = { LABELS_PARAM, PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
-    .claims  = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
+    .input = { MARGIN_INPUTS },
+    .param = { LABELS_PARAM, PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 3, 4 },
-    .cite    = "Friedman, Hastie and Tibshirani 2000, doi:10.1214/aos/1016218223",
+    .cite = "Friedman, Hastie and Tibshirani 2000, doi:10.1214/aos/1016218223",
 };
 
 FORMULA margin_jet logistic(real m, const real *param)

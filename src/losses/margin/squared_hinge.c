@@ -3,16 +3,16 @@
  */
 #include "margin.h"
 
-LOSS(squared_hinge) {
-    .title   = "Squared hinge",
+LOSS(squared_hinge) = {
+    .title = "Squared hinge",
     .aliases = "l2_hinge",
     .formula = "max(1 - m, 0)^2",
-    .input   = { MARGIN_INPUTS },
-    .param   = { LABELS_PARAM },
-    .claims  = CONVEX | NONNEGATIVE | DIFFERENTIABLE | CALIBRATED,
+    .input = { MARGIN_INPUTS },
+    .param = { LABELS_PARAM },
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | CALIBRATED,
     .ulp_f32 = { 2, 1, 0 },
     .ulp_f64 = { 2, 1, 0 },
-    .cite    = "Lee and Mangasarian 2001, doi:10.1023/A:1011215321374",
+    .cite = "Lee and Mangasarian 2001, doi:10.1023/A:1011215321374",
 };
 
 FORMULA margin_jet squared_hinge(real m, const real *param)

@@ -6,18 +6,18 @@
 
 enum { NORMALIZE = 1 };
 
-LOSS(categorical_cross_entropy) {
-    .title   = "Cross-entropy of probabilities",
+LOSS(categorical_cross_entropy) = {
+    .title = "Cross-entropy of probabilities",
     .aliases = "",
     .formula = "-sum over j of class_weight[j]*target[j]*log(prediction[j]), prediction divided by its sum if normalize",
-    .input   = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"), CLASS_INPUT,
-                 CLASS_WEIGHT_INPUT },
-    .param   = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
-                 FLAG(normalize, 0, "divide each row by its sum first") },
-    .claims  = DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"), CLASS_INPUT,
+               CLASS_WEIGHT_INPUT },
+    .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
+               FLAG(normalize, 0, "divide each row by its sum first") },
+    .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
+    .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
 };
 
 static double categorical_cross_entropy(const row_unit *row)

@@ -4,19 +4,19 @@
  */
 #include "softmax.h"
 
-LOSS(cross_entropy) {
-    .title   = "Cross-entropy of logits",
+LOSS(cross_entropy) = {
+    .title = "Cross-entropy of logits",
     .aliases = "ce softmax_cross_entropy sparse_categorical_cross_entropy soft_cross_entropy",
     .formula = "-log(softmax(prediction)[target])",
-    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logits, shape (..., classes); -inf is an absent class"),
-                 CLASS_INPUT, CLASS_WEIGHT_INPUT },
-    .param   = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
-                 PARAM(label_smoothing, 0, WITHIN(0, 1), "share of the target spread over all classes") },
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logits, shape (..., classes); -inf is an absent class"), CLASS_INPUT,
+               CLASS_WEIGHT_INPUT },
+    .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
+               PARAM(label_smoothing, 0, WITHIN(0, 1), "share of the target spread over all classes") },
     .auxiliary = { "logsumexp", "correct" },
-    .claims  = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | PROPER,
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | PROPER,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
+    .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
 };
 
 FORMULA jet cross_entropy(outcome o, const real *param)

@@ -4,16 +4,16 @@
  */
 #include "rows.h"
 
-LOSS(kl_divergence) {
-    .title   = "Kullback-Leibler divergence of the target from the prediction",
+LOSS(kl_divergence) = {
+    .title = "Kullback-Leibler divergence of the target from the prediction",
     .aliases = "kl_div",
     .formula = "sum over j of target[j]*log(target[j]/prediction[j])",
-    .input   = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"),
-                 INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)") },
-    .claims  = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"),
+               INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)") },
+    .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
-    .cite    = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
+    .cite = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
 };
 
 static double kl_divergence(const row_unit *row)

@@ -4,17 +4,17 @@
  */
 #include "rows.h"
 
-LOSS(nll) {
-    .title   = "Negative log-likelihood of log-probabilities",
+LOSS(nll) = {
+    .title = "Negative log-likelihood of log-probabilities",
     .aliases = "",
     .formula = "-class_weight[target]*prediction[target]; of a target row -sum over j of class_weight[j]*target[j]*prediction[j]",
-    .input   = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "log-probabilities, shape (..., classes)"), CLASS_INPUT,
-                 CLASS_WEIGHT_INPUT },
-    .param   = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
-    .claims  = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "log-probabilities, shape (..., classes)"), CLASS_INPUT,
+               CLASS_WEIGHT_INPUT },
+    .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
+    .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 0 },
     .ulp_f64 = { 4, 1, 0 },
-    .cite    = "Fisher 1922, doi:10.1098/rsta.1922.0009",
+    .cite = "Fisher 1922, doi:10.1098/rsta.1922.0009",
 };
 
 static double nll(const row_unit *row)
