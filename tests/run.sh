@@ -48,7 +48,7 @@ if [ ! -x $venv/bin/python ]; then
     python3 -m venv $venv
 fi
 needed="cmake ninja numpy cffi pytest mpmath gmpy2"
-[ -n "$quick" ] || needed="$needed ml_dtypes matplotlib pandas polars scikit-learn torch==2.13.0"
+[ -n "$quick" ] || needed="$needed ml_dtypes matplotlib mypy pandas polars pyarrow scikit-learn torch==2.13.0"
 stamp=$venv/.installed
 if [ "$(cat $stamp 2>/dev/null)" != "$needed" ]; then
     step "Python packages: $needed"

@@ -366,3 +366,142 @@ def test_exceptions_come_through_callbacks():
     wrong = libloss.define(lambda prediction, target: (prediction**2, 3 * prediction, 2 + 0 * prediction), name="wrong")
     found = libloss.check(wrong, P, T)
     assert not found and "gradient at (0,)" in found.report
+
+
+# ---- losses of several inputs, threads, inputs from elsewhere ----
+
+
+class Pinballs(libloss.CustomLoss):
+    """Two quantiles at once: the lower at 0.1, the upper at 0.9."""
+
+    inputs = ("low", "high", "target")
+    differentiable = ("low", "high")
+
+    def __init__(self):
+        self.seen = []
+
+    def jet(self, low, high, target, *, want):
+        self.seen.append((want, len(low)))
+        value = np.maximum(0.1 * (target - low), 0.9 * (low - target)) + np.maximum(0.9 * (target - high), 0.1 * (high - target))
+        return value, {"low": np.where(target > low, -0.1, 0.9), "high": np.where(target > high, -0.9, 0.1)}
+
+
+def test_custom_loss_of_several_inputs():
+    mine = Pinballs()
+    loss = mine.build()
+    low, high, t = np.random.default_rng(3).normal(size=(3, 1000))
+    w = (np.arange(1000) % 3).astype(float)
+    value, (by_low, by_high) = loss.value_and_grad(low, high, t, wrt=("low", "high"), weight=w)
+    want = (libloss.quantile(low, t, tau=0.1, weight=w), libloss.quantile(high, t, tau=0.9, weight=w))
+    assert value == pytest.approx(sum(want), rel=1e-14)
+    np.testing.assert_allclose(by_low, libloss.Loss("quantile", tau=0.1).grad(low, t, weight=w), rtol=1e-14)
+    np.testing.assert_allclose(by_high, libloss.Loss("quantile", tau=0.9).grad(high, t, weight=w), rtol=1e-14)
+    assert sum(n for _, n in mine.seen) == np.count_nonzero(w), "what is masked is not seen"
+    with pytest.raises(libloss.NotDifferentiableError, match="Hessian by low"):
+        loss.hess(low, high, t)
+    with pytest.raises(libloss.NotDifferentiableError, match="target"):
+        loss.grad(low, high, t, wrt="target")
+
+
+def test_custom_loss_by_rows():
+    class Spread(libloss.CustomLoss):
+        family = "rowwise"
+        inputs = ("prediction", "target")
+
+        def jet(self, prediction, target, *, want):
+            r = prediction - target
+            return (r * r).sum(-1), {"prediction": 2 * r, "target": -2 * r}
+
+    p, t = np.random.default_rng(4).normal(size=(2, 5, 3))
+    value, (by_p, by_t) = Spread().build().value_and_grad(p, t, wrt=("prediction", "target"), reduction="sum")
+    assert value == pytest.approx(((p - t) ** 2).sum(), rel=1e-14)
+    np.testing.assert_array_equal(by_p, 2 * (p - t))
+    np.testing.assert_array_equal(by_t, -2 * (p - t))
+    with pytest.raises(NotImplementedError, match="no jet"):
+        libloss.CustomLoss().build()([1.0], [1.0])
+
+    class Wrong(libloss.CustomLoss):
+        differentiable = ("anchor",)
+
+    with pytest.raises(libloss.ArgumentError, match="anchor"):
+        Wrong().build()
+
+
+def test_define_one_number_at_a_time():
+    import math
+
+    cauchy = libloss.define(lambda prediction, target, scale=1.0: (math.log1p(((prediction - target) / scale) ** 2), 2 * (prediction - target) / (scale**2 + (prediction - target) ** 2)),
+                            name="cauchy", vectorized=False)
+    p = np.linspace(-3, 3, 20)
+    np.testing.assert_allclose(cauchy(p, 0 * p, reduction="none"), np.log1p(p**2), rtol=1e-15)
+    np.testing.assert_allclose(cauchy.grad(p, 0 * p, reduction="sum"), 2 * p / (1 + p * p), rtol=1e-15)
+
+
+def test_threads(monkeypatch):
+    monkeypatch.delenv("LIBLOSS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
+    assert libloss.get_threads() == 3
+    monkeypatch.setenv("LIBLOSS_NUM_THREADS", "5")
+    assert libloss.get_threads() == 5
+    libloss.set_threads(4)
+    try:
+        assert libloss.get_threads() == 4
+        with libloss.threads(2):
+            assert libloss.get_threads() == 2
+            assert libloss.huber([1.0, 2.0], [0.0, 0.0], threads=1) == libloss.huber([1.0, 2.0], [0.0, 0.0])
+        assert libloss.get_threads() == 4
+    finally:
+        libloss.set_threads(None)
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(libloss.ArgumentError, match="threads"):
+            libloss.set_threads(wrong)
+        with pytest.raises(libloss.ArgumentError, match="threads"):
+            libloss.Loss("huber")([1.0], [1.0], threads=wrong)
+
+
+def test_total_of_values():
+    loss = libloss.Loss("huber")
+    p, t = np.random.default_rng(5).normal(size=(2, 100))
+    w = np.arange(100.0)
+    total = loss.total().add_values(loss.forward(p, t), weight=w)
+    assert total == loss.total().add(p, t, weight=w)
+    with pytest.raises(libloss.ArgumentError, match="metric"):
+        libloss.Total("accuracy").add_values([1.0])
+
+
+def test_arrow():
+    pyarrow = pytest.importorskip("pyarrow")
+    p = pyarrow.array([0.5, None, 2.0])
+    assert libloss.huber(p, [0.0, 5.0, 0.0]) == libloss.huber([0.5, 2.0], [0.0, 0.0])
+    assert libloss.huber(pyarrow.chunked_array([[0.5], [2.0]]), [0.0, 0.0]) == libloss.huber([0.5, 2.0], [0.0, 0.0])
+
+
+def test_jax():
+    jax = pytest.importorskip("jax")
+    p = jax.numpy.array([0.5, 2.0])
+    assert libloss.huber(p, jax.numpy.zeros(2)) == libloss.huber(np.float32([0.5, 2.0]), np.zeros(2, np.float32))
+    with pytest.raises(libloss.DTypeError, match="prediction"):
+        jax.jit(lambda x: libloss.huber(x, x))(p)
+
+
+def test_devices():
+    class Elsewhere:
+        def __dlpack__(self, **options):
+            raise AssertionError
+
+        def __dlpack_device__(self):
+            return 2, 0
+
+    with pytest.raises(libloss.DeviceError, match="target is on a device"):
+        libloss.huber([1.0], Elsewhere())
+
+
+def test_series_with_other_indexes():
+    pandas = pytest.importorskip("pandas")
+    a, b = pandas.Series([1.0, 2.0], index=[0, 1]), pandas.Series([2.0, 1.0], index=[1, 0])
+    with pytest.raises(libloss.ShapeError, match="target and prediction have different indexes"):
+        libloss.squared_error(a, b)
+    assert libloss.squared_error(a, b.sort_index()) == 0
+    for wrong in (None, {"a": 1}, (x for x in "ab"), "text", np.array(["a"]), 1j):
+        with pytest.raises((libloss.DTypeError, TypeError), match="prediction"):
+            libloss.squared_error(wrong, [1.0])

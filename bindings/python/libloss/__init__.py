@@ -11,7 +11,7 @@ from typing import Any
 
 from . import _core, _functions, metrics
 from ._core import Info, Input, ParameterInfo
-from ._custom import Check, define
+from ._custom import Check, CustomLoss, define
 from ._custom import check_derivatives as check
 from ._errors import (
     ArgumentError,
@@ -27,7 +27,9 @@ from ._errors import (
 )
 from ._libloss import ffi, lib
 from ._loss import Evaluation, Jet, Loss
+from ._threads import get_threads, set_threads, threads
 from ._total import Total
+from ._types import Array, ArrayLike, Curvature, Empty, Parameter, Reduced, Reduction
 
 __version__: str = ffi.string(lib.libloss_version()).decode()
 
@@ -91,7 +93,40 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ArgumentError", "Check", "DTypeError", "DeviceError", "DomainError", "Error", "Evaluation", "IncompatibleVersionError", "Info", "Input",
-    "Jet", "Loss", "NotDifferentiableError", "ParameterInfo", "ShapeError", "SpecError", "Total", "UnknownNameError", "check", "config", "define", "info",
-    "losses", "metrics", "show_config",
+    "ArgumentError",
+    "Array",
+    "ArrayLike",
+    "Check",
+    "Curvature",
+    "CustomLoss",
+    "DTypeError",
+    "DeviceError",
+    "DomainError",
+    "Empty",
+    "Error",
+    "Evaluation",
+    "IncompatibleVersionError",
+    "Info",
+    "Input",
+    "Jet",
+    "Loss",
+    "NotDifferentiableError",
+    "Parameter",
+    "ParameterInfo",
+    "Reduced",
+    "Reduction",
+    "ShapeError",
+    "SpecError",
+    "Total",
+    "UnknownNameError",
+    "check",
+    "config",
+    "define",
+    "get_threads",
+    "info",
+    "losses",
+    "metrics",
+    "set_threads",
+    "show_config",
+    "threads",
 ]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._errors import DeviceError, DTypeError
+from ._errors import DeviceError, DTypeError, ShapeError
 
 
 class Plain(NamedTuple):
@@ -48,6 +48,29 @@ def _table(x: Any) -> Plain | None:
     return Plain(array.astype(np.float64) if array.dtype == object else array, False, null if null.any() else None)
 
 
+def _other(x: Any, name: str) -> Plain | None:
+    """What lives on a device, or is exchanged by DLPack alone."""
+    if not hasattr(x, "__dlpack_device__") or isinstance(x, np.ndarray):
+        return None
+    try:
+        device = int(x.__dlpack_device__()[0])
+    except Exception:  # JAX's tracers have the method and no device: asarray says what they are
+        return None
+    if device not in (1, 3, 11):  # CPU, pinned by CUDA, pinned by ROCm
+        raise DeviceError(f"{name} is on a device (DLPack type {device}); libloss computes on the CPU: move it there first")
+    return None if hasattr(x, "__array__") or hasattr(x, "__array_interface__") else Plain(np.from_dlpack(x))
+
+
+def same_index(named: list[tuple[str, Any]]) -> None:
+    """pandas people think that Series align by themselves: those with different indexes are refused."""
+    if "pandas" not in sys.modules:
+        return
+    indexed = [(name, x) for name, x in named if type(x).__module__.startswith("pandas.") and hasattr(x, "index")]
+    for name, x in indexed[1:]:
+        if not x.index.equals(indexed[0][1].index):
+            raise ShapeError(f"{name} and {indexed[0][0]} have different indexes, and nothing is aligned here: pass {name}.to_numpy(), or align them first")
+
+
 def plain(x: Any, name: str) -> Plain:
     """An ndarray that the shim takes, or an exception that names the argument."""
     out = None
@@ -57,7 +80,7 @@ def plain(x: Any, name: str) -> Plain:
     elif type(x).__module__ == "torch" and hasattr(x, "requires_grad"):
         out = _torch(x, name)
     elif not isinstance(x, (np.ndarray, int, float, list, tuple)):
-        out = _table(x)
+        out = _table(x) or _other(x, name)
     if out is None:
         try:
             out = Plain(np.asarray(x))
@@ -79,11 +102,11 @@ def plain(x: Any, name: str) -> Plain:
 
 def absent(masks: list[np.ndarray[Any, Any] | None], ndim: int) -> np.ndarray[Any, Any] | None:
     """Where any mask says that a value is not there; a row of which anything is masked is not there."""
-    union = None
+    union: np.ndarray[Any, Any] | None = None
     for mask in masks:
         if mask is not None:
-            mask = mask.any(-1) if mask.ndim == ndim + 1 else mask
-            union = mask if union is None else union | mask
+            of_value = np.asarray(mask.any(-1)) if mask.ndim == ndim + 1 else mask
+            union = of_value if union is None else union | of_value
     return union
 
 

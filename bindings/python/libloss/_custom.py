@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ._core import _keep, check
-from ._errors import ArgumentError
+from ._errors import ArgumentError, NotDifferentiableError
 from ._libloss import ffi, lib
 from ._loss import Loss
 
@@ -20,8 +20,10 @@ Family = Literal["elementwise", "rowwise"]
 class Origin:
     """What a loss of one's own was made from: enough to make it again with other parameters, or in another process."""
 
-    def __init__(self, function: Callable[..., Any], name: str, family: Family, inputs: tuple[str, ...], defaults: Mapping[str, float]) -> None:
+    def __init__(self, function: Callable[..., Any] | CustomLoss, name: str, family: Family, inputs: tuple[str, ...], defaults: Mapping[str, float],
+                 differentiable: tuple[str, ...], vectorized: bool = True) -> None:
         self.function, self.name, self.family, self.inputs, self.defaults = function, name, family, inputs, dict(defaults)
+        self.differentiable, self.vectorized = differentiable, vectorized
         self._alive: list[Any] = []
 
     def _text(self, text: str) -> Any:
@@ -43,10 +45,10 @@ class Origin:
         info.formula = info.family = info.aliases = info.citation = self._text("")
         info.values_per = lib.LIBLOSS_PER_ROW if self.family == "rowwise" else lib.LIBLOSS_PER_ELEMENT
         inputs, described = [], []
-        for k, name in enumerate(self.inputs):
+        for name in self.inputs:
             x = self._new("libloss_input")
             x.name, x.description = self._text(name), self._text("")
-            x.flags = lib.LIBLOSS_DIFFERENTIABLE if k == 0 else 0
+            x.flags = lib.LIBLOSS_DIFFERENTIABLE if name in self.differentiable else 0
             inputs.append(x)
         for name, fallback in self.defaults.items():
             p = self._new("libloss_parameter")
@@ -70,8 +72,20 @@ class Origin:
         loss._become(ffi.gc(out[0], lib.libloss_destroy), MappingProxyType({**self.defaults, **parameters}), ())
         return loss
 
+    def run(self, inputs: list[Any], numbers: Mapping[str, float], want: str) -> tuple[Any, Any, Any]:
+        """Value, gradient, Hessian, as far as the function gives them."""
+        if isinstance(self.function, CustomLoss):
+            answer = self.function.jet(*inputs, want=want)
+        elif self.vectorized:
+            answer = self.function(*inputs, **numbers)
+        else:
+            each = [self.function(*row, **numbers) for row in zip(*inputs, strict=True)]
+            answer = tuple(np.array(column) for column in zip(*each, strict=True)) if isinstance(each[0], tuple) else np.array(each)
+        parts = answer if isinstance(answer, tuple) else (answer,)
+        return (*parts, None, None)[:3]
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Origin, (self.function, self.name, self.family, self.inputs, self.defaults)
+        return Origin, (self.function, self.name, self.family, self.inputs, self.defaults, self.differentiable, self.vectorized)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origin) and (self.function, self.name, self.family) == (other.function, other.name, other.family)
@@ -103,31 +117,31 @@ def libloss_py_tile(me: Any, tile: Any) -> int:
         x.flags.writeable = False
         inputs.append(x)
     numbers = dict(zip(origin.defaults, (tile.parameter[k] for k in range(len(origin.defaults))), strict=True))
-    answer = origin.function(*inputs, **numbers)
-    parts = answer if isinstance(answer, tuple) else (answer,)
-    wanted = (tile.value, tile.gradient[0], tile.hessian[0])
-    for k, (pointer, word) in enumerate(zip(wanted, ("value", "gradient", "Hessian"), strict=True)):
-        if pointer == ffi.NULL:
-            continue
-        if k >= len(parts) or parts[k] is None:
-            from ._errors import NotDifferentiableError
-
+    parts = origin.run(inputs, numbers, "hess" if any(tile.hessian) else "grad" if any(tile.gradient) else "value")
+    wanted = [(tile.value, "value", parts[0], 1)] if tile.value != ffi.NULL else []
+    for pointers, word, part in ((tile.gradient, "gradient", parts[1]), (tile.hessian, "Hessian", parts[2])):
+        for k, name in enumerate(origin.inputs):
+            if pointers[k] != ffi.NULL:
+                of_input = part.get(name) if isinstance(part, Mapping) else part if name == origin.differentiable[0] else None
+                wanted.append((pointers[k], word if len(origin.differentiable) == 1 else f"{word} by {name}", of_input, per))
+    for pointer, word, part, width in wanted:
+        if part is None:
             raise NotDifferentiableError(f"{origin.name} returns no {word}: return (value, gradient, Hessian)")
-        width = 1 if k == 0 else per
         want = (tile.count, width) if width > 1 else (tile.count,)
-        got = np.asarray(parts[k])
+        got = np.asarray(part)
         if got.shape not in (want, ()):
             raise ArgumentError(f"{origin.name} returns a {word} of shape {got.shape}; it needs {want}")
         _array(tile, pointer, width)[...] = got
     return 0
 
 
-def define(function: Callable[..., Any], /, *, name: str | None = None, family: Family = "elementwise") -> Loss:
+def define(function: Callable[..., Any], /, *, name: str | None = None, family: Family = "elementwise", vectorized: bool = True) -> Loss:
     """A loss from a function of arrays: ``def cauchy(prediction, target, scale=1.0): return value, gradient, hessian``.
 
     The function's positional arguments without defaults are the inputs, those with a default the parameters. It gets
     read-only arrays, one number per value (rowwise: one row per value), without anything that is masked, and
-    returns the values, or a tuple with gradient and Hessian by the first input as well. Nothing is registered anywhere.
+    returns the values, or a tuple with gradient and Hessian by the first input as well. ``vectorized=False``: it gets and returns one
+    number (one row) at a time. Nothing is registered anywhere.
 
     >>> cauchy = libloss.define(lambda prediction, target, scale=1.0: np.log1p(((prediction - target) / scale) ** 2), name="cauchy")
     >>> round(cauchy([1.0, 5.0], [0.0, 0.0], weight=[1, 0]), 6)
@@ -143,7 +157,41 @@ def define(function: Callable[..., Any], /, *, name: str | None = None, family: 
             defaults[p.name] = float(p.default)
     if not inputs:
         raise ArgumentError("a loss's function needs an input: an argument without a default")
-    return Origin(function, name or function.__name__, family, tuple(inputs), defaults).make({})
+    return Origin(function, name or function.__name__, family, tuple(inputs), defaults, (inputs[0],), vectorized).make({})
+
+
+class CustomLoss:
+    """A loss of several inputs, with state of its own: subclass it, name the inputs, write ``jet``, call ``build``.
+
+    ``inputs``: their names. ``differentiable``: those with derivatives; None: all. ``family``: "elementwise", or "rowwise" for one value
+    per row. ``jet`` gets read-only arrays as ``define`` describes them, and what is wanted at most ("value", "grad", "hess"); it returns
+    the values, or a tuple with gradients and Hessians as well: dictionaries by the name of the input, or the array of the only one.
+
+    >>> class Spread(libloss.CustomLoss):
+    ...     inputs = ("low", "high", "target")
+    ...     differentiable = ("low", "high")
+    ...     def jet(self, low, high, target, *, want):
+    ...         below, above = np.minimum(target - low, 0), np.maximum(target - high, 0)
+    ...         return below**2 + above**2, {"low": -2 * below, "high": -2 * above}
+    >>> Spread().build().grad([0.0, 0.0], [1.0, 1.0], [-1.0, 3.0], wrt=("low", "high"), reduction="sum")
+    (array([2., 0.]), array([-0., -4.]))
+    """
+
+    inputs: tuple[str, ...] = ("prediction", "target")
+    differentiable: tuple[str, ...] | None = None
+    family: Family = "elementwise"
+
+    def jet(self, *inputs: Any, want: str) -> Any:
+        """Values, gradients, Hessians of a tile."""
+        raise NotImplementedError(f"{type(self).__name__} has no jet")
+
+    def build(self) -> Loss:
+        """The loss."""
+        chosen = self.inputs if self.differentiable is None else tuple(self.differentiable)
+        unknown = [name for name in chosen if name not in self.inputs]
+        if unknown or not chosen:
+            raise ArgumentError(f"differentiable = {chosen!r}: these are no inputs of {type(self).__name__}" if unknown else "differentiable names no input")
+        return Origin(self, type(self).__name__, self.family, tuple(self.inputs), {}, chosen).make({})
 
 
 class Check(NamedTuple):

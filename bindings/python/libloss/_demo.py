@@ -254,7 +254,8 @@ def draw(slopes: Slopes, curves: Curves, samples: Samples, file: pathlib.Path) -
     from matplotlib import pyplot
 
     mpl.rcParams.update({"font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False,
-                         "axes.spines.right": False, "axes.edgecolor": GREY, "text.color": INK, "axes.labelcolor": INK, "legend.frameon": False})
+                         "axes.spines.right": False, "axes.edgecolor": GREY, "text.color": INK, "axes.labelcolor": INK, "legend.frameon": False,
+                         "figure.constrained_layout.h_pad": 0.12, "figure.constrained_layout.w_pad": 0.12})
     figure, axes = pyplot.subplots(2, 3, figsize=(15, 9), constrained_layout=True)
     p = np.linspace(0.0005, 1, 400)
     one = np.ones_like(p)
@@ -291,7 +292,6 @@ def draw(slopes: Slopes, curves: Curves, samples: Samples, file: pathlib.Path) -
     a.set(title="How hard the generator is pushed", xlabel="step of the generator", ylabel="norm of its gradient by the verdict", yscale="log", xscale="log")
     a.legend()
     figure.suptitle("What counts, what trains, and why", x=0.01, ha="left", fontsize=16, fontweight="bold")
-    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.12, hspace=0.04, wspace=0.03)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
-from ._arrays import Plain, absent, plain, weighed
+from ._arrays import Plain, absent, plain, same_index, weighed
 from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, text, word
 from ._errors import ArgumentError, DomainError, DTypeError, ShapeError, UnknownNameError
 from ._libloss import ffi, lib
+from ._threads import wished
 
 if TYPE_CHECKING:
     from ._total import Total
@@ -163,13 +164,14 @@ class Loss:
             if not divisor > 0:
                 raise ArgumentError(f"divisor = {divisor} is not above 0")
             args.divisor = divisor
-        args.threads = 0 if threads is None else threads
+        args.threads = wished(threads)
         if "value" not in want or reduction == "none":
             args.flags = NO_VALUE
         if total is not None:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
 
         given = self._bind(inputs, named)
+        same_index([(info.inputs[k].name, x) for k, x in enumerate(given)])
         slots: list[tuple[Any, int, int, bool]] = []
         arrays: list[Plain | None] = []
         for k, x in enumerate(given):
@@ -201,7 +203,7 @@ class Loss:
         for kind in ("grad", "hess"):
             if kind not in want:
                 continue
-            each = []
+            each: list[Any] = []
             for k in self._differentiate(wrt):
                 source = arrays[k]
                 assert source is not None
@@ -355,6 +357,9 @@ class Loss:
 
     def reduce(self, values: Any, *, weight: Any = None, reduction: str = "mean", divisor: float | None = None, empty: str = "nan") -> float:
         """The reduced number of what ``forward`` gave."""
+        return self._reduce(values, weight, reduction, divisor, empty, None)
+
+    def _reduce(self, values: Any, weight: Any, reduction: str, divisor: float | None, empty: str, total: Any) -> float:
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
         args.reduction, args.empty = choose(REDUCTIONS, reduction, "reduction"), choose(EMPTY, empty, "empty")
@@ -366,6 +371,8 @@ class Loss:
             args.weight = keep[1][0]
         number = ffi.new("double *")
         args.value = number
+        if total is not None:
+            args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
         check(lib.libloss_reduce(self._handle, args))
         return float(number[0])
 

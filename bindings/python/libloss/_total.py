@@ -13,7 +13,7 @@ from ._libloss import ffi, lib
 from ._loss import EMPTY, Loss, _split, choose
 
 if TYPE_CHECKING:
-    from .metrics import Metric
+    from ._metrics import Metric
 
 
 class Total:
@@ -23,7 +23,7 @@ class Total:
     __slots__ = ("_loss", "_memory")
 
     def __init__(self, loss: Loss | Metric | str, /, **parameters: Any) -> None:
-        from .metrics import Metric
+        from ._metrics import Metric
 
         if isinstance(loss, Metric) or (isinstance(loss, str) and describe(create(loss)).is_metric):
             self._loss: Loss | Metric = Metric(loss, **parameters)
@@ -71,6 +71,13 @@ class Total:
             self._loss = metric
         self._pointer  # noqa: B018
         self._loss._evaluate(prediction, target, weight, total=self._memory)
+        return self
+
+    def add_values(self, values: Any, *, weight: Any = None) -> Total:
+        """One more piece of values that ``forward`` gave."""
+        if not isinstance(self._loss, Loss):
+            raise ArgumentError(f"{self._loss.name} is a metric: it counts predictions and targets, no values")
+        self._loss._reduce(values, weight, "sum", None, "nan", self._memory)
         return self
 
     def _read(self, reduction: str, divisor: float | None = None, empty: str = "nan") -> list[float]:

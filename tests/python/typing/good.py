@@ -1,0 +1,32 @@
+"""What mypy --strict must accept."""
+
+import libloss
+import numpy as np
+from libloss import metrics
+
+p, t = np.zeros(3), np.ones(3)
+mean: float = libloss.huber(p, t, delta=2)
+values: libloss.Array = libloss.huber(p, t, reduction="none")
+row: float = libloss.cross_entropy([[1.0, 2.0]], [1], label_smoothing=0.1, class_weight=[1.0, 2.0], ignore_index=0, axis=-1)
+same: float = libloss.mse(p, t, weight=[1, 2, 3], reduction="weighted_mean", divisor=None, empty="zero")
+loss = libloss.Loss("huber", delta=2)
+number, gradient = loss.value_and_grad(p, t)
+number += 1.5
+gradient *= 2
+both: tuple[libloss.Array, ...] = loss.grad(p, t, wrt=("prediction", "target"))
+one: libloss.Array = loss.hess(p, t, curvature="upper", reduction="sum")
+combined: libloss.Loss = 0.5 * loss + libloss.Loss("mse") / 2
+total: float = libloss.Total(combined).add(p, t).mean
+score: float = metrics.f_beta(prediction=[1], target=[1], beta=2, average="macro")
+each = metrics.recall(prediction=[1], target=[1], average="none")
+each[0] = 1
+counts: float = sum([metrics.Counts(3)], start=metrics.Counts(3)).accuracy()
+with libloss.threads(2):
+    libloss.set_threads(None)
+
+
+class Spread(libloss.CustomLoss):
+    inputs = ("low", "high")
+
+
+spread: libloss.Loss = Spread().build()
