@@ -61,7 +61,7 @@ enum {
 };
 enum { LIBLOSS_MEAN = 0, LIBLOSS_SUM = 1, LIBLOSS_NONE = 2, LIBLOSS_WEIGHTED_MEAN = 3, LIBLOSS_SIZE_MEAN = 4, LIBLOSS_BATCH_MEAN = 5 };
 enum { LIBLOSS_EMPTY_NAN = 0, LIBLOSS_EMPTY_ZERO = 1 };
-enum { LIBLOSS_EXACT = 0, LIBLOSS_UPPER = 1 }; /* curvature: the true one; a positive majorizer */
+enum { LIBLOSS_EXACT = 0, LIBLOSS_UPPER = 1 }; /* curvature: the true one; a positive one for Newton steps and boosting */
 enum { LIBLOSS_DIAGONAL = 0, LIBLOSS_ROW_MATRIX = 1 }; /* hessian: shape of the input; that shape with the last axis once more */
 enum { LIBLOSS_TRUST_DOMAIN = 1 }; /* flags: do not look for values outside the domain (labels are always checked) */
 

@@ -15,7 +15,7 @@ LOSS(absolute_percentage_error) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"),
                INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number; a share of 1, not of 100") },
     .param = { PARAM(eps, 0.0, AT_LEAST(0), "floor of the denominator") },
-    .claims = CONVEX | NONNEGATIVE,
+    .claims = EVEN | CONVEX | NONNEGATIVE,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 3, 2 },
     .cite = "Makridakis 1993, doi:10.1016/0169-2070(93)90079-3",
