@@ -73,7 +73,10 @@ FORMULA real min_(real a, real b) { return a > b ? b : a; }
 FORMULA real clamp(real x, real low, real high) { return min_(max_(x, low), high); }
 FORMULA real indicator(int condition) { return condition ? (real)1 : (real)0; }
 
+/* NaN where x is NaN, else 0: what stands for 0 in a formula that must let a NaN through. (x * 0 would make one of infinity.) */
+FORMULA real zero_of(real x) { return x == x ? 0 : x; }
+
 /* -1, 0 or 1; NaN stays NaN. */
-FORMULA real sign_(real x) { return x > 0 ? (real)1 : x < 0 ? (real)-1 : x * 0; }
+FORMULA real sign_(real x) { return x > 0 ? (real)1 : x < 0 ? (real)-1 : zero_of(x); }
 
 #endif

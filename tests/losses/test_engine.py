@@ -107,9 +107,10 @@ def test_masked_is_dropped(name, dtype, reduction, n):
     bad_t[gone] = rng.choice([-7, 99] if t.dtype.kind == "i" else POISON, bad_t[gone].shape)
     totals = [loss.start_total(), loss.start_total()]
     wrt = [0]
-    masked = loss.eval(bad_p, bad_t, weight=w, reduction=reduction, grad=wrt, hess=wrt, total=totals[0])
-    dropped = loss.eval(p[~gone], t[~gone], weight=w[~gone], reduction=reduction, grad=wrt, hess=wrt, total=totals[1])
-    for key in ("grad0", "hess0"):
+    values = [np.full(len(p), 7, dtype), np.full(len(p) - gone.sum(), 7, dtype)]
+    masked = loss.eval(bad_p, bad_t, weight=w, reduction=reduction, grad=wrt, hess=wrt, total=totals[0], values=values[0])
+    dropped = loss.eval(p[~gone], t[~gone], weight=w[~gone], reduction=reduction, grad=wrt, hess=wrt, total=totals[1], values=values[1])
+    for key in ("grad0", "hess0", "values"):
         assert not masked[key][gone].any()
         masked[key] = masked[key][~gone]
     assert same(masked, dropped), name
@@ -333,6 +334,8 @@ ERRORS = [
     ("huber", lambda p, t: {"a": (p, t), "grad": [0], "outputs": {"grad0": np.zeros(6, np.int64)}}, "DTYPE", "floating-point"),
     ("huber", lambda p, t: {"a": (p, t), "grad": [0], "outputs": {"grad0": t}}, "OVERLAP", "overlaps target"),
     ("huber", lambda p, t: {"a": (p, t), "grad": [0], "outputs": {"grad0": np.broadcast_to(np.zeros(1), 6)}}, "OVERLAP", "lie on each other"),
+    ("huber", lambda p, t: (lambda g: {"a": (p, t), "grad": [0], "hess": [0], "outputs": {"grad0": g[:6], "hess0": g[3:]}})(np.zeros(9)), "OVERLAP",
+     r"hessian\[0\] overlaps gradient\[0\]"),
     ("binary_cross_entropy", lambda p, t: {"a": (np.abs(p) * 0 + 2.7, t * 0)}, "DOMAIN", r"prediction\[0\] = 2.7 is not in \[0, 1\]"),
     ("hinge", lambda p, t: {"a": (p, t * 0)}, "DOMAIN", r"target\[0\] = 0 is not -1 or \+1; labels=zero_one"),
     ("hinge", lambda p, t: {"a": (p, t * 0 + 1), "grad": [1]}, "NO_GRADIENT", "no derivative with respect to target"),

@@ -29,7 +29,7 @@ FORMULA jet gan_minimax(const real *x, const real *param)
     real little = s.little, large = size + little;
     real for_real = z < 0 ? large : little, for_fake = z < 0 ? little : large; /* softplus(-z), softplus(z) */
     real p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q;
-    real a = t == 0 ? z * 0 : t * for_real, b = rest == 0 ? z * 0 : rest * for_fake;
+    real a = t == 0 ? zero_of(z) : t * for_real, b = rest == 0 ? zero_of(z) : rest * for_fake;
     return (jet){
         .value = sign * (a + b),
         .grad = { sign * (rest * p - t * q), sign * -z },

@@ -21,7 +21,7 @@ FORMULA residual_jet log_cosh(pair r, const real *param)
     (void)param;
     real t = tanh_(r), size = abs_(r.hi);
     return (residual_jet){
-        .value = log_cosh_(r), .grad = t, .hess = sech2_(r), .upper = size > 0 ? t / r.hi : 1 + r.hi * 0, /* gradient over residual */
+        .value = log_cosh_(r), .grad = t, .hess = sech2_(r), .upper = size > 0 ? t / r.hi : 1 + zero_of(r.hi), /* gradient over residual */
     };
 }
 

@@ -30,7 +30,7 @@ FORMULA residual_jet pseudo_huber(pair r, const real *param)
     pair back = two_product(root, root), s = { root, (((square.hi - back.hi) - back.lo) + square.lo) / (2 * root) };
     if (far) s = (pair){ abs_(a.hi), 0 };
     pair next = two_sum(1, s.hi);
-    real part = pair_div(a, (pair){ next.hi, next.lo + s.lo }), inverse = pair_div((pair){ 1, 0 }, s);
+    real part = far ? copysign_(1, a.hi) : pair_div(a, (pair){ next.hi, next.lo + s.lo }), inverse = pair_div((pair){ 1, 0 }, s);
     return (residual_jet){
         .value = delta * (r.hi * part),
         .grad = far ? copysign_(delta, a.hi) : pair_div(r, s),

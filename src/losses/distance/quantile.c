@@ -21,7 +21,7 @@ LOSS(quantile) = {
 FORMULA residual_jet quantile(pair r, const real *param)
 {
     real tau = param[TAU];
-    real slope = r.hi > 0 ? 1 - tau : r.hi < 0 ? -tau : r.hi * 0;
+    real slope = r.hi > 0 ? 1 - tau : r.hi < 0 ? -tau : zero_of(r.hi);
     return (residual_jet){ .value = slope * r.hi, .grad = slope, .hess = 0, .upper = 1 };
 }
 

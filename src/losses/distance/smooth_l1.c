@@ -26,7 +26,7 @@ FORMULA residual_jet smooth_l1(pair r, const real *param)
     return (residual_jet){
         .value = near ? (real)0.5 * r.hi * slope : (size - (real)0.5 * beta) + lo,
         .grad = slope,
-        .hess = size <= beta && beta > 0 ? 1 / beta : size * 0,
+        .hess = size <= beta && beta > 0 ? 1 / beta : zero_of(size),
         .upper = near       ? 1 / beta
                  : size > 0 ? 1 / size
                             : 1,

@@ -31,7 +31,7 @@ FORMULA jet absolute_percentage_error(const real *x, const real *param)
     /* below the floor only the residual moves; above it the denominator moves too: -p/t * sign(r)/|t| */
     real by_target = size > eps ? -(x[PREDICTION] / t) * slope : -slope;
     real bend = size > eps && a != 0 ? 2 * (x[PREDICTION] / t) * slope / t : 0;
-    return (jet){ .value = value, .grad = { slope, by_target }, .hess = { a * 0, bend }, .upper = { 1 / floor, 1 / floor } };
+    return (jet){ .value = value, .grad = { slope, by_target }, .hess = { zero_of(a), bend }, .upper = { 1 / floor, 1 / floor } };
 }
 
 KERNELS(pointwise, absolute_percentage_error)

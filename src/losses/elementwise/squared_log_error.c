@@ -36,10 +36,11 @@ FORMULA jet squared_log_error(const real *x, const real *param)
 {
     (void)param;
     real p = x[PREDICTION], t = x[TARGET], d = log_ratio(p, t), u = 1 + p, v = 1 + t;
+    real du = u < INFINITE ? d : zero_of(d), dv = v < INFINITE ? d : zero_of(d); /* d / u ends at 0 */
     return (jet){
         .value = d * d,
-        .grad = { 2 * d / u, -2 * d / v },
-        .hess = { 2 * (1 - d) / u / u, 2 * (1 + d) / v / v },
+        .grad = { 2 * du / u, -2 * dv / v },
+        .hess = { 2 * (1 - du) / u / u, 2 * (1 + dv) / v / v },
         .upper = { 2 / u / u, 2 / v / v }, /* Gauss-Newton: positive, the slope of d squared */
     };
 }

@@ -20,7 +20,7 @@ FORMULA margin_jet hinge(real m, const real *param)
 {
     (void)param;
     real gap = 1 - m, inside = indicator(m < 1);
-    return (margin_jet){ .value = gap > 0 ? gap : m * 0, .slope = -inside + m * 0, .bend = 0, .upper = inside };
+    return (margin_jet){ .value = gap > 0 ? gap : zero_of(m), .slope = -inside + zero_of(m), .bend = 0, .upper = inside };
 }
 
 KERNELS(margin, hinge)
