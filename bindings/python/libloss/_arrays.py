@@ -16,6 +16,11 @@ class Plain(NamedTuple):
     mask: np.ndarray[Any, Any] | None = None  # True where nothing is there
 
 
+def _package(x: Any) -> str:
+    """Whose type it is: "pandas" for pandas.Series, wherever that release keeps the class."""
+    return type(x).__module__.partition(".")[0]
+
+
 def _torch(x: Any, name: str) -> Plain:
     if x.requires_grad:
         raise DTypeError(f"{name} requires grad: libloss would cut the graph silently; pass {name}.detach()")
@@ -30,7 +35,7 @@ def _torch(x: Any, name: str) -> Plain:
 
 def _table(x: Any) -> Plain | None:
     """pandas, polars and Arrow: nulls are not there; a float NaN is a NaN."""
-    module = type(x).__module__.partition(".")[0]
+    module = _package(x)
     if module == "polars":
         null = x.is_null().to_numpy() if x.__class__.__name__ == "Series" else np.stack([c.is_null().to_numpy() for c in x], 1)
         filled = x.fill_null(0)
@@ -65,7 +70,7 @@ def same_index(named: list[tuple[str, Any]]) -> None:
     """pandas people think that Series align by themselves: those with different indexes are refused."""
     if "pandas" not in sys.modules:
         return
-    indexed = [(name, x) for name, x in named if type(x).__module__.startswith("pandas.") and hasattr(x, "index")]
+    indexed = [(name, x) for name, x in named if _package(x) == "pandas" and hasattr(x, "index")]
     for name, x in indexed[1:]:
         if not x.index.equals(indexed[0][1].index):
             raise ShapeError(f"{name} and {indexed[0][0]} have different indexes, and nothing is aligned here: pass {name}.to_numpy(), or align them first")
@@ -77,7 +82,7 @@ def plain(x: Any, name: str) -> Plain:
     if isinstance(x, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(x)
         out = Plain(np.asarray(x.data), False, mask if mask.any() else None)
-    elif type(x).__module__ == "torch" and hasattr(x, "requires_grad"):
+    elif _package(x) == "torch" and hasattr(x, "requires_grad"):
         out = _torch(x, name)
     elif not isinstance(x, (np.ndarray, int, float, list, tuple)):
         out = _table(x) or _other(x, name)
