@@ -257,7 +257,7 @@ libloss_status libloss_create_custom(const libloss_vtable *vtable, void *self, c
     o->name = copy_text(&text, mine.info->name);
     copy_description(&text, &mine, mine.info, &s->info);
     s->vtable = mine;
-    s->loss = (loss){ o->name, SHAPE_POINTWISE, mine.info->values_per, &s->info };
+    s->loss = (loss){ o->name, SHAPE_POINTWISE, mine.info->values_per, UNIT_NONE, &s->info };
     o->theirs = &s->vtable;
     o->their_loss = &s->loss;
     o->vtable = mine.tile ? &tile_vtable : &s->vtable;

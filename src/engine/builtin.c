@@ -229,7 +229,7 @@ static libloss_status step_backward(void *self, const libloss_args *args)
 
 /* Reducing is what a loss that gives back its input would do. */
 static const loss_info identity_info = { .input = { INPUT(values, KIND_REAL, 0, "what forward gave") } };
-static const loss identity_loss = { "reduce", SHAPE_POINTWISE, PER_ELEMENT, &identity_info };
+static const loss identity_loss = { "reduce", SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE, &identity_info };
 static const libloss__row identity_row = { "", &identity_loss, { { NULL } }, NULL };
 
 static libloss_status step_reduce(void *self, const libloss_args *args)
@@ -283,7 +283,7 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
         plan->parameters = o->first[o->parameters];
         plan->workspace_size = libloss__workspace(&c);
         plan->values_ndim = c.values_ndim;
-        for (int32_t k = 0; k < c.values_ndim && k < 8; k++) plan->values_shape[k] = c.shape[k];
+        for (int32_t k = 0; k < c.values_ndim && k < 8; k++) plan->values_shape[k] = c.values_shape[k];
         return LIBLOSS_OK;
     }
     for (int64_t k = 0; k < o->terms; k++) { /* of the first term; values are offered only where all agree */
@@ -291,7 +291,7 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
         TRY(libloss__resolve(&c, o->term[k], &mine, 0));
         if (k > 0) continue;
         plan->values_ndim = c.values_ndim;
-        for (int32_t i = 0; i < c.values_ndim && i < 8; i++) plan->values_shape[i] = c.shape[i];
+        for (int32_t i = 0; i < c.values_ndim && i < 8; i++) plan->values_shape[i] = c.values_shape[i];
     }
     return LIBLOSS_OK;
 }

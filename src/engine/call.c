@@ -62,7 +62,9 @@ static libloss_status wrong_shape(libloss__call *c, const char *what, const libl
          shape, off_by_one_axis ? "; nothing is broadcast but a 0-d input or a stride of 0" : "");
 }
 
-static libloss_status resolve_inputs(libloss__call *c)
+static const loss *loss_of(const libloss_object *o) { return o->row ? o->row->loss : o->their_loss; }
+
+static libloss_status view_inputs(libloss__call *c)
 {
     const libloss_object *o = c->object;
     for (int32_t k = o->inputs; k < MAX_INPUTS; k++)
@@ -77,55 +79,119 @@ static libloss_status resolve_inputs(libloss__call *c)
         }
         TRY(libloss__view_tensor(c, t, in->name, &c->input[k]));
     }
-    const libloss__view *first = &c->input[0];
-    const loss *loss = o->row ? o->row->loss : o->their_loss;
-    const int by_row = loss->values_per == PER_ROW;
-    if (by_row && first->ndim == 0)
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has no axis; its last axis holds the classes", o->name, o->input[0].name);
+    return LIBLOSS_OK;
+}
 
+/* How many last axes of the first input are one unit. */
+static int32_t unit_axes(const libloss__call *c, const loss *loss)
+{
+    switch (loss->unit) {
+    case UNIT_MATRIX:
+    case UNIT_SEQUENCE: return 2;
+    case UNIT_BATCH: return c->args->unit_axes ? c->args->unit_axes : c->input[0].ndim > 0 ? c->input[0].ndim : 1;
+    default: return loss->values_per != PER_ELEMENT;
+    }
+}
+
+/* Units, values and their shape, from the first input's. */
+static libloss_status resolve_frame(libloss__call *c)
+{
+    const libloss_object *o = c->object;
+    const loss *loss = loss_of(o);
+    const libloss__view *first = &c->input[0], *shaped = first;
+    const int32_t axes = unit_axes(c, loss);
+    if (c->args->unit_axes < 0 || (c->args->unit_axes != 0 && loss->unit != UNIT_BATCH))
+        FAIL(LIBLOSS_ERR_OPTION, "%s: unit_axes = %d; only losses of whole batches take it", o->name, (int64_t)c->args->unit_axes);
+    if (first->ndim < axes)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has %d axes; its last %d %s", o->name, o->input[0].name, (int64_t)first->ndim, (int64_t)axes,
+             axes == 1 && loss->unit != UNIT_BATCH ? "holds the classes" : "are one unit");
     /* A 0-d first input takes the shape of the first that has one: a scalar against an array. */
-    const libloss__view *shaped = first;
     for (int32_t k = 1; k < o->inputs && shaped->ndim == 0; k++)
         if (libloss__given(&c->input[k]) && o->input[k].shape == LIKE_FIRST) shaped = &c->input[k];
-    c->shape = shaped->shape;
-    c->values_ndim = shaped->ndim - by_row;
-    c->classes = by_row ? first->shape[first->ndim - 1] : 1;
+    c->unit = loss->unit;
+    c->ndim = shaped->ndim;
+    c->shape = c->values_shape = shaped->shape;
+    c->values_ndim = shaped->ndim - axes + (loss->unit == UNIT_MATRIX);
+    c->classes = axes > 0 ? first->shape[first->ndim - 1] : 1;
+    c->length = axes > 0 ? first->shape[first->ndim - axes] : 1;
+    c->width = 1;
+    for (int32_t k = first->ndim - axes + 1; k < first->ndim; k++) c->width *= first->shape[k];
+    c->values_per_unit = loss->unit == UNIT_MATRIX ? c->length : 1;
+    if (loss->unit == UNIT_MATRIX && c->width < c->length)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; a matrix needs a column for every row", o->name, o->input[0].name,
+             (int64_t)first->ndim, first->shape);
+    for (int32_t k = 0; k < o->inputs; k++) {
+        if (o->input[k].kind != KIND_OFFSETS || !libloss__given(&c->input[k])) continue;
+        if (c->input[k].ndim != 1 || c->input[k].count < 1 || first->ndim != 1)
+            FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S and %s %S; both need one axis, and offsets begin with 0", o->name, o->input[k].name,
+                 (int64_t)c->input[k].ndim, c->input[k].shape, o->input[0].name, (int64_t)first->ndim, first->shape);
+        c->groups[0] = c->input[k].count - 1;
+        c->values_shape = c->groups;
+        c->values_ndim = 1;
+    }
     c->count = 1;
-    for (int32_t k = 0; k < c->values_ndim; k++) c->count *= c->shape[k];
-    if (by_row && c->classes == 0 && c->count > 0)
+    for (int32_t k = 0; k < c->values_ndim; k++) c->count *= c->values_shape[k];
+    if (loss->values_per == PER_ROW && c->classes == 0 && c->count > 0)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S: a row needs at least one class", o->name, o->input[0].name, (int64_t)first->ndim,
              first->shape);
-    c->rows = c->values_ndim > 0 ? c->shape[0] : 1;
+    c->rows = c->values_ndim > 0 ? c->values_shape[0] : 1;
+    return LIBLOSS_OK;
+}
 
+/* Labels of a sequence: rows of labels, or all one after the other, which needs their lengths. */
+static libloss_status check_labels_shape(libloss__call *c, int32_t k)
+{
+    const libloss__view *v = &c->input[k];
+    const int rows = v->ndim == c->values_ndim + 1;
+    for (int32_t i = 0; rows && i < c->values_ndim; i++)
+        if (v->shape[i] != c->values_shape[i])
+            return wrong_shape(c, c->object->input[k].name, v, c->object->input[0].name, c->ndim, c->shape);
+    if (rows || v->ndim == 1) return LIBLOSS_OK;
+    return wrong_shape(c, c->object->input[k].name, v, c->object->input[0].name, c->ndim, c->shape);
+}
+
+static libloss_status check_input_shape(libloss__call *c, int32_t k)
+{
+    const libloss_object *o = c->object;
+    const loss_input *in = &o->input[k];
+    const libloss__view *v = &c->input[k];
+    int32_t ndim = in->shape == LIKE_FIRST ? c->ndim : c->values_ndim;
+    const int64_t *shape = in->shape == LIKE_FIRST ? c->shape : c->values_shape;
+    if (in->kind == KIND_CLASS) c->by_index = !(in->flags & OR_ROWS) || v->ndim != c->ndim;
+    const int indices = in->kind == KIND_CLASS ? c->by_index : in->kind >= KIND_OFFSETS;
+    if (indices && libloss__is_float(v->dtype))
+        FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name, libloss__dtype_name(v->dtype));
+    if (in->kind == KIND_CLASS && !c->by_index) {
+        ndim = c->ndim;
+        shape = c->shape;
+    } else if (in->kind == KIND_CLASS && in->shape == PER_VALUE && v->ndim == ndim + 1 && v->shape[ndim] == 1) {
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
+             (int64_t)ndim, shape);
+    }
+    if (in->shape == OTHER_SHAPE) return in->kind == KIND_CLASS ? check_labels_shape(c, k) : LIBLOSS_OK;
+    if (in->shape == PER_CLASS) {
+        if (v->ndim == 1 && v->shape[0] == c->classes) return LIBLOSS_OK;
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs one number for each of the %d classes", o->name, in->name, (int64_t)v->ndim,
+             v->shape, c->classes);
+    }
+    const int scalar = v->ndim == 0 && loss_of(o)->values_per == PER_ELEMENT;
+    if (scalar || same_shape(v, ndim, shape)) return LIBLOSS_OK;
+    return wrong_shape(c, in->name, v, o->input[0].name, c->ndim, c->shape);
+}
+
+static libloss_status resolve_inputs(libloss__call *c)
+{
+    const libloss_object *o = c->object;
+    TRY(view_inputs(c));
+    TRY(resolve_frame(c));
     int any_real = 0, any_f64 = 0;
     for (int32_t k = 0; k < o->inputs; k++) {
-        const loss_input *in = &o->input[k];
-        libloss__view *v = &c->input[k];
+        const libloss__view *v = &c->input[k];
         if (!libloss__given(v)) continue;
-        int32_t ndim = in->shape == LIKE_FIRST ? shaped->ndim : c->values_ndim;
-        if (in->kind == KIND_CLASS) {
-            c->by_index = !(in->flags & OR_ROWS) || v->ndim != shaped->ndim;
-            if (!c->by_index) {
-                ndim = shaped->ndim;
-            } else if (libloss__is_float(v->dtype)) {
-                FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name, libloss__dtype_name(v->dtype));
-            }
-            if (c->by_index && v->ndim == ndim + 1 && v->shape[ndim] == 1)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
-                     (int64_t)ndim, c->shape);
-        }
-        if (in->shape == PER_CLASS) {
-            if (v->ndim != 1 || v->shape[0] != c->classes)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs one number for each of the %d classes", o->name, in->name,
-                     (int64_t)v->ndim, v->shape, c->classes);
-            continue;
-        }
-        if (!(v->ndim == 0 && !by_row) && !same_shape(v, ndim, c->shape))
-            return wrong_shape(c, in->name, v, o->input[0].name, shaped->ndim, c->shape);
-        if (in->kind != KIND_CLASS || !c->by_index) {
-            any_real |= libloss__is_float(v->dtype);
-            any_f64 |= v->dtype == DTYPE_F64;
-        }
+        TRY(check_input_shape(c, k));
+        if (o->input[k].shape == PER_CLASS) continue;
+        any_real |= libloss__is_float(v->dtype);
+        any_f64 |= v->dtype == DTYPE_F64;
     }
     c->arithmetic = any_f64 || !any_real ? DTYPE_F64 : DTYPE_F32;
 #if defined LIBLOSS_PLAIN
@@ -134,27 +200,30 @@ static libloss_status resolve_inputs(libloss__call *c)
     return LIBLOSS_OK;
 }
 
-/* 0-d, the shape of the values, or the leading axes of it (trailing axes of length 1 don't matter). */
+/* 0-d, the shape of the values, or the leading axes of it (trailing axes of length 1 don't matter). The weights of a batch are
+ * those of its elements. */
 libloss_status libloss__resolve_weight(libloss__call *c)
 {
     if (!c->args->weight) return LIBLOSS_OK;
+    const int32_t values_ndim = c->unit == UNIT_BATCH ? c->ndim : c->values_ndim;
+    const int64_t *values_shape = c->unit == UNIT_BATCH ? c->shape : c->values_shape;
     libloss__view *v = &c->weight;
     TRY(libloss__view_tensor(c, c->args->weight, "weight", v));
     int32_t ndim = v->ndim;
-    if (ndim > c->values_ndim)
-        while (ndim > c->values_ndim && v->shape[ndim - 1] == 1) ndim--;
+    if (ndim > values_ndim)
+        while (ndim > values_ndim && v->shape[ndim - 1] == 1) ndim--;
     int32_t lead = ndim;
-    if (ndim <= c->values_ndim && !same_shape(v, c->values_ndim, c->shape))
-        while (lead > 0 && v->shape[lead - 1] == 1 && c->shape[lead - 1] != 1) lead--;
-    int fits = ndim <= c->values_ndim;
-    for (int32_t k = 0; fits && k < lead; k++) fits = v->shape[k] == c->shape[k];
+    if (ndim <= values_ndim && !same_shape(v, values_ndim, values_shape))
+        while (lead > 0 && v->shape[lead - 1] == 1 && values_shape[lead - 1] != 1) lead--;
+    int fits = ndim <= values_ndim;
+    for (int32_t k = 0; fits && k < lead; k++) fits = v->shape[k] == values_shape[k];
     if (!fits) {
         int per_class = c->object->class_weight >= 0 && v->ndim == 1 && v->shape[0] == c->classes;
         FAIL(LIBLOSS_ERR_SHAPE, "%s: weight has shape %S, but the values have %S%s", c->object->name, (int64_t)v->ndim, v->shape,
-             (int64_t)c->values_ndim, c->shape, per_class ? "; did you mean class_weight?" : "");
+             (int64_t)values_ndim, values_shape, per_class ? "; did you mean class_weight?" : "");
     }
     c->weight_repeat = 1;
-    for (int32_t k = lead; k < c->values_ndim; k++) c->weight_repeat *= c->shape[k];
+    for (int32_t k = lead; k < values_ndim; k++) c->weight_repeat *= values_shape[k];
     return LIBLOSS_OK;
 }
 
@@ -212,16 +281,16 @@ typedef struct {
 } outputs_seen;
 
 /* A float tensor of this shape, no element of which lies on another or on an input; `own`: except exactly on this. */
-static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, int32_t ndim, libloss__view *v,
-                                     const libloss__view *own, outputs_seen *seen)
+static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, int32_t ndim, const int64_t *shape,
+                                     libloss__view *v, const libloss__view *own, outputs_seen *seen)
 {
     const char *name = c->object->name;
     if (!t) return LIBLOSS_OK;
     TRY(libloss__view_tensor(c, t, what, v));
     if (!libloss__is_float(v->dtype))
         FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; outputs are floating-point", name, what, libloss__dtype_name(v->dtype));
-    if (!same_shape(v, ndim, c->shape))
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs %S", name, what, (int64_t)v->ndim, v->shape, (int64_t)ndim, c->shape);
+    if (!same_shape(v, ndim, shape))
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; it needs %S", name, what, (int64_t)v->ndim, v->shape, (int64_t)ndim, shape);
     uintptr_t low, high;
     libloss__extent(v, &low, &high);
     int onto_itself = high - low < (uintptr_t)(v->count * v->bytes);
@@ -249,9 +318,8 @@ static libloss_status resolve_outputs(libloss__call *c)
                                                  "hessian[4]", "hessian[5]", "hessian[6]", "hessian[7]" };
     const libloss_object *o = c->object;
     const libloss_args *a = c->args;
-    const int32_t full = c->values_ndim + (c->classes != 1 || (o->row ? o->row->loss : o->their_loss)->values_per == PER_ROW);
     outputs_seen seen = { .count = 0 };
-    TRY(resolve_output(c, a->values, "values", c->values_ndim, &c->values, NULL, &seen));
+    TRY(resolve_output(c, a->values, "values", c->values_ndim, c->values_shape, &c->values, NULL, &seen));
     for (int32_t k = 0; k < MAX_INPUTS; k++) {
         for (int second = 0; second < 2; second++) {
             const libloss_tensor *t = second ? a->hessian[k] : a->gradient[k];
@@ -261,19 +329,22 @@ static libloss_status resolve_outputs(libloss__call *c)
                 FAIL(LIBLOSS_ERR_OPTION, "%s: %s is wanted, but that input is not there", o->name, what);
             if (!(o->input[k].flags & DIFFERENTIABLE_INPUT) || (o->input[k].kind == KIND_CLASS && c->by_index))
                 FAIL(LIBLOSS_ERR_NO_GRADIENT, "%s: there is no derivative with respect to %s", o->name, o->input[k].name);
+            const int per_value = o->input[k].shape == PER_VALUE && o->input[k].kind != KIND_CLASS;
+            const int32_t full = per_value ? c->values_ndim : c->ndim;
+            const int64_t *shape = per_value ? c->values_shape : c->shape;
             if (c->input[k].ndim != full)
                 FAIL(LIBLOSS_ERR_SHAPE, "%s: a derivative with respect to %s needs it in shape %S; it is 0-d", o->name, o->input[k].name,
-                     (int64_t)full, c->shape);
+                     (int64_t)full, shape);
             if (c->input[k].single && c->input[k].count > 1)
                 FAIL(LIBLOSS_ERR_SHAPE, "%s: %s is one number for all values; its derivative is not offered", o->name, o->input[k].name);
-            TRY(resolve_output(c, t, what, full, second ? &c->hessian[k] : &c->gradient[k], &c->input[k], &seen));
+            TRY(resolve_output(c, t, what, full, shape, second ? &c->hessian[k] : &c->gradient[k], &c->input[k], &seen));
         }
     }
     for (int32_t k = 0; k < MAX_AUXILIARIES; k++) {
         if (!a->auxiliary[k]) continue;
         const char *name = o->row ? o->row->loss->info->auxiliary[k] : NULL;
         if (!name) FAIL(LIBLOSS_ERR_OPTION, "%s: there is no auxiliary[%d]", o->name, (int64_t)k);
-        TRY(resolve_output(c, a->auxiliary[k], name, c->values_ndim, &c->auxiliary[k], NULL, &seen));
+        TRY(resolve_output(c, a->auxiliary[k], name, c->values_ndim, c->values_shape, &c->auxiliary[k], NULL, &seen));
     }
     return LIBLOSS_OK;
 }
@@ -291,7 +362,6 @@ static libloss_status resolve_options(libloss__call *c)
     if (a->hessian_kind == LIBLOSS_ROW_MATRIX) FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: no Hessian matrices of rows, only diagonals", name);
     if (a->hessian_kind != LIBLOSS_DIAGONAL) FAIL(LIBLOSS_ERR_OPTION, "%s: hessian_kind %d is unknown", name, (int64_t)a->hessian_kind);
     if (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN) FAIL(LIBLOSS_ERR_OPTION, "%s: flags has unknown bits", name);
-    if (a->unit_axes != 0) FAIL(LIBLOSS_ERR_OPTION, "%s: unit_axes is for losses of sums", name);
     if (a->threads < 0) FAIL(LIBLOSS_ERR_OPTION, "%s: threads %d is negative", name, (int64_t)a->threads);
     if (a->divisor != 0 && !(a->divisor > 0 && a->divisor <= 0x1.fffffffffffffp1023))
         FAIL(LIBLOSS_ERR_OPTION, "%s: divisor %g is not a finite number above 0", name, a->divisor);
@@ -340,8 +410,8 @@ libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const
     TRY(libloss__resolve_weight(c));
     if (args->upstream) {
         TRY(libloss__view_tensor(c, args->upstream, "upstream", &c->upstream));
-        if (c->upstream.ndim != 0 && !same_shape(&c->upstream, c->values_ndim, c->shape))
-            return wrong_shape(c, "upstream", &c->upstream, "the unreduced value", c->values_ndim, c->shape);
+        if (c->upstream.ndim != 0 && !same_shape(&c->upstream, c->values_ndim, c->values_shape))
+            return wrong_shape(c, "upstream", &c->upstream, "the unreduced value", c->values_ndim, c->values_shape);
     }
     const int64_t columns = c->object->row && c->object->row->loss->shape == SHAPE_POINTWISE ? libloss__columns(c) : 1;
     if (columns > 1 && (c->values_ndim == 0 || c->shape[c->values_ndim - 1] != columns))

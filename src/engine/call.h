@@ -18,9 +18,12 @@ typedef struct {
     libloss__sink sink;
 
     int32_t arithmetic; /* DTYPE_F32 or DTYPE_F64 */
-    int32_t values_ndim;
-    const int64_t *shape; /* of the first input; the values' shape is its first values_ndim axes */
-    int64_t count, classes, rows; /* values; numbers per value of a row loss, else 1; extent of the values' first axis */
+    int32_t ndim, values_ndim;
+    const int64_t *shape, *values_shape; /* of the first input; of the values: its leading axes, but for groups */
+    int64_t count, classes, rows; /* values; extent of the last axis where it belongs to a value; extent of the values' first axis */
+    int unit; /* UNIT_ROW ... of losses of units */
+    int64_t length, width, values_per_unit; /* of a unit: extents of its axes (the longest), and how many values it gives */
+    int64_t groups[1]; /* the shape of the values of groups */
     int8_t by_index; /* the class input holds indices, not rows */
 
     libloss__view input[MAX_INPUTS], gradient[MAX_INPUTS], hessian[MAX_INPUTS], auxiliary[MAX_AUXILIARIES];
@@ -55,10 +58,10 @@ libloss_status libloss__survey(libloss__call *c);
 libloss_status libloss__run(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum);
-libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum);
+libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum);
 int64_t libloss__workspace(const libloss__call *c); /* bytes; 0 for everything pointwise and for dense rows */
 int64_t libloss__workspace_of_softmax(const libloss__call *c);
-int64_t libloss__workspace_of_rows(const libloss__call *c);
+int64_t libloss__workspace_of_units(const libloss__call *c);
 
 /* ---- shared by the drivers ---- */
 
@@ -67,6 +70,9 @@ int64_t libloss__columns(const libloss__call *c);
 
 /* The weights of values start .. as numbers of the arithmetic. */
 void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, void *dst);
+
+/* The same as double, after their rounding to the arithmetic; 1 where there are none. */
+void libloss__weights_as_double(const libloss__call *c, int64_t start, int64_t n, double *w);
 
 /* fl(fl(upstream / divisor) * w) for each value; zeros where nothing is present. weight NULL: none. */
 void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor);

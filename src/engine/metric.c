@@ -217,8 +217,8 @@ static libloss_status resolve(counting *m, const libloss_object *o, const liblos
     if (libloss__is_float(t->dtype))
         FAIL(LIBLOSS_ERR_DTYPE, "%s: target is %s; class indices are integers", o->name, libloss__dtype_name(t->dtype));
     c->arithmetic = DTYPE_F64;
-    c->shape = t->shape;
-    c->values_ndim = t->ndim;
+    c->shape = c->values_shape = t->shape;
+    c->ndim = c->values_ndim = t->ndim;
     c->count = t->count;
     c->rows = t->ndim > 0 ? t->shape[0] : 1;
     TRY(resolve_prediction(m));
@@ -256,7 +256,7 @@ static libloss_status bad_label(const counting *m, int32_t input, int64_t i, int
     char place[128];
     int has_classes;
     double classes;
-    libloss__place(c->values_ndim, c->shape, i, place);
+    libloss__place(c->values_ndim, c->values_shape, i, place);
     const loss_parameter *p = parameter_named(c->object, "classes", &classes, &has_classes);
     FAIL(LIBLOSS_ERR_LABEL, "%s: %s%s = %d is not in [0, %d)%s", c->object->name, c->object->input[input].name, place, label, m->classes,
          p && !has_classes && m->form == FORM_LABELS ? "; the parameter classes allows more" : "");

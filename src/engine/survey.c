@@ -5,6 +5,9 @@
  */
 #include "call.h"
 #include "tiles.h"
+#include "units.h"
+
+#include <string.h>
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 
@@ -58,17 +61,18 @@ void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, vo
     for (int64_t i = start; i < start + n; i++, out += size) libloss__gather(v, i / c->weight_repeat, 1, out, c->arithmetic);
 }
 
-/* A strip of weights as double, after their rounding to the arithmetic. */
-static void weights_as_double(const libloss__call *c, int64_t start, int64_t n, double *w)
+void libloss__weights_as_double(const libloss__call *c, int64_t start, int64_t n, double *w)
 {
     if (!libloss__given(&c->weight)) {
         for (int64_t i = 0; i < n; i++) w[i] = 1;
-    } else if (c->arithmetic == DTYPE_F64) {
-        libloss__gather_weight(c, start, n, w);
-    } else {
-        float f[STRIP];
-        libloss__gather_weight(c, start, n, f);
-        for (int64_t i = 0; i < n; i++) w[i] = f[i];
+        return;
+    }
+    libloss__gather_weight(c, start, n, w);
+    if (c->arithmetic == DTYPE_F64) return;
+    for (int64_t i = n - 1; i >= 0; i--) { /* from the back: each double lies on floats of later values */
+        float f;
+        memcpy(&f, (const char *)w + i * (int64_t)sizeof f, sizeof f);
+        w[i] = f;
     }
 }
 
@@ -148,7 +152,7 @@ static libloss_status check_domain(const libloss__call *c, int32_t k, int kind, 
             if (!outside(kind, strip[i], zero_one)) continue;
             int64_t value = (start + i) / width;
             if (masked && !v->single) {
-                weights_as_double(c, value, 1, w);
+                libloss__weights_as_double(c, value, 1, w);
                 if (w[0] == 0) continue;
                 if (c->absent_labels) {
                     int64_t label;
@@ -186,7 +190,7 @@ static libloss_status survey_rows(libloss__call *c, int32_t k)
     double w[STRIP], term[STRIP];
     for (int64_t start = 0; start < c->count; start += STRIP) {
         int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
-        weights_as_double(c, start, n, w);
+        libloss__weights_as_double(c, start, n, w);
         if (c->by_index) libloss__gather(&c->input[k], start, n, label, DTYPE_I64);
         for (int64_t i = 0; i < n; i++) {
             term[i] = 0;
@@ -198,7 +202,7 @@ static libloss_status survey_rows(libloss__call *c, int32_t k)
                 }
                 if (label[i] < 0 || label[i] >= c->classes) {
                     char place[128];
-                    libloss__place(c->values_ndim, c->shape, start + i, place);
+                    libloss__place(c->values_ndim, c->values_shape, start + i, place);
                     FAIL(LIBLOSS_ERR_LABEL, "%s: %s%s = %d is not in [0, %d)", c->object->name, c->object->input[k].name, place, label[i],
                          c->classes);
                 }
@@ -218,6 +222,11 @@ static libloss_status survey_rows(libloss__call *c, int32_t k)
 static libloss_status survey_weights(libloss__call *c)
 {
     double w[STRIP];
+    if (c->unit == UNIT_BATCH) {
+        for (int64_t u = 0; u < c->count; u++) c->present += libloss__batch_is_present(c, u);
+        libloss__sum_add_count(&c->weights, c->present);
+        return LIBLOSS_OK;
+    }
     if (!libloss__given(&c->weight)) {
         c->present = c->count;
         libloss__sum_add_count(&c->weights, c->count);
@@ -225,7 +234,7 @@ static libloss_status survey_weights(libloss__call *c)
     }
     for (int64_t start = 0; start < c->count; start += STRIP) {
         int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
-        weights_as_double(c, start, n, w);
+        libloss__weights_as_double(c, start, n, w);
         for (int64_t i = 0; i < n; i++) c->present += w[i] != 0;
         libloss__sum_add_doubles(&c->weights, w, n);
     }
@@ -256,13 +265,15 @@ libloss_status libloss__survey(libloss__call *c)
     for (int32_t k = 0; k < o->inputs; k++)
         if (o->input[k].kind == KIND_CLASS) class_input = k;
     TRY(libloss__check_weights(c));
-    TRY(class_input >= 0 ? survey_rows(c, class_input) : survey_weights(c));
+    const int by_rows = class_input >= 0 && (c->unit == UNIT_NONE || c->unit == UNIT_ROW);
+    TRY(by_rows ? survey_rows(c, class_input) : survey_weights(c));
+    TRY(libloss__survey_units(c));
     for (int32_t k = 0; k < o->inputs && !(c->args->flags & LIBLOSS_TRUST_DOMAIN); k++) {
         if (!libloss__given(&c->input[k])) continue;
         int kind = o->input[k].kind;
         if (kind == KIND_CLASS && !c->by_index) kind = KIND_PROBABILITY;
         if (kind == KIND_PROBABILITY || kind == KIND_POSITIVE || kind == KIND_SIGN)
-            TRY(check_domain(c, k, kind, c->input[k].ndim > c->values_ndim ? c->classes : 1));
+            TRY(check_domain(c, k, kind, c->unit != UNIT_BATCH && c->input[k].ndim > c->values_ndim ? c->length * c->width : 1));
     }
     switch (c->args->reduction) {
     case LIBLOSS_MEAN: c->divisor = (double)c->present; break;

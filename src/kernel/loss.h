@@ -20,10 +20,10 @@
 enum { MAX_INPUTS = 8, MAX_PARAMETERS = 12, MAX_AUXILIARIES = 4 };
 
 /* What an input holds, its shape, and what may be done with it. */
-enum { KIND_REAL, KIND_PROBABILITY, KIND_POSITIVE, KIND_SIGN, KIND_CLASS };
-enum { LIKE_FIRST, PER_VALUE, PER_CLASS };
+enum { KIND_REAL, KIND_PROBABILITY, KIND_POSITIVE, KIND_SIGN, KIND_CLASS, KIND_OFFSETS, KIND_LENGTH, KIND_LABEL };
+enum { LIKE_FIRST, PER_VALUE, PER_CLASS, OTHER_SHAPE };
 enum { OPTIONAL = 1, DIFFERENTIABLE_INPUT = 2, LEARNABLE = 4, VECTOR = 8, INTEGRAL = 16, OPEN_BELOW = 32, OPEN_ABOVE = 64, OR_ROWS = 128 };
-enum { PER_ELEMENT, PER_ROW };
+enum { PER_ELEMENT, PER_ROW, PER_UNIT };
 
 /* Properties a loss asserts of itself as a function of its prediction; the tests attack each of them. */
 enum {
@@ -38,8 +38,12 @@ enum {
     PROPER = 256
 };
 
-/* Which driver runs the loss: formulas of one number per input, of softmax(row), or one function per row. */
-enum { SHAPE_POINTWISE, SHAPE_SOFTMAX, SHAPE_ROWS };
+/* Which driver runs the loss: formulas of one number per input, of softmax(row), or one function per unit. */
+enum { SHAPE_POINTWISE, SHAPE_SOFTMAX, SHAPE_UNIT };
+
+/* What a unit is: a row; the members of a group (rows of the last axis, or runs that an input of offsets tells apart); a
+ * square or wider matrix, whose rows each have a value; a whole batch with the weights inside; a sequence of rows with a length. */
+enum { UNIT_NONE, UNIT_ROW, UNIT_GROUP, UNIT_MATRIX, UNIT_BATCH, UNIT_SEQUENCE };
 
 typedef struct {
     const char *name, *description;
@@ -161,24 +165,31 @@ typedef struct {
     void (*run[3][2])(const softmax_tile *tile);
 } softmax_kernels;
 
-/* One row as double, with nothing absent in it. `label` is -1 where the target is a row of its own. */
+/* One unit as double, contiguous, with nothing absent in it. An input that was not given is NULL. */
 typedef struct {
-    int64_t classes, label;
-    const double *x, *t, *class_weight;
-    double *grad, *hess, *target_grad, *target_hess; /* NULL: not wanted; unscaled; arrive as zeros */
+    int64_t length, width; /* of its axes; width is 1 where there is one axis */
+    const double *input[MAX_INPUTS];
+    const int64_t *index[MAX_INPUTS]; /* inputs of classes, labels and lengths; checked */
+    int64_t count[MAX_INPUTS]; /* numbers of each input in this unit */
+    const double *weight; /* of a batch: (length) */
+    const double *factor; /* of a matrix: (length), what the derivatives of each row's value are multiplied by */
+    double *value; /* of a matrix: (length) */
+    double *grad[MAX_INPUTS], *hess[MAX_INPUTS]; /* NULL: not wanted. They arrive as zeros; but for a matrix's the engine scales them */
+    double *work; /* as many doubles as the loss asked for */
     const double *param;
     int upper;
-} row_unit;
+} loss_unit;
 
 typedef struct {
-    double (*run)(const row_unit *row); /* the row's value */
-} row_kernels;
+    void (*run)(const loss_unit *u);
+    int64_t (*work)(int64_t length, int64_t width); /* doubles of scratch for the longest unit; NULL: none */
+} unit_kernels;
 
 /* ---- a loss, as the registry lists it ---- */
 
 typedef struct {
     const char *name;
-    int shape, values_per;
+    int shape, values_per, unit;
     const loss_info *info;
 } loss;
 
@@ -192,11 +203,11 @@ typedef struct {
 
 /* Every file is compiled once per (instruction set, storage type); only one of these objects keeps the description. */
 #if defined LIBLOSS_DESCRIBE
-#define DESCRIBE(name_, shape_, values_per_) \
-    extern const loss LOSS_ROW(name_);       \
-    const loss LOSS_ROW(name_) = { #name_, shape_, values_per_, &name_##_info };
+#define DESCRIBE(name_, shape_, values_per_, unit_) \
+    extern const loss LOSS_ROW(name_);              \
+    const loss LOSS_ROW(name_) = { #name_, shape_, values_per_, unit_, &name_##_info };
 #else
-#define DESCRIBE(name_, shape_, values_per_)
+#define DESCRIBE(name_, shape_, values_per_, unit_)
 #endif
 
 /* Closes a loss file: KERNELS(distance, huber) wires the formula huber() into the loops of distance.h. */

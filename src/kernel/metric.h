@@ -52,6 +52,6 @@ typedef struct metric metric;
 
 #define METRIC(name_) static const loss_info name_##_info
 #define READS(name_, counts_, gives_, read_) \
-    const metric LOSS_ROW(name_) = { { #name_, -1, PER_ELEMENT, &name_##_info }, counts_, gives_, read_ };
+    const metric LOSS_ROW(name_) = { { #name_, -1, PER_ELEMENT, UNIT_NONE, &name_##_info }, counts_, gives_, read_ };
 
 #endif

@@ -68,7 +68,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
     static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                        \
     extern const pointwise_kernels KERNEL_TABLE(name_);                                                             \
     const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_vg, name_##_gh, name_##_vgh, name_##_wide }; \
-    DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT)
+    DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 #define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)
 

@@ -1,41 +1,45 @@
 /*
- * Losses that are one plain function per row: the engine hands over a row as double, contiguous, with its label or
- * target row checked, and multiplies what comes back. Gradients and Hessians arrive as zeros.
+ * Losses that are one function per row of classes: scores or probabilities x, with a label or a target row.
  */
 #ifndef LIBLOSS_KERNEL_ROWS_H
 #define LIBLOSS_KERNEL_ROWS_H
 
-#define INSIDE_F64
-#include "loss.h"
-#include "math.h"
+#include "unit.h"
 
-typedef double row_formula(const row_unit *row);
+/* `label` is -1 where the target is a row of its own. */
+typedef struct {
+    int64_t classes, label;
+    const double *x, *t, *class_weight;
+    double *grad, *hess, *target_grad, *target_hess; /* NULL: not wanted; they arrive as zeros */
+    const double *param;
+    int upper;
+} row_unit;
 
-/* Adds x to a sum in two parts. */
-FORMULA void add_to(pair *sum, double x)
+typedef double row_formula(const row_unit *row); /* the row's value */
+
+FORMULA void run_row(const loss_unit *u, row_formula *f)
 {
-    pair t = two_sum(sum->hi, x);
-    sum->hi = t.hi;
-    sum->lo += t.lo;
-}
-
-/* hi + lo; an infinite sum has no remainder. */
-FORMULA double close_sum(pair s) { return s.lo - s.lo == 0 ? s.hi + s.lo : s.hi; }
-
-/* ln(a/b): near 1 from the difference, which is exact, since a difference of logarithms would cancel. */
-FORMULA double log_quotient(pair a, double b)
-{
-    pair r = two_diff(a.hi, b), la = log_to_pair(a), lb = log_to_pair((pair){ b, 0 });
-    pair x = pair_div_to_pair((pair){ r.hi, r.lo + a.lo }, (pair){ b, 0 });
-    return x.hi > -0.5 && x.hi < 1 ? log1p_to_pair(x).hi : (la.hi - lb.hi) + (la.lo - lb.lo);
+    row_unit row = {
+        .classes = u->length,
+        .label = u->index[1] ? u->index[1][0] : -1,
+        .x = u->input[0],
+        .t = u->input[1],
+        .class_weight = u->input[2],
+        .grad = u->grad[0],
+        .hess = u->hess[0],
+        .target_grad = u->grad[1],
+        .target_hess = u->hess[1],
+        .param = u->param,
+        .upper = u->upper,
+    };
+    u->value[0] = f(&row);
 }
 
 /* The weight of class j. */
 FORMULA double class_weight_of(const row_unit *row, int64_t j) { return row->class_weight ? row->class_weight[j] : 1; }
 
-#define KERNELS_rows(name_)                            \
-    extern const row_kernels KERNEL_TABLE(name_);      \
-    const row_kernels KERNEL_TABLE(name_) = { name_ }; \
-    DESCRIBE(name_, SHAPE_ROWS, PER_ROW)
+#define KERNELS_rows(name_)                                                   \
+    static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
+    UNIT_TABLE(name_, UNIT_ROW, PER_ROW, name_##_unit, NULL)
 
 #endif

@@ -363,6 +363,6 @@ FORMULA void softmax_rows(const softmax_tile *tile, formula *f, row_terms *masse
     extern const softmax_kernels KERNEL_TABLE(name_);                                                                                   \
     const softmax_kernels KERNEL_TABLE(                                                                                                 \
         name_) = { { { name_##_00, name_##_01 }, { name_##_10, name_##_11 }, { name_##_20, name_##_21 } } };                            \
-    DESCRIBE(name_, SHAPE_SOFTMAX, PER_ROW)
+    DESCRIBE(name_, SHAPE_SOFTMAX, PER_ROW, UNIT_NONE)
 
 #endif

@@ -1,0 +1,336 @@
+/*
+ * The driver of losses that are one function per unit: a row, a group, a matrix, a batch, a sequence. A unit is gathered as
+ * double, what is absent in it is taken out, and what comes back is scaled and rounded once; so a loss's function knows
+ * no storage type, stride, mask or reduction. The scratch for one unit is the caller's workspace, or one piece of
+ * memory that was there before the first store.
+ */
+#include "rowwise.h"
+#include "units.h"
+
+#include <string.h>
+
+enum { STRIP = 256 };
+
+typedef struct {
+    libloss__call *c;
+    const unit_kernels *kernels;
+    libloss__sum *sum;
+    double param[MAX_PARAMETERS];
+    int64_t values; /* values per unit */
+    int derivatives;
+} unit_job;
+
+/* One task's scratch, in pieces. */
+typedef struct {
+    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *value, *factor, *weight, *work;
+    int64_t *index[MAX_INPUTS], *present;
+    void *rounded, *weights; /* values and weights as the arithmetic's numbers */
+} unit_scratch;
+
+static int is_index(const libloss__call *c, int32_t k)
+{
+    const int kind = c->object->input[k].kind;
+    return kind == KIND_CLASS ? c->by_index : kind >= KIND_OFFSETS;
+}
+
+/* Numbers of input k in the largest unit. */
+static int64_t capacity(const libloss__call *c, int32_t k)
+{
+    switch (c->object->input[k].shape) {
+    case LIKE_FIRST: return c->length * c->width;
+    case PER_CLASS: return c->classes;
+    case PER_VALUE: return is_index(c, k) ? c->values_per_unit : c->input[k].ndim > c->values_ndim ? c->length : c->values_per_unit;
+    default: return c->input[k].ndim > 0 ? c->input[k].shape[c->input[k].ndim - 1] : 1;
+    }
+}
+
+static void *piece(char *memory, int64_t *at, int64_t bytes)
+{
+    char *p = memory ? memory + *at : NULL;
+    *at += (bytes + 63) / 64 * 64;
+    return p;
+}
+
+/* Walks the pieces: to add up their sizes (memory NULL), or to place them. */
+static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
+{
+    const unit_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
+    const int64_t values = c->values_per_unit > STRIP ? c->values_per_unit : STRIP;
+    int64_t at = 0;
+    memset(s, 0, sizeof *s);
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        if (!libloss__given(&c->input[k])) continue;
+        const int64_t n = capacity(c, k);
+        if (is_index(c, k))
+            s->index[k] = piece(memory, &at, n * 8);
+        else
+            s->real[k] = piece(memory, &at, n * 8);
+        if (libloss__given(&c->gradient[k])) s->grad[k] = piece(memory, &at, n * 8);
+        if (libloss__given(&c->hessian[k])) s->hess[k] = piece(memory, &at, n * 8);
+    }
+    s->value = piece(memory, &at, values * 8);
+    s->factor = piece(memory, &at, values * 8);
+    s->rounded = piece(memory, &at, values * 8);
+    s->weights = piece(memory, &at, values * 8);
+    if (c->unit == UNIT_BATCH) s->weight = piece(memory, &at, c->length * 8);
+    if (c->unit == UNIT_BATCH || c->unit == UNIT_MATRIX) s->present = piece(memory, &at, c->length * 8);
+    if (kernels->work) s->work = piece(memory, &at, kernels->work(c->length, c->width) * 8);
+    return at;
+}
+
+int64_t libloss__workspace_of_units(const libloss__call *c)
+{
+    unit_scratch s;
+    return lay_out(c, NULL, &s);
+}
+
+static double number_at(const libloss__call *c, const void *p, int64_t i)
+{
+    return c->arithmetic == DTYPE_F32 ? (double)((const float *)p)[i] : ((const double *)p)[i];
+}
+
+static void put_number(const libloss__call *c, void *p, int64_t i, double x)
+{
+    if (c->arithmetic == DTYPE_F32)
+        ((float *)p)[i] = (float)x;
+    else
+        ((double *)p)[i] = x;
+}
+
+/* Where the numbers of input k in unit u begin, and how many there are. */
+static int64_t span(const libloss__call *c, int32_t k, int64_t u, const libloss__bounds *unit, int64_t *count)
+{
+    switch (c->object->input[k].shape) {
+    case LIKE_FIRST: *count = unit->length * c->width; return unit->start;
+    case PER_CLASS: *count = c->classes; return 0;
+    case PER_VALUE:
+        if (c->object->input[k].kind == KIND_CLASS && !c->by_index) { /* a row of its own */
+            *count = unit->length * c->width;
+            return unit->start;
+        }
+        *count = c->values_per_unit;
+        return u * c->values_per_unit;
+    default: *count = unit->labels; return unit->first_label;
+    }
+}
+
+/* ---- what is absent inside a unit ---- */
+
+/* Keeps rows (and, of a matrix, the columns of the same numbers) that are present; the rest moves up. */
+static void compact(double *x, int64_t length, int64_t width, const int64_t *present, int64_t n, int square)
+{
+    double *to = x;
+    for (int64_t i = 0; i < n; i++) {
+        const double *row = x + present[i] * width;
+        if (!square) {
+            memmove(to, row, (size_t)width * sizeof *to);
+            to += width;
+            continue;
+        }
+        for (int64_t j = 0; j < n; j++) *to++ = row[present[j]];
+        for (int64_t j = length; j < width; j++) *to++ = row[j];
+    }
+}
+
+/* The number that column j has when the columns of absent rows are gone. */
+static int64_t column_among(const int64_t *present, int64_t n, int64_t length, int64_t j)
+{
+    if (j >= length) return j - length + n;
+    int64_t low = 0, high = n;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (present[middle] < j)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n ? low : 0;
+}
+
+/* The way back, with zeros where nothing was. */
+static void spread(double *x, int64_t length, int64_t width, const int64_t *present, int64_t n, int square)
+{
+    const int64_t narrow = square ? n + (width - length) : width;
+    for (int64_t i = length - 1, at = n - 1; i >= 0; i--) {
+        double *to = x + i * width;
+        if (at < 0 || present[at] != i) {
+            memset(to, 0, (size_t)width * sizeof *to);
+            continue;
+        }
+        const double *from = x + at * narrow;
+        if (!square) {
+            memmove(to, from, (size_t)width * sizeof *to);
+        } else {
+            for (int64_t j = width - 1; j >= length; j--) to[j] = from[j - length + n];
+            for (int64_t j = length - 1, b = n - 1; j >= 0; j--) {
+                const int there = b >= 0 && present[b] == j;
+                to[j] = there ? from[b] : 0;
+                b -= there;
+            }
+        }
+        at--;
+    }
+}
+
+/* ---- one unit ---- */
+
+static void clear_unit(const libloss__call *c, int64_t u, const libloss__bounds *unit)
+{
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        int64_t count, start = span(c, k, u, unit, &count);
+        if (c->unit == UNIT_SEQUENCE && c->object->input[k].shape == LIKE_FIRST) count = c->length * c->width; /* the padding too */
+        if (libloss__given(&c->gradient[k])) libloss__clear(&c->gradient[k], start, count);
+        if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], start, count);
+    }
+}
+
+static void put_output(const libloss__call *c, const libloss__view *v, double *x, int64_t start, int64_t count, double factor)
+{
+    for (int64_t j = 0; j < count; j++) x[j] *= factor;
+    libloss__scatter(v, start, count, x, DTYPE_F64);
+    (void)c;
+}
+
+/* Unit u, which is there; weights: of its values, or NULL. */
+static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, const libloss__bounds *bounds, const void *weights, double *value,
+                     const double *factor)
+{
+    const libloss__call *c = job->c;
+    const int square = c->unit == UNIT_MATRIX;
+    loss_unit unit = { .length = bounds->length, .width = c->width, .param = job->param, .work = s->work, .value = value, .factor = factor,
+                       .upper = c->args->curvature == LIBLOSS_UPPER };
+    int64_t n = bounds->length;
+    const int inside = c->unit == UNIT_BATCH && libloss__given(&c->weight);
+    if (inside) {
+        libloss__weights_as_double(c, bounds->start, n, s->weight);
+        unit.weight = s->weight;
+    }
+    if (s->present) {
+        n = 0;
+        for (int64_t i = 0; i < bounds->length; i++)
+            if (inside ? s->weight[i] != 0 : !weights || number_at(c, weights, i) != 0) s->present[n++] = i;
+        unit.length = n;
+        if (square) unit.width = n + (c->width - c->length);
+        for (int64_t i = 0; i < n && inside; i++) s->weight[i] = s->weight[s->present[i]];
+    }
+    const int holes = n != bounds->length;
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        const libloss__view *v = &c->input[k];
+        if (!libloss__given(v)) continue;
+        const int shape = c->object->input[k].shape;
+        int64_t count, start = span(c, k, u, bounds, &count);
+        if (is_index(c, k)) {
+            libloss__gather(v, v->single ? 0 : start, count, s->index[k], DTYPE_I64);
+            if (c->object->input[k].kind == KIND_CLASS) /* checked already; clamped, for it may change meanwhile */
+                for (int64_t i = 0; i < count; i++)
+                    s->index[k][i] = (uint64_t)s->index[k][i] < (uint64_t)c->classes ? s->index[k][i] : 0;
+            if (holes && shape != OTHER_SHAPE)
+                for (int64_t i = 0; i < n; i++) s->index[k][i] = s->index[k][s->present[i]];
+            if (holes && square && c->object->input[k].kind == KIND_CLASS)
+                for (int64_t i = 0; i < n; i++) s->index[k][i] = column_among(s->present, n, c->length, s->index[k][i]);
+            unit.index[k] = s->index[k];
+        } else {
+            if (shape != PER_CLASS) libloss__gather(v, v->single ? 0 : start, count, s->real[k], DTYPE_F64);
+            if (holes && shape == LIKE_FIRST) compact(s->real[k], bounds->length, c->width, s->present, n, square);
+            unit.input[k] = s->real[k];
+        }
+        unit.count[k] = holes && shape != PER_CLASS ? (shape == LIKE_FIRST ? n * unit.width : n) : count;
+        if (s->grad[k]) memset(unit.grad[k] = s->grad[k], 0, (size_t)capacity(c, k) * sizeof(double));
+        if (s->hess[k]) memset(unit.hess[k] = s->hess[k], 0, (size_t)capacity(c, k) * sizeof(double));
+    }
+    job->kernels->run(&unit);
+
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        if (!s->grad[k] && !s->hess[k]) continue;
+        int64_t count, start = span(c, k, u, bounds, &count);
+        if (c->unit == UNIT_SEQUENCE) count = c->length * c->width; /* the padding gets its zeros */
+        double *out[2] = { s->grad[k], s->hess[k] };
+        const libloss__view *view[2] = { &c->gradient[k], &c->hessian[k] };
+        for (int h = 0; h < 2; h++) {
+            if (!out[h]) continue;
+            if (holes) spread(out[h], bounds->length, c->width, s->present, n, square);
+            put_output(c, view[h], out[h], start, count, square ? 1 : factor[0]);
+        }
+    }
+    if (square && holes) /* values stand at their rows again */
+        for (int64_t i = bounds->length - 1, at = n - 1; i >= 0; i--) {
+            const int there = at >= 0 && s->present[at] == i;
+            value[i] = there ? value[at] : 0;
+            at -= there;
+        }
+}
+
+/* Which of a matrix's factors belong to rows that are there: they stand at the front, like the rows. */
+static void compact_factors(const unit_scratch *s, const libloss__call *c, const void *weights)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < c->values_per_unit; i++)
+        if (number_at(c, weights, i) != 0) s->factor[n++] = s->factor[i];
+}
+
+static int any_present(const libloss__call *c, const void *weights, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (number_at(c, weights, i) != 0) return 1;
+    return 0;
+}
+
+static libloss_status run_range(unit_job *job, char *memory, int64_t begin, int64_t end)
+{
+    libloss__call *c = job->c;
+    unit_scratch s;
+    lay_out(c, memory, &s);
+    const int64_t values = c->values_per_unit, strip = values == 1 ? STRIP : 1;
+    libloss__bounds bounds = { 0 };
+    int64_t label[STRIP], work = 0;
+
+    for (int32_t k = 0; k < c->object->inputs; k++)
+        if (s.real[k] && c->object->input[k].shape == PER_CLASS) {
+            libloss__gather(&c->input[k], 0, c->classes, s.real[k], DTYPE_F64);
+            for (int64_t j = 0; j < c->classes && c->arithmetic == DTYPE_F32; j++) s.real[k][j] = (double)(float)s.real[k][j];
+        }
+    for (int64_t start = begin; start < end; start += strip) {
+        const int64_t n = end - start < strip ? end - start : strip;
+        const void *w = NULL;
+        if (c->unit == UNIT_BATCH) {
+            if (libloss__given(&c->weight)) {
+                for (int64_t i = 0; i < n; i++) put_number(c, s.weights, i, libloss__batch_is_present(c, start + i) ? 1 : 0);
+                w = s.weights;
+            }
+        } else {
+            if (c->absent_labels) libloss__gather(target_of(c), start, n, label, DTYPE_I64);
+            w = libloss__row_weights(c, start * values, n * values, label, s.weights);
+        }
+        if (job->derivatives) libloss__factors(c, start * values, n * values, c->unit == UNIT_BATCH ? NULL : w, s.factor);
+        for (int64_t i = 0; i < n; i++) {
+            libloss__bounds_of(c, start + i, &bounds);
+            if (w && !any_present(c, (char *)(uintptr_t)w + i * (c->arithmetic == DTYPE_F32 ? 4 : 8), values)) {
+                clear_unit(c, start + i, &bounds);
+                for (int64_t j = 0; j < values; j++) s.value[i * values + j] = 0;
+            } else {
+                if (w && values > 1 && job->derivatives) compact_factors(&s, c, w);
+                run_unit(job, &s, start + i, &bounds, values > 1 ? w : NULL, s.value + i * values, s.factor + i * values);
+            }
+            for (int64_t j = i * values; j < (i + 1) * values; j++) put_number(c, s.rounded, j, s.value[j]);
+        }
+        libloss__account(c, start * values, n * values, s.rounded, w, job->sum);
+        libloss_status status = libloss__poll(c, &work, n * c->length * c->width);
+        if (status != LIBLOSS_OK) return status;
+    }
+    return LIBLOSS_OK;
+}
+
+static int wants_derivatives(const libloss__call *c)
+{
+    for (int32_t k = 0; k < c->object->inputs; k++)
+        if (libloss__given(&c->gradient[k]) || libloss__given(&c->hessian[k])) return 1;
+    return 0;
+}
+
+libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
+{
+    unit_job job = { .c = c, .sum = sum, .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
+                     .derivatives = wants_derivatives(c) };
+    for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
+    return run_range(&job, c->args->workspace, 0, c->count / c->values_per_unit);
+}
