@@ -102,7 +102,7 @@ static libloss_status tile_plan(void *self, const libloss_args *args, libloss_pl
     libloss__call c;
     const libloss_object *o = self;
     TRY(libloss__resolve(&c, o, args, 1));
-    plan->total_size = libloss__total_size(o);
+    plan->total_size = libloss__total_size(o, 1);
     plan->parameters = o->first[o->parameters];
     plan->values_ndim = c.values_ndim;
     for (int32_t k = 0; k < c.values_ndim && k < VALUES_AXES; k++) plan->values_shape[k] = c.shape[k];

@@ -1,7 +1,9 @@
 /*
  * The public side of totals: starting, merging, reading, and bytes that are the same on every machine.
  */
+#include "../engine/call.h"
 #include "../engine/metric.h"
+#include "../engine/sums.h"
 #include "structs.h"
 
 #include <string.h>
@@ -17,26 +19,33 @@ libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss
     if (!t) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: total is NULL");
     if (!o) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: object is NULL");
     if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: total is not 8-byte aligned");
-    int64_t need = libloss__total_size(o), classes = 0, cells = 0;
-    if (o->kind == OBJECT_METRIC) {
-        libloss_args mine;
-        libloss_status status = LIBLOSS_OK;
-        if (shapes) status = libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, sizeof mine);
-        if (status == LIBLOSS_OK) status = libloss__metric_cells(o, shapes ? &mine : NULL, &classes, &cells);
-        if (status != LIBLOSS_OK) return status;
-        need = libloss__metric_total_size(cells);
+    if (!libloss__adds_up(o))
+        FAIL(LIBLOSS_ERR_TOTAL, "%s: its value depends on the whole batch, so the values of several calls do not add up", o->name);
+    int64_t units = 1, classes = 0, cells = 0;
+    libloss_args mine;
+    if (shapes) TRY(libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, sizeof mine));
+    if (o->kind == OBJECT_METRIC) TRY(libloss__metric_cells(o, shapes ? &mine : NULL, &classes, &cells));
+    if (libloss__is_of_sums(o) && shapes) {
+        libloss__call c;
+        TRY(libloss__resolve(&c, o, &mine, 0));
+        units = c.count;
     }
+    const int64_t need = o->kind == OBJECT_METRIC ? libloss__metric_total_size(cells) : libloss__total_size(o, units);
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: %d bytes; %s needs %d", size, o->name, need);
     memset(t, 0, (size_t)need);
     t->magic = TOTAL_MAGIC;
     t->layout = TOTAL_LAYOUT;
     t->size = (uint64_t)need;
     t->hash = o->hash;
+    if (o->kind == OBJECT_METRIC || libloss__is_of_sums(o)) {
+        t->owner = libloss__owner_hash(o->name);
+        libloss__fill_parameters(o, t->parameter);
+    }
     if (o->kind == OBJECT_METRIC) {
-        libloss__metric_total_start(t, o, classes, cells);
+        libloss__metric_total_start(t, classes, cells);
         return LIBLOSS_OK;
     }
-    t->parts = o->kind == OBJECT_SUM ? o->terms : 1;
+    t->parts = o->kind == OBJECT_SUM ? o->terms : libloss__is_of_sums(o) ? libloss__sums_parts(o, units) : 1;
     for (int64_t k = 0; k < t->parts; k++) t->term[k].factor = o->kind == OBJECT_SUM ? o->factor[k] : 1;
     return LIBLOSS_OK;
 }
@@ -57,7 +66,7 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: the totals belong to different losses");
     if (into->cells != from->cells)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: totals of %d and of %d classes", (int64_t)into->classes, (int64_t)from->classes);
-    if (into->metric) return libloss__counts_merge(nowhere, into, libloss__counts_of(from));
+    if (into->parts == 0) return libloss__counts_merge(nowhere, into, libloss__counts_of(from));
     for (int64_t k = 0; k < into->parts; k++) {
         libloss__part copy = from->term[k].part; /* a total may be merged with itself */
         libloss__part_merge(&into->term[k].part, &copy);
@@ -76,12 +85,21 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: reduction %d has no number", (int64_t)reduction);
     if (empty != LIBLOSS_EMPTY_NAN && empty != LIBLOSS_EMPTY_ZERO)
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: empty %d is unknown", (int64_t)empty);
-    if (divisor != 0 && (!(divisor > 0 && divisor - divisor == 0) || reduction == LIBLOSS_SUM || t->parts > 1))
+    if (divisor != 0 && (!(divisor > 0 && divisor - divisor == 0) || reduction == LIBLOSS_SUM || (t->parts > 1 && !t->owner)))
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: divisor %g has no meaning here", divisor);
-    if (t->metric) {
+    if (t->parts == 0) {
         if (reduction != LIBLOSS_MEAN || divisor != 0)
             FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: a metric has no reduction and no divisor");
         return libloss__metric_total_value(t, values, count);
+    }
+    if (t->owner) {
+        const libloss__row *row = libloss__owner_of(t);
+        if (!row || row->loss->shape != SHAPE_SUMS) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_value: a loss this version does not know");
+        int64_t present;
+        const double value = libloss__sums_total_value(t, row, reduction, empty, divisor, &present);
+        const double out[3] = { value, (double)present, (double)present };
+        for (int64_t i = 0; i < count && i < 3; i++) values[i] = out[i];
+        return LIBLOSS_OK;
     }
     const libloss__part *first = &t->term[0].part;
     double out[5] = { 0, libloss__sum_round(&first->weights), (double)first->present, (double)first->size, (double)first->rows };
@@ -136,9 +154,9 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: layout %d is not known to this version", (int64_t)get_word(from + 8));
     const int64_t need = (int64_t)get_word(from + 16), parts = (int64_t)get_word(from + 32);
     const int64_t classes = (int64_t)get_word(from + 48), cells = (int64_t)get_word(from + 56);
-    const int of_metric = get_word(from + 40) != 0;
-    const int fits = of_metric ? parts == 0 && classes >= 0 && classes <= 32768 && cells == (classes ? classes * classes : 2)
-                               : parts >= 1 && parts <= 1024 && classes == 0 && cells == 0;
+    const int of_metric = parts == 0;
+    const int fits = of_metric ? classes >= 0 && classes <= 32768 && cells == (classes ? classes * classes : 2)
+                               : parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0;
     if (!fits || length != 8 * words_of(parts, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes of memory; %d are needed", size, need);

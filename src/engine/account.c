@@ -123,6 +123,7 @@ libloss_status libloss__run(libloss__call *c, libloss__sum *sum)
     const loss *loss = c->object->row->loss;
     if (c->count == 0) return LIBLOSS_OK;
     if (loss->shape == SHAPE_SOFTMAX) return libloss__run_softmax(c, sum);
+    if (loss->shape == SHAPE_SUMS) return libloss__run_sums(c, sum);
     if (loss->shape == SHAPE_UNIT) return libloss__run_units(c, sum);
     return libloss__run_pointwise(c, sum);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "call.h"
-#include "total.h"
+#include "sums.h"
 
 static libloss__sink sink_of(const libloss_args *a) { return (libloss__sink){ a->message, a->message_size }; }
 
@@ -32,6 +32,8 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
 {
     libloss__call c;
     TRY(libloss__resolve(&c, o, args, 1));
+    if (args->total && libloss__is_of_sums(o) && args->total->parts != libloss__sums_parts(o, c.count))
+        return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: the total was started for another number of units than %d", o->name, c.count);
     TRY(libloss__survey(&c));
     void *own;
     libloss_args local = *args;
@@ -53,7 +55,7 @@ static libloss_status eval_loss(const libloss_object *o, const libloss_args *arg
     if (args->total) TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
     TRY(eval_one(o, args, args->value || args->total, &part));
     if (args->value) *args->value = libloss__part_value(&part, args->reduction, args->divisor, args->empty);
-    if (args->total) libloss__part_merge(&args->total->term[0].part, &part);
+    if (args->total && !libloss__is_of_sums(o)) libloss__part_merge(&args->total->term[0].part, &part);
     return LIBLOSS_OK;
 }
 
@@ -252,6 +254,8 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     memset(mine.hessian, 0, sizeof mine.hessian);
     mine.values = NULL;
     mine.parameters = NULL;
+    if (args->total && libloss__is_of_sums(owner))
+        return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: its total keeps sums over elements, which values no longer tell", owner->name);
     if (args->total) TRY(libloss__total_fits(args->total, owner, args->message, args->message_size));
     TRY(libloss__resolve(&c, &o, &mine, 1));
     TRY(libloss__survey(&c));
@@ -277,9 +281,10 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
 {
     libloss__call c;
     memset((char *)plan + sizeof plan->struct_size, 0, sizeof *plan - sizeof plan->struct_size);
-    plan->total_size = libloss__total_size(o);
+    plan->total_size = libloss__total_size(o, 1);
     if (o->kind != OBJECT_SUM) {
         TRY(libloss__resolve(&c, o, args, 1));
+        plan->total_size = libloss__total_size(o, c.count);
         plan->parameters = o->first[o->parameters];
         plan->workspace_size = libloss__workspace(&c);
         plan->values_ndim = c.values_ndim;

@@ -58,6 +58,7 @@ libloss_status libloss__survey(libloss__call *c);
 libloss_status libloss__run(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum);
+libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum); /* adds to the caller's total by itself */
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum);
 int64_t libloss__workspace(const libloss__call *c); /* bytes; 0 for everything pointwise and for dense rows */
 int64_t libloss__workspace_of_softmax(const libloss__call *c);

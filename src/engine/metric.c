@@ -371,13 +371,6 @@ static void read_values(const metric *metric, int64_t classes, const double *par
     metric->read(&state, values);
 }
 
-static void fill_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS])
-{
-    memset(parameter, 0, MAX_PARAMETERS * sizeof(double));
-    for (int32_t k = 0; k < o->parameters; k++)
-        parameter[k] = o->first[k] < o->first[k + 1] ? o->value[o->first[k]] : o->parameter[k].fallback;
-}
-
 static void put_values(const libloss__call *c, const double *values, int64_t count)
 {
     if (c->args->value) *c->args->value = values[0];
@@ -446,7 +439,7 @@ libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args 
     if (status == LIBLOSS_OK) {
         for (int64_t k = 0; k < m.cells; k++) s.rounded[k] = cell_round(s.counts->cell[k]);
         double parameter[MAX_PARAMETERS];
-        fill_parameters(o, parameter);
+        libloss__fill_parameters(o, parameter);
         read_values(m.metric, m.classes, parameter, s.rounded, s.values);
         put_values(c, s.values, values_count(o, m.classes));
     }
@@ -461,19 +454,10 @@ int64_t libloss__metric_total_size(int64_t cells)
     return (int64_t)(sizeof(struct libloss_total) + sizeof(libloss__counts)) + cells * (int64_t)sizeof(libloss__cell);
 }
 
-static uint64_t name_hash(const char *name)
+void libloss__metric_total_start(libloss_total *t, int64_t classes, int64_t cells)
 {
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a, 64 bits */
-    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
-    return hash;
-}
-
-void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int64_t classes, int64_t cells)
-{
-    t->metric = name_hash(o->name);
     t->classes = (uint64_t)classes;
     t->cells = (uint64_t)cells;
-    fill_parameters(o, libloss__counts_of(t)->parameter);
 }
 
 libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, const libloss__counts *from)
@@ -489,19 +473,12 @@ libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, co
     return LIBLOSS_OK;
 }
 
-static const libloss__row *row_of(uint64_t hash)
-{
-    for (int64_t i = 0; i < libloss__row_count; i++)
-        if (libloss__rows[i].metric && name_hash(libloss__rows[i].loss->name) == hash) return &libloss__rows[i];
-    return NULL;
-}
-
 libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count)
 {
     const libloss__sink nowhere = { NULL, 0 };
     const libloss__counts *counts = libloss__counts_of(t);
-    const libloss__row *row = row_of(t->metric);
-    if (!row) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_value: a metric this version does not know");
+    const libloss__row *row = libloss__owner_of(t);
+    if (!row || !row->metric) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_value: a metric this version does not know");
     const int64_t cells = (int64_t)t->cells, classes = (int64_t)t->classes;
     double *rounded = malloc((size_t)(cells + classes * (classes < 4 ? 4 : classes) + 1) * sizeof(double));
     if (!rounded) return libloss__fail(nowhere, LIBLOSS_ERR_MEMORY, "libloss_total_value: out of memory");
@@ -515,8 +492,8 @@ libloss_status libloss__metric_total_value(const libloss_total *t, double *value
     if (metric->gives == GIVES_MATRIX) n = classes * classes;
     if (metric->gives == GIVES_CLASS_COUNTS) n = classes * 4;
     for (int k = 0; metric->gives == GIVES_AVERAGE && metric->self.info->param[k].name; k++)
-        if (strcmp(metric->self.info->param[k].name, "average") == 0 && counts->parameter[k] == 4) n = classes;
-    read_values(metric, classes, counts->parameter, rounded, rounded + cells);
+        if (strcmp(metric->self.info->param[k].name, "average") == 0 && t->parameter[k] == 4) n = classes;
+    read_values(metric, classes, t->parameter, rounded, rounded + cells);
     const double tail[4] = { cell_round(sum), (double)counts->present, (double)counts->size, (double)counts->rows };
     for (int64_t i = 0; i < count && i < n + 4; i++) values[i] = i < n ? rounded[cells + i] : tail[i - n];
     free(rounded);
@@ -605,7 +582,7 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
         s.rounded[1] = hit;
     }
     double parameter[MAX_PARAMETERS];
-    fill_parameters(o, parameter);
+    libloss__fill_parameters(o, parameter);
     read_values(metric, classes, parameter, s.rounded, s.values);
     put_values(c, s.values, values_count(o, classes));
     free(s.own);

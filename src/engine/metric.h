@@ -14,7 +14,7 @@ libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args 
 /* The number of classes and cells of a total; args NULL: as the parameters alone tell. */
 libloss_status libloss__metric_cells(const libloss_object *o, const libloss_args *args, int64_t *classes, int64_t *cells);
 int64_t libloss__metric_total_size(int64_t cells);
-void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int64_t classes, int64_t cells);
+void libloss__metric_total_start(libloss_total *t, int64_t classes, int64_t cells);
 
 /* LIBLOSS_ERR_OVERFLOW, and nothing added, where a cell would pass 2^63. */
 libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, const libloss__counts *from);

@@ -45,4 +45,12 @@ struct libloss_object {
     const loss *their_loss;
 };
 
+static inline int libloss__is_of_sums(const libloss_object *o) { return o->kind == OBJECT_LOSS && o->row->loss->shape == SHAPE_SUMS; }
+
+/* Whether the values of several calls add up: not where a value depends on its whole batch. */
+static inline int libloss__adds_up(const libloss_object *o)
+{
+    return libloss__is_of_sums(o) || o->kind != OBJECT_LOSS || (o->row->loss->unit != UNIT_BATCH && o->row->loss->unit != UNIT_MATRIX);
+}
+
 #endif

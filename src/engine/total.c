@@ -4,12 +4,36 @@
 #include "total.h"
 
 #include "call.h"
+#include "sums.h"
 
-int64_t libloss__total_size(const libloss_object *o)
+#include <string.h>
+
+int64_t libloss__total_size(const libloss_object *o, int64_t units)
 {
-    int64_t parts = o->kind == OBJECT_SUM ? o->terms : 1;
+    int64_t parts = o->kind == OBJECT_SUM ? o->terms : libloss__is_of_sums(o) ? libloss__sums_parts(o, units) : 1;
     int64_t bytes = (int64_t)sizeof(struct libloss_total) + parts * (int64_t)sizeof(libloss__term_total);
     return bytes < LIBLOSS_TOTAL_SIMPLE ? LIBLOSS_TOTAL_SIMPLE : bytes;
+}
+
+uint64_t libloss__owner_hash(const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a, 64 bits */
+    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    return hash;
+}
+
+const libloss__row *libloss__owner_of(const libloss_total *t)
+{
+    for (int64_t i = 0; i < libloss__row_count; i++)
+        if (libloss__owner_hash(libloss__rows[i].loss->name) == t->owner) return &libloss__rows[i];
+    return NULL;
+}
+
+void libloss__fill_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS])
+{
+    memset(parameter, 0, MAX_PARAMETERS * sizeof(double));
+    for (int32_t k = 0; k < o->parameters; k++)
+        parameter[k] = o->first[k] < o->first[k + 1] ? o->value[o->first[k]] : o->parameter[k].fallback;
 }
 
 void libloss__part_merge(libloss__part *into, const libloss__part *from)

@@ -21,8 +21,10 @@ typedef struct {
 
 struct libloss_total {
     uint64_t magic, layout, size, hash; /* size: bytes of the caller's block */
-    int64_t parts; /* 0: a metric's */
-    uint64_t metric, classes, cells; /* of a metric: hash of its name; else 0 */
+    int64_t parts; /* 0: a metric's; of a loss of sums one for each sum of each unit */
+    uint64_t owner; /* hash of the name where reading takes the metric's or loss's own functions, else 0 */
+    uint64_t classes, cells; /* of a metric */
+    double parameter[MAX_PARAMETERS]; /* with which the owner reads */
     libloss__term_total term[];
 };
 
@@ -35,7 +37,6 @@ typedef struct {
 /* What a metric counts; it lies where the terms of losses do. */
 typedef struct {
     int64_t present, size, rows;
-    double parameter[MAX_PARAMETERS]; /* with which it is read */
     libloss__cell cell[];
 } libloss__counts;
 
@@ -44,7 +45,10 @@ static inline libloss__counts *libloss__counts_of(const libloss_total *t) { retu
 enum { TOTAL_LAYOUT = 1 };
 #define TOTAL_MAGIC UINT64_C(0x316c61746f744c4c) /* "LLtotal1" in little-endian bytes */
 
-int64_t libloss__total_size(const libloss_object *o);
+int64_t libloss__total_size(const libloss_object *o, int64_t units);
+uint64_t libloss__owner_hash(const char *name);
+const libloss__row *libloss__owner_of(const libloss_total *t);
+void libloss__fill_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS]);
 void libloss__part_merge(libloss__part *into, const libloss__part *from);
 double libloss__part_value(const libloss__part *p, int32_t reduction, double divisor, int32_t empty);
 

@@ -38,8 +38,8 @@ enum {
     PROPER = 256
 };
 
-/* Which driver runs the loss: formulas of one number per input, of softmax(row), or one function per unit. */
-enum { SHAPE_POINTWISE, SHAPE_SOFTMAX, SHAPE_UNIT };
+/* Which driver runs the loss: formulas of one number per input, of softmax(row), of sums over a batch, or one function per unit. */
+enum { SHAPE_POINTWISE, SHAPE_SOFTMAX, SHAPE_SUMS, SHAPE_UNIT };
 
 /* What a unit is: a row; the members of a group (rows of the last axis, or runs that an input of offsets tells apart); a
  * square or wider matrix, whose rows each have a value; a whole batch with the weights inside; a sequence of rows with a length. */
@@ -165,6 +165,24 @@ typedef struct {
     void (*run[3][2])(const softmax_tile *tile);
 } softmax_kernels;
 
+enum { MAX_TERMS = 4, MAX_FACTS = 4 };
+
+/* A run of elements of one batch. The engine adds the terms up exactly, each times its weight. */
+typedef struct {
+    ptrdiff_t count;
+    const void *input[2]; /* stored */
+    const double *weight, *fact, *param;
+    double *term[MAX_TERMS];
+    double *grad[2], *hess[2]; /* weighted, not yet multiplied by the batch's factor */
+} sums_tile;
+
+typedef struct {
+    int terms;
+    void (*gather)(const sums_tile *tile); /* fills the terms */
+    double (*close)(const double *sum, const double *param, double *fact); /* the batch's value, and what its elements need of it */
+    void (*spread)(const sums_tile *tile); /* fills gradients and Hessians */
+} sums_kernels;
+
 /* One unit as double, contiguous, with nothing absent in it. An input that was not given is NULL. */
 typedef struct {
     int64_t length, width; /* of its axes; width is 1 where there is one axis */
@@ -211,6 +229,6 @@ typedef struct {
 #endif
 
 /* Closes a loss file: KERNELS(distance, huber) wires the formula huber() into the loops of distance.h. */
-#define KERNELS(family_, name_) KERNELS_##family_(name_)
+#define KERNELS(family_, ...) KERNELS_##family_(__VA_ARGS__)
 
 #endif

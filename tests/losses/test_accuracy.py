@@ -14,8 +14,7 @@ from points import elementwise, specs
 from rows import ROW_ORACLES, row_cases
 
 COUNT = 4000 if os.environ.get("LIBLOSS_LONG") else 250
-POINTWISE = [n for n in names() if not Loss(n).info["rows"]]
-ROWS = [n for n in names() if Loss(n).info["rows"]]
+POINTWISE, ROWS = names("pointwise"), names("rows")
 
 
 def ulp(x, dtype) -> mp.mpf:

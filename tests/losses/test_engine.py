@@ -13,8 +13,8 @@ import pytest
 from harness import Failed, Loss, check, ffi, lib, names, tensor
 from points import elementwise
 
-POINTWISE = [n for n in names() if not Loss(n).info["rows"]]
-ROWS = [n for n in names() if Loss(n).info["rows"]]
+POINTWISE, ROWS = names("pointwise"), names("rows")
+BOTH = POINTWISE + ROWS  # units have a test of their own, test_units.py
 
 
 def sample(name, dtype=np.float32, n=300, classes=5, seed=0):
@@ -45,7 +45,7 @@ def same(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(bits(a[k]) == bits(b[k]) for k in a)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sum_is_exact_and_means_divide_it(name, dtype):
     loss = Loss(name)
@@ -65,7 +65,7 @@ def test_sum_is_exact_and_means_divide_it(name, dtype):
     assert loss.eval(p, t, weight=w, divisor=7.5)["value"] == total / 7.5
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean", "size_mean"])
 def test_gradient_is_the_jet_times_one_factor(name, dtype, reduction):
@@ -92,7 +92,7 @@ def test_gradient_is_the_jet_times_one_factor(name, dtype, reduction):
 POISON = [np.nan, np.inf, -np.inf, -5.0, 1e30]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
 @pytest.mark.parametrize("n", [1, 70, 2500])
@@ -146,7 +146,7 @@ def strange(a: np.ndarray) -> list[np.ndarray]:
     return [wide[::2], a[::-1].copy()[::-1], shifted, np.asfortranarray(a)]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_layout_does_not_show(name, dtype):
     loss = Loss(name)
@@ -162,7 +162,7 @@ def test_layout_does_not_show(name, dtype):
     assert bits(loss.eval(own, t, weight=w, grad=[0], outputs={"grad0": own})["grad0"]) == bits(plain["grad0"])  # in place
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 def test_any_storage_type(name):
     loss = Loss(name)
     p, t = sample(name, np.float32)
@@ -199,7 +199,7 @@ def test_all_halves_convert_exactly():
     assert bits(got) == bits(want)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nan_stays_where_it_is(name, dtype):
     loss = Loss(name)
@@ -215,7 +215,7 @@ def test_nan_stays_where_it_is(name, dtype):
         assert bits(dirty[key][others]) == bits(clean[key][others])
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 def test_nothing_present(name):
     loss = Loss(name)
     p, t = sample(name, np.float64, 9)
@@ -227,7 +227,7 @@ def test_nothing_present(name):
         assert loss.eval(p2, t2, weight=w2, reduction="sum")["value"] == 0
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", BOTH)
 def test_any_split_gives_the_same_total(name):
     loss = Loss(name)
     p, t = sample(name, np.float32, 2000)

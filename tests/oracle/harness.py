@@ -24,7 +24,7 @@ def _open():
 lib = _open()
 REDUCTIONS = {"mean": 0, "sum": 1, "none": 2, "weighted_mean": 3, "size_mean": 4, "batch_mean": 5}
 CODES = {"i": 0, "u": 1, "f": 2, "c": 5, "b": 6}
-KINDS = ["real", "probability", "positive", "sign", "class"]
+KINDS = ["real", "probability", "positive", "sign", "class", "offsets", "length", "label"]
 
 
 class Failed(Exception):
@@ -72,7 +72,7 @@ class Loss:
         check(lib.libloss_describe(self.handle, info))
         return {
             "formula": ffi.string(info.formula).decode(), "family": ffi.string(info.family).decode(), "claims": info.claims,
-            "inputs": info.inputs, "parameters": info.parameters, "rows": info.values_per == 1,
+            "inputs": info.inputs, "parameters": info.parameters, "rows": info.values_per == 1, "units": info.values_per == 2,
             "title": ffi.string(info.title).decode(), "citation": ffi.string(info.citation).decode(),
             "f4": tuple(info.ulp_f32), "f8": tuple(info.ulp_f64),
         }
@@ -100,7 +100,7 @@ class Loss:
         return out
 
     def eval(self, *inputs, weight=None, reduction="mean", grad=(), hess=(), values=None, value=True, upper=False, divisor=0.0,
-             empty=0, upstream=None, total=None, outputs=None, auxiliary=None, dtypes=None, flags=0):
+             empty=0, upstream=None, total=None, outputs=None, auxiliary=None, dtypes=None, flags=0, unit_axes=0):
         """A dict of what was asked: "value", "values", "grad0", "hess0", ... Outputs are of the inputs' dtype unless given."""
         keep: list = []
         args = ffi.new("libloss_args *")
@@ -131,6 +131,7 @@ class Loss:
         if value and reduction != "none":
             args.value = number
         args.reduction, args.divisor, args.empty, args.curvature, args.flags = REDUCTIONS[reduction], divisor, empty, upper, flags
+        args.unit_axes = unit_axes
         if total is not None:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
         check(lib.libloss_eval(self.handle, args))
@@ -144,8 +145,14 @@ class Loss:
         return total
 
 
-def names() -> list[str]:
-    """Of all losses; metrics have tests of their own."""
+def names(kind: str | None = None) -> list[str]:
+    """Of all losses, or of those of one kind: pointwise, rows (of classes), units. Metrics have tests of their own."""
+    from rows import ROW_ORACLES
+    from units import UNITS
+
+    if kind:
+        of = {name: "rows" if name in ROW_ORACLES else "units" if name in UNITS else "pointwise" for name in names()}
+        return [name for name in of if of[name] == kind]
     out = []
     for i in range(lib.libloss_count()):
         name = ffi.string(lib.libloss_name(i)).decode()

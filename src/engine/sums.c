@@ -1,0 +1,168 @@
+/*
+ * The driver of losses that know their batch through a few sums: every element's terms times its weight, added exactly; the value
+ * from the sums; then, where derivatives are wanted, the elements once more. A total of such a loss keeps the sums themselves,
+ * one set per unit, so that streaming gives the loss of the whole and not a mean of losses.
+ */
+#include "sums.h"
+
+#include <string.h>
+
+#include "tiles.h"
+#include "units.h"
+
+enum { ELEMENTS = 256 };
+
+static const sums_kernels *kernels_of(const libloss_object *o, int32_t arithmetic)
+{
+    return o->row->kernels[libloss__isa()][arithmetic == DTYPE_F64];
+}
+
+/* A run of elements as the kernels want them: inputs where they lie or gathered, weights as double. */
+typedef struct {
+    double weight[ELEMENTS], out[MAX_TERMS][ELEMENTS];
+    union {
+        float f32[ELEMENTS];
+        double f64[ELEMENTS];
+    } input[2];
+} room;
+
+static void load(const libloss__call *c, int64_t start, int64_t n, room *r, sums_tile *tile)
+{
+    const int64_t size = c->arithmetic == DTYPE_F32 ? 4 : 8;
+    tile->count = n;
+    tile->weight = r->weight;
+    for (int k = 0; k < 2; k++) {
+        const libloss__view *v = &c->input[k];
+        if (libloss__is_direct(v, c->arithmetic) && v->ndim == c->ndim) {
+            tile->input[k] = v->data + start * size;
+        } else {
+            libloss__gather(v, v->single ? 0 : start, n, &r->input[k], c->arithmetic);
+            tile->input[k] = &r->input[k];
+        }
+    }
+    libloss__weights_as_double(c, start, n, r->weight);
+}
+
+/* Adds the terms of elements start .. to the sums. */
+static void gather(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, libloss__sum *sum)
+{
+    const int weighted = libloss__given(&c->weight);
+    for (int64_t done = 0; done < n; done += ELEMENTS) {
+        room r;
+        sums_tile tile = { .param = param };
+        load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
+        for (int k = 0; k < MAX_TERMS; k++) tile.term[k] = r.out[k];
+        kernels->gather(&tile);
+        for (int k = 0; k < kernels->terms; k++) {
+            tile_sum part;
+            if (weighted)
+                libloss__tiles_now()->sum_weighted_f64(r.out[k], r.weight, tile.count, &part);
+            else
+                libloss__tiles_now()->sum_f64(r.out[k], tile.count, &part);
+            if (part.parts >= 0) {
+                libloss__sum_add_tile(&sum[k], &part);
+                continue;
+            }
+            for (int64_t i = 0; i < tile.count; i++) /* terms near the largest double: one by one */
+                if (r.weight[i] != 0) libloss__sum_add(&sum[k], r.weight[i] * r.out[k][i]);
+        }
+    }
+}
+
+static double close_sums(const sums_kernels *kernels, const libloss__sum *sum, const double *param, double *fact)
+{
+    double rounded[MAX_TERMS];
+    for (int k = 0; k < kernels->terms; k++) rounded[k] = libloss__sum_round(&sum[k]);
+    return kernels->close(rounded, param, fact);
+}
+
+static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, const double *fact,
+                   double factor)
+{
+    for (int64_t done = 0; done < n; done += ELEMENTS) {
+        room r;
+        sums_tile tile = { .param = param, .fact = fact };
+        load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
+        double *out[4] = { r.out[0], r.out[1], r.out[2], r.out[3] };
+        const libloss__view *view[4] = { &c->gradient[0], &c->gradient[1], &c->hessian[0], &c->hessian[1] };
+        for (int k = 0; k < 2; k++) {
+            tile.grad[k] = out[k];
+            tile.hess[k] = out[k + 2];
+        }
+        kernels->spread(&tile);
+        for (int k = 0; k < 4; k++) {
+            if (!libloss__given(view[k])) continue;
+            for (int64_t i = 0; i < tile.count; i++) out[k][i] = r.weight[i] == 0 ? 0 : out[k][i] * factor;
+            libloss__scatter(view[k], start + done, tile.count, out[k], DTYPE_F64);
+        }
+    }
+}
+
+static int wants_derivatives(const libloss__call *c)
+{
+    for (int k = 0; k < 2; k++)
+        if (libloss__given(&c->gradient[k]) || libloss__given(&c->hessian[k])) return 1;
+    return 0;
+}
+
+/* A total has a part for every sum of every unit. */
+static void add_to_total(libloss_total *t, const sums_kernels *kernels, int64_t u, const libloss__sum *sums)
+{
+    for (int k = 0; k < kernels->terms; k++) {
+        libloss__part *part = &t->term[u * kernels->terms + k].part;
+        part->present++;
+        libloss__sum_merge(&part->sum, &sums[k]);
+    }
+}
+
+libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum)
+{
+    const sums_kernels *kernels = kernels_of(c->object, c->arithmetic), *exact = kernels_of(c->object, DTYPE_F64);
+    const int64_t size = c->length * c->width;
+    const int derivatives = wants_derivatives(c);
+    double param[MAX_PARAMETERS] = { 0 };
+    int64_t work = 0;
+    for (int32_t k = 0; k < c->object->parameters; k++) param[k] = libloss__parameter_of(c, k, 0);
+    for (int64_t u = 0; u < c->count; u++) {
+        libloss__sum sums[MAX_TERMS];
+        double fact[MAX_FACTS] = { 0 }, factor = 0, value = 0;
+        const int present = libloss__batch_is_present(c, u);
+        memset(sums, 0, sizeof sums);
+        if (present) {
+            gather(c, kernels, u * size, size, param, sums);
+            value = close_sums(exact, sums, param, fact); /* as a total does, whatever the data are */
+            libloss__factors(c, u, 1, NULL, &factor);
+            if (c->args->total) add_to_total(c->args->total, kernels, u, sums);
+        }
+        if (derivatives) spread(c, kernels, u * size, size, param, fact, factor);
+        if (libloss__given(&c->values)) libloss__scatter(&c->values, u, 1, &value, DTYPE_F64);
+        if (sum && present) libloss__sum_add(sum, value);
+        libloss_status status = libloss__poll(c, &work, size);
+        if (status != LIBLOSS_OK) return status;
+    }
+    return LIBLOSS_OK;
+}
+
+int64_t libloss__sums_parts(const libloss_object *o, int64_t units) { return units * kernels_of(o, DTYPE_F64)->terms; }
+
+double libloss__sums_total_value(const libloss_total *t, const libloss__row *row, int32_t reduction, int32_t empty, double divisor,
+                                 int64_t *present)
+{
+    const sums_kernels *kernels = row->kernels[libloss__isa()][1];
+    const int64_t units = t->parts / kernels->terms;
+    libloss__sum all = { .nan = 0 };
+    *present = 0;
+    for (int64_t u = 0; u < units; u++) {
+        libloss__sum sums[MAX_TERMS];
+        double fact[MAX_FACTS];
+        const libloss__term_total *term = &t->term[u * kernels->terms];
+        if (term->part.present == 0) continue;
+        for (int k = 0; k < kernels->terms; k++) sums[k] = term[k].part.sum;
+        libloss__sum_add(&all, close_sums(kernels, sums, t->parameter, fact));
+        ++*present;
+    }
+    double own = reduction == LIBLOSS_SUM ? 1 : reduction == LIBLOSS_SIZE_MEAN || reduction == LIBLOSS_BATCH_MEAN ? (double)units : (double)*present;
+    if (divisor != 0) own = divisor;
+    if (*present == 0 && reduction != LIBLOSS_SUM) own = 0;
+    return libloss__finish(&all, reduction, own, empty);
+}

@@ -1,0 +1,17 @@
+/*
+ * Losses of sums: their driver, and their totals, which keep the sums themselves.
+ */
+#ifndef LIBLOSS_ENGINE_SUMS_H
+#define LIBLOSS_ENGINE_SUMS_H
+
+#include "call.h"
+#include "total.h"
+
+/* How many parts a total of so many units has. */
+int64_t libloss__sums_parts(const libloss_object *o, int64_t units);
+
+/* The reduced value of what a total has added up; `present` units have any element in them. */
+double libloss__sums_total_value(const libloss_total *t, const libloss__row *row, int32_t reduction, int32_t empty, double divisor,
+                                 int64_t *present);
+
+#endif

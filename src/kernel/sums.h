@@ -1,0 +1,82 @@
+/*
+ * Losses that know their batch only through a few sums. Three functions make one: gather (an element to its terms), close (the
+ * sums to the value, and to facts), spread (the facts to an element's slopes). The engine multiplies terms by weights and
+ * adds them up exactly, so such a loss streams, merges and threads like a mean. All in double.
+ *
+ * A term should never be a difference of two others: what nearly cancels in the value is a sum of its own.
+ */
+#ifndef LIBLOSS_KERNEL_SUMS_H
+#define LIBLOSS_KERNEL_SUMS_H
+
+#define INSIDE_F64
+#include "loss.h"
+#include "math.h"
+
+/* By each of the two inputs; the element's weight is in them. */
+typedef struct {
+    real grad[2], hess[2];
+} slope;
+
+/* What overlaps share: L = 1 - above/below, whose slope by an element is (score * growth of below - growth of above) / below. */
+enum { INVERSE, INVERSE_SQUARED, SCORE, DISTANCE };
+
+/* `apart` is below - above without smoothing, a sum of its own. 0/0 counts as perfect, unless empty is NaN. */
+FORMULA double close_overlap(pair above, pair below, double apart, double smoothing, int empty_is_nan, double *fact)
+{
+    fact[INVERSE] = fact[INVERSE_SQUARED] = fact[SCORE] = fact[DISTANCE] = 0;
+    if (below.hi == 0) return empty_is_nan ? (double)__builtin_nanf("") : 0;
+    pair inverse = pair_div_to_pair((pair){ 1, 0 }, below);
+    fact[INVERSE] = inverse.hi;
+    fact[INVERSE_SQUARED] = pair_div(inverse, below);
+    fact[SCORE] = pair_div(above, below);
+    return fact[DISTANCE] = pair_div(two_sum(apart, smoothing), below);
+}
+
+typedef void gather_formula(const real *x, const real *param, real *term);
+typedef slope spread_formula(const real *x, real w, const real *fact, const real *param);
+
+FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int terms)
+{
+    const ptrdiff_t n = tile->count;
+    const stored *a = tile->input[0], *b = tile->input[1];
+    double *term[MAX_TERMS];
+    real param[MAX_PARAMETERS];
+    for (int k = 0; k < MAX_TERMS; k++) term[k] = tile->term[k];
+    for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = tile->param[k];
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real x[2] = { a[i], b[i] }, t[MAX_TERMS];
+        f(x, param, t);
+        for (int k = 0; k < terms; k++) term[k][i] = t[k];
+    }
+}
+
+FORMULA void spread_loop(const sums_tile *tile, spread_formula *f)
+{
+    const ptrdiff_t n = tile->count;
+    const stored *a = tile->input[0], *b = tile->input[1];
+    const double *weight = tile->weight;
+    double *g0 = tile->grad[0], *g1 = tile->grad[1], *h0 = tile->hess[0], *h1 = tile->hess[1];
+    real param[MAX_PARAMETERS], fact[MAX_FACTS];
+    for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = tile->param[k];
+    for (int k = 0; k < MAX_FACTS; k++) fact[k] = tile->fact[k];
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real x[2] = { a[i], b[i] };
+        slope s = f(x, weight[i], fact, param);
+        g0[i] = s.grad[0];
+        g1[i] = s.grad[1];
+        h0[i] = s.hess[0];
+        h1[i] = s.hess[1];
+    }
+}
+
+/* Wires name_gather, name_close and name_spread; `terms_` is how many sums there are. */
+#define KERNELS_sums(name_, terms_)                                                                         \
+    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, terms_); }         \
+    static void name_##_spread_tile(const sums_tile *t) { spread_loop(t, name_##_spread); }                 \
+    extern const sums_kernels KERNEL_TABLE(name_);                                                          \
+    const sums_kernels KERNEL_TABLE(name_) = { terms_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \
+    DESCRIBE(name_, SHAPE_SUMS, PER_UNIT, UNIT_BATCH)
+
+#endif

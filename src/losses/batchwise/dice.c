@@ -1,0 +1,62 @@
+/*
+ * One minus twice the overlap over the two sizes. A pixel's slope knows the whole picture through a few numbers, and a rare
+ * class counts as much as a common one: the reason why segmentation likes it.
+ */
+#include "sums.h"
+
+enum { PREDICTION, TARGET };
+enum { SQUARED, SMOOTH_NR, SMOOTH_DR, EMPTY_CLASS };
+enum { OVERLAP, APART, PREDICTIONS, TARGETS, TERMS };
+
+LOSS(dice) = {
+    .title = "Soft Dice",
+    .aliases = "soft_dice",
+    .formula = "1 - (2*sum(p*t) + smooth_nr)/(sum(p) + sum(t) + smooth_dr), with p^2 and t^2 below if squared",
+    .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability of each element"),
+               INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 where the element belongs to the class, 0 where not, or a share") },
+    .param = { FLAG(squared, 0, "sizes are sums of squares"), PARAM(smooth_nr, 0, AT_LEAST(0), "added above"),
+               PARAM(smooth_dr, 0, AT_LEAST(0), "added below"),
+               CHOICE(empty_class, 0, "0 nan", "the loss where nothing is there and nothing is said to be") },
+    .claims = NONNEGATIVE | BOUNDED,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 2, 2, 3 },
+    .cite = "Milletari, Navab, Ahmadi 2016, arXiv:1606.04797",
+};
+
+/* Sizes minus twice the overlap, as a sum that cancels nothing: p(1 - t) + t(1 - p), or (p - t)^2. */
+FORMULA void dice_gather(const real *x, const real *param, real *term)
+{
+    real p = x[PREDICTION], t = x[TARGET], r = p - t;
+    int squared = param[SQUARED] != 0;
+    term[OVERLAP] = p * t;
+    term[APART] = squared ? r * r : fma_(p, 1 - t, t * (1 - p));
+    term[PREDICTIONS] = squared ? p * p : p;
+    term[TARGETS] = squared ? t * t : t;
+}
+
+static double dice_close(const double *sum, const double *param, double *fact)
+{
+    pair sizes = two_sum(sum[PREDICTIONS], sum[TARGETS]), below = two_sum(sizes.hi, param[SMOOTH_DR]);
+    below.lo += sizes.lo;
+    return close_overlap(two_sum(2 * sum[OVERLAP], param[SMOOTH_NR]), below, sum[APART], param[SMOOTH_DR] - param[SMOOTH_NR],
+                         param[EMPTY_CLASS] != 0, fact);
+}
+
+/* score * p - t, which near a perfect prediction is (p - t) - distance * p */
+FORMULA real lean(real p, real t, const real *fact)
+{
+    real near = (p - t) - fact[DISTANCE] * p, far = fma_(fact[SCORE], p, -t);
+    return fact[DISTANCE] < (real)0.5 ? near : far;
+}
+
+FORMULA slope dice_spread(const real *x, real w, const real *fact, const real *param)
+{
+    real p = x[PREDICTION], t = x[TARGET], each = w * fact[INVERSE], square = w * w * fact[INVERSE_SQUARED];
+    int squared = param[SQUARED] != 0;
+    real lp = squared ? 2 * lean(p, t, fact) : fact[SCORE] - 2 * t, lt = squared ? 2 * lean(t, p, fact) : fact[SCORE] - 2 * p;
+    real by_p = squared ? 2 * p : 1, by_t = squared ? 2 * t : 1; /* how the sizes grow */
+    real bend = squared ? 2 * each * fact[SCORE] : 0;
+    return (slope){ .grad = { each * lp, each * lt }, .hess = { bend - 2 * square * (lp * by_p), bend - 2 * square * (lt * by_t) } };
+}
+
+KERNELS(sums, dice, TERMS)

@@ -1,0 +1,175 @@
+"""Losses of units: value and derivatives against the naive definition, and what the engine promises of them: masks, layouts,
+types, reductions, totals, errors."""
+
+from __future__ import annotations
+
+import functools
+
+import mpmath as mp
+import numpy as np
+import pytest
+from harness import Failed, Loss, check, ffi, lib, names
+from test_accuracy import error
+from units import UNITS, Case, derivatives, exact
+
+DTYPES = [np.float32, np.float64]
+
+
+@functools.cache
+def cases(name: str, dtype) -> list[Case]:
+    return list(UNITS[name].cases(dtype, np.random.default_rng(5)))
+
+
+def run(case: Case, loss: Loss, **options):
+    """Everything that the loss gives, of the sum of its values unless the options say more."""
+    wrt = [k for k, i in enumerate(loss.inputs) if i["differentiable"] and case.inputs[k] is not None and case.inputs[k].dtype.kind == "f"]
+    options = {"weight": case.weight, "grad": wrt, "hess": wrt, "reduction": "sum", "unit_axes": case.unit_axes, **options}
+    return loss.eval(*case.inputs, **options)
+
+
+def bits(result: dict) -> dict:
+    return {k: np.asarray(v).tobytes() for k, v in result.items()}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNITS)
+def test_within_the_declared_bound(name, dtype):
+    unit, worst = UNITS[name], {}
+    bound = dict(zip(("value", "grad", "hess"), Loss(name).info["f4" if dtype is np.float32 else "f8"], strict=True))
+    for case in cases(name, dtype):
+        loss = Loss(case.spec)
+        got = run(case, loss)
+        want = mp.fsum(unit.value([exact(a) for a in case.inputs], exact(case.weight), case.param))
+        # the sum is in double whatever the data are: one rounding to the arithmetic's type each where values are stored
+        worst["value"] = max(worst.get("value", (0,)), (error(dtype(got["value"]), want, dtype), case.spec))
+        for k in range(len(case.inputs)):
+            if f"grad{k}" not in got:
+                continue
+            for index in np.ndindex(case.inputs[k].shape):
+                if unit.weights_inside and case.weight is not None and case.weight[index] == 0:
+                    assert got[f"grad{k}"][index] == 0 and got[f"hess{k}"][index] == 0
+                    continue
+                first, second = derivatives(unit, case, k, index)
+                for what, exactly in (("grad", first), ("hess", second)):
+                    scale = unit.addend(case, what, k, index) if unit.addend else None
+                    e = error(got[f"{what}{k}"][index], exactly, dtype, scale)
+                    worst[what] = max(worst.get(what, (0,)), (e, case.spec, k, index, [None if a is None else a.tolist() for a in case.inputs][:2]))
+    print(name, dtype.__name__, {k: w[:2] for k, w in worst.items()})
+    for what, w in worst.items():
+        assert w[0] <= bound[what], f"{name} {dtype.__name__} {what}: {w} is above {bound[what]}"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNITS)
+def test_layouts_and_wants_do_not_change_bits(name, dtype):
+    for case in cases(name, dtype)[:6]:
+        loss = Loss(case.spec)
+        dense = bits(run(case, loss))
+        doubled = [None if a is None else np.repeat(a, 2, -1)[..., ::2] if a.ndim else a for a in case.inputs]
+        outputs = {f"{what}{k}": np.zeros((*a.shape[:-1], a.shape[-1] * 3), a.dtype)[..., ::3]
+                   for k, a in enumerate(case.inputs) if a is not None and a.dtype.kind == "f" and a.ndim for what in ("grad", "hess")}
+        spaced = run(Case(case.spec, doubled, case.weight, case.unit_axes), loss, outputs=outputs)
+        assert bits(spaced) == dense, case.spec
+        assert loss.eval(*case.inputs, weight=case.weight, reduction="sum", unit_axes=case.unit_axes)["value"] == run(case, loss)["value"]
+
+
+@pytest.mark.parametrize("name", [n for n in UNITS if UNITS[n].weights_inside])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_masked_elements_are_not_there(name, dtype):
+    rng = np.random.default_rng(2)
+    tried = 0
+    for case in cases(name, dtype):
+        n = case.inputs[0].size
+        if case.inputs[0].ndim != 1 or n < 2:
+            continue
+        w = np.ones(n, dtype) if case.weight is None else case.weight.copy()
+        w[rng.random(n) < 0.5] = 0
+        w[int(rng.integers(n))] = 2.5
+        keep, loss = w != 0, Loss(case.spec)
+        holes = [np.where(keep, a, np.array([np.nan, np.inf, 7, -3], dtype)[rng.integers(0, 4, n)]) if a.dtype.kind == "f" else a for a in case.inputs]
+        masked = run(Case(case.spec, holes, w), loss)
+        dropped = run(Case(case.spec, [a[keep] for a in case.inputs], w[keep]), loss)
+        assert masked["value"] == dropped["value"]
+        for k, v in masked.items():
+            if k != "value":
+                assert v[keep].tobytes() == dropped[k].tobytes() and not v[~keep].any(), (case.spec, k)
+        tried += 1
+    assert tried > 3
+
+
+@pytest.mark.parametrize("name", [n for n in names("units") if n in UNITS and UNITS[n].weights_inside])
+def test_several_units_are_each_their_own(name):
+    case = next(c for c in cases(name, np.float64) if c.inputs[0].ndim == 1 and c.inputs[0].size > 5)
+    loss, rng = Loss(case.spec), np.random.default_rng(4)
+    stacked = [np.stack([rng.permutation(a) for _ in range(5)]) for a in case.inputs]
+    weight = rng.choice([0, 1, 2.0], stacked[0].shape)
+    weight[3] = 0
+    values = np.empty(5)
+    got = loss.eval(*stacked, weight=weight, unit_axes=1, grad=[0], values=values, reduction="mean")
+    each = [loss.eval(*(a[u] for a in stacked), weight=weight[u], grad=[0], reduction="sum") for u in range(5)]
+    assert [values[u] for u in range(5)] == [each[u]["value"] if u != 3 else 0 for u in range(5)]
+    assert got["value"] == float(mp.fsum(values)) / 4  # the unit of weight 0 is not there
+    assert loss.eval(*stacked, weight=weight, unit_axes=1, reduction="size_mean")["value"] == float(mp.fsum(values)) / 5
+    for u in range(5):
+        np.testing.assert_allclose(got["grad0"][u], each[u]["grad0"] / 4, rtol=1e-14)
+
+
+def total_of(loss: Loss, size: int, shapes=None) -> np.ndarray:
+    total = np.zeros(size // 8, np.uint64)
+    check(lib.libloss_total_start(ffi.cast("libloss_total *", ffi.from_buffer(total)), size, loss.handle, ffi.NULL))
+    return total
+
+
+def read(total: np.ndarray, reduction: int = 0) -> float:
+    out = ffi.new("double *")
+    check(lib.libloss_total_value(ffi.cast("libloss_total *", ffi.from_buffer(total)), reduction, 0, 0.0, out, 1))
+    return out[0]
+
+
+@pytest.mark.parametrize("name", ["dice", "jaccard", "tversky", "rmse"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_totals_of_sums_give_the_loss_of_the_whole(name, dtype):
+    rng = np.random.default_rng(8)
+    p, t, w = rng.random(5000).astype(dtype), rng.integers(0, 2, 5000).astype(dtype), rng.choice([0, 0.3, 1], 5000).astype(dtype)
+    loss = Loss(name)
+    whole = loss.eval(p, t, weight=w)["value"]
+    one, two = total_of(loss, 4096), total_of(loss, 4096)
+    for start, end, total in [(0, 17, one), (17, 1300, two), (1300, 1301, two), (1301, 5000, one)]:
+        loss.eval(p[start:end], t[start:end], weight=w[start:end], total=total)
+    saved = ffi.new("char[]", 4096)
+    length = lib.libloss_total_save(ffi.cast("libloss_total *", ffi.from_buffer(two)), saved, 4096)
+    loaded = np.zeros(512, np.uint64)
+    check(lib.libloss_total_load(ffi.cast("libloss_total *", ffi.from_buffer(loaded)), 4096, saved, length))
+    check(lib.libloss_total_merge(ffi.cast("libloss_total *", ffi.from_buffer(one)), ffi.cast("libloss_total *", ffi.from_buffer(loaded))))
+    assert read(one) == whole
+    assert read(one, 1) == whole
+    assert np.isnan(read(total_of(loss, 4096)))
+
+
+def test_wrong_requests_are_named():
+    dice = Loss("dice")
+    p, t = np.full((3, 4), 0.5), np.ones((3, 4))
+    with pytest.raises(Failed, match=r"unit_axes = 3"):
+        Loss("huber").eval(p, t, unit_axes=3)
+    with pytest.raises(Failed, match="prediction has 2 axes; its last 3 are one unit"):
+        dice.eval(p, t, unit_axes=3)
+    with pytest.raises(Failed, match=r"weight has shape \(4,\), but the values have \(3, 4\)"):
+        dice.eval(p, t, weight=np.ones(4))
+    with pytest.raises(Failed, match=r"prediction\[1, 2\] = 1.5 is not in \[0, 1\]"):
+        dice.eval(np.where(np.arange(12).reshape(3, 4) == 6, 1.5, 0.5), t)
+    with pytest.raises(Failed, match="another number of units"):
+        dice.eval(p, t, unit_axes=1, total=total_of(dice, 4096))
+
+
+def test_empty_and_absent_units():
+    for name in ("dice", "jaccard", "tversky"):
+        zero = np.zeros(4)
+        assert Loss(name).eval(zero, zero, grad=[0])["value"] == 0
+        assert np.isnan(Loss(f"{name}(empty_class=nan)").eval(zero, zero)["value"])
+        assert not Loss(name).eval(zero, zero, grad=[0])["grad0"].any()
+    for name in UNITS:
+        if UNITS[name].weights_inside:
+            nothing = [np.zeros(0) for _ in range(2)]
+            if len(Loss(name).inputs) == 2:
+                assert np.isnan(Loss(name).eval(*nothing)["value"])
+                assert Loss(name).eval(*nothing, reduction="sum")["value"] == 0

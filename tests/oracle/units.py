@@ -1,0 +1,160 @@
+"""Losses of units, naively and with many digits: each is its value, straight from the definition. Derivatives are differences of
+the value so close that a hundred digits of them are right."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import mpmath as mp
+import numpy as np
+
+mp.mp.dps = 1600
+STEP = mp.mpf(10) ** -400  # of the largest input
+
+
+@dataclasses.dataclass
+class Case:
+    """One unit, or several of equal shape along the first axes."""
+
+    spec: str
+    inputs: list[np.ndarray | None]
+    weight: np.ndarray | None = None
+    unit_axes: int = 0
+    param: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class Unit:
+    value: Callable  # (inputs as object arrays of mpf or int, weights of elements or None, parameters) -> list of values
+    cases: Callable[[type, np.random.Generator], Iterator[Case]]
+    weights_inside: bool = False
+    addend: Callable | None = None  # (case, "grad" or "hess", input, index) -> the larger of two terms that cancel there
+
+
+def exact(array: np.ndarray | None):
+    """The numbers of an array, exactly."""
+    if array is None or array.dtype.kind in "iub":
+        return array
+    return np.array([mp.mpf(float(x)) for x in array.ravel()] + [None], object)[:-1].reshape(array.shape)
+
+
+def total(unit: Unit, inputs, weight, param) -> mp.mpf:
+    return mp.fsum(unit.value(inputs, weight, param))
+
+
+def derivatives(unit: Unit, case: Case, k: int, index) -> tuple[mp.mpf, mp.mpf]:
+    """First and second, of the sum of the unit's values by one number."""
+    inputs = [exact(a) for a in case.inputs]
+    weight = exact(case.weight)
+    middle = total(unit, inputs, weight, case.param)
+    x, step = inputs[k][index], STEP * (max(abs(v) for v in inputs[k].ravel()) or 1)
+    inputs[k][index] = x + step
+    above = total(unit, inputs, weight, case.param)
+    inputs[k][index] = x - step
+    below = total(unit, inputs, weight, case.param)
+    return (above - below) / (2 * step), (above - 2 * middle + below) / step**2
+
+
+# ---- sums ----
+
+
+def _each(inputs, weight):
+    p, t = (a.ravel() for a in inputs)
+    w = [mp.mpf(1)] * len(p) if weight is None else weight.ravel()
+    return [(a, b, c) for a, b, c in zip(p, t, w, strict=True) if c != 0]
+
+
+def dice(inputs, weight, param):
+    each = _each(inputs, weight)
+    power = 2 if param.get("squared") else 1
+    above = 2 * mp.fsum(w * p * t for p, t, w in each) + param.get("smooth_nr", 0)
+    below = mp.fsum(w * (p**power + t**power) for p, t, w in each) + param.get("smooth_dr", 0)
+    return [1 - above / below if below else mp.mpf(0)]
+
+
+def tversky(inputs, weight, param):
+    each = _each(inputs, weight)
+    overlap = mp.fsum(w * p * t for p, t, w in each)
+    found = mp.fsum(w * p * (1 - t) for p, t, w in each)
+    missed = mp.fsum(w * t * (1 - p) for p, t, w in each)
+    below = overlap + param.get("alpha", mp.mpf(0.5)) * found + param.get("beta", mp.mpf(0.5)) * missed + param.get("smooth_dr", 0)
+    return [1 - (overlap + param.get("smooth_nr", 0)) / below if below else mp.mpf(0)]
+
+
+def jaccard(inputs, weight, param):
+    return tversky(inputs, weight, {"alpha": 1, "beta": 1, **param})
+
+
+def rmse(inputs, weight, param):
+    each = _each(inputs, weight)
+    return [mp.sqrt(mp.fsum(w * (p - t) ** 2 for p, t, w in each) / mp.fsum(w for *_, w in each))]
+
+
+def _rmse_addend(case: Case, what: str, k: int, index):
+    """1/n - r^2/(n R)^2 passes 0: at any single element for one."""
+    if what == "grad":
+        return None
+    w = mp.mpf(1) if case.weight is None else mp.mpf(float(case.weight[index]))
+    n = case.inputs[0].size if case.weight is None else mp.fsum(exact(case.weight).ravel())
+    root = rmse([exact(a) for a in case.inputs], exact(case.weight), {})[0]
+    return w / n / root if root else None
+
+
+def _soft_addend(case: Case, what: str, k: int, index):
+    """The slope is the score's part minus the target's: with a target that is neither 0 nor 1 the two may cancel."""
+    if exact(case.inputs[1 - k])[index] in (0, 1):
+        return None
+    name, param = case.spec.partition("(")[0], {"alpha": mp.mpf(0.5), "beta": mp.mpf(0.5), **case.param}
+    if name == "jaccard":
+        param["alpha"] = param["beta"] = mp.mpf(1)
+    inputs, weight = [exact(a) for a in case.inputs], exact(case.weight)
+    x = [a[index] for a in inputs]
+    w = 1 if weight is None else weight[index]
+    each = _each(inputs, weight)
+    overlap = mp.fsum(v * p * t for p, t, v in each)
+    if name == "dice":
+        power = 2 if param.get("squared") else 1
+        below = mp.fsum(v * (p**power + t**power) for p, t, v in each) + param.get("smooth_dr", 0)
+        growth, above = (2 * x[k] if power == 2 else mp.mpf(1)), 2 * overlap + param.get("smooth_nr", 0)
+    else:
+        below = mp.fsum(v * (p * t + param["alpha"] * p * (1 - t) + param["beta"] * t * (1 - p)) for p, t, v in each) + param.get("smooth_dr", 0)
+        a, b = (param["alpha"], param["beta"]) if k == 0 else (param["beta"], param["alpha"])
+        growth, above = a * (1 - x[1 - k]) + x[1 - k] * (1 - b), overlap + param.get("smooth_nr", 0)
+    gradient = w * above / below * growth / below
+    return gradient if what == "grad" else 2 * gradient * w * growth / below
+
+
+def _overlap_cases(name: str, settings: list[dict]):
+    def cases(dtype, rng):
+        for param in [{}, *settings]:
+            spec = f"{name}({', '.join(f'{k}={v}' for k, v in param.items())})" if param else name
+            words = {k: (v == "true" if isinstance(v, str) else v) for k, v in param.items()}
+            for n in (1, 2, 9, 40):
+                t = rng.integers(0, 2, n).astype(dtype)
+                p = np.where(rng.random(n) < 0.7, np.abs(t - rng.random(n) * 0.1), rng.random(n)).astype(dtype)
+                t[0] = 1
+                yield Case(spec, [p, t], param=words)
+                yield Case(spec, [p, rng.random(n).astype(dtype)], rng.choice([0, 0.3, 1, 2.5], n).astype(dtype) + (np.arange(n) == 0), param=words)
+            yield Case(spec, [np.array([1e-30, 1, 0], dtype), np.array([0, 1, 0], dtype)], param=words)
+            yield Case(spec, [(1 - rng.random((3, 4)) * 1e-6).astype(dtype), np.ones((3, 4), dtype)], param=words)
+
+    return cases
+
+
+def _rmse_cases(dtype, rng):
+    scales = [1, 1e-20, 1e15] + ([1e-300, 1e200, 1e300] if dtype is np.float64 else [1e-38, 1e38])
+    for scale in scales:
+        for n in (1, 3, 40):
+            p, t = ((rng.normal(size=n) * scale).astype(dtype) for _ in range(2))
+            yield Case("rmse", [p, t])
+            yield Case("rmse", [p, t], rng.choice([0, 0.3, 1, 2.5], n).astype(dtype) + (np.arange(n) == 0).astype(dtype))
+    yield Case("rmse", [np.array([3, 1e-10], dtype), np.zeros(2, dtype)])
+
+
+UNITS: dict[str, Unit] = {
+    "dice": Unit(dice, _overlap_cases("dice", [{"squared": "true"}, {"smooth_nr": 1, "smooth_dr": 1}]), True, _soft_addend),
+    "jaccard": Unit(jaccard, _overlap_cases("jaccard", [{"smooth_nr": 0.5, "smooth_dr": 0.5}]), True, _soft_addend),
+    "tversky": Unit(tversky, _overlap_cases("tversky", [{"alpha": 0.25, "beta": 0.75}, {"smooth_dr": 2}]), True, _soft_addend),
+    "rmse": Unit(rmse, _rmse_cases, True, _rmse_addend),
+}
