@@ -157,8 +157,35 @@ static libloss_status check_columns(const libloss__call *c)
     return LIBLOSS_OK;
 }
 
+/* Rows with labels: one that is alone with its label has no value, and does not count. */
+static void count_companions(libloss__call *c, int32_t k)
+{
+    const libloss__view *v = &c->input[k];
+    c->present = 0;
+    c->weights = (libloss__sum){ .nan = 0 };
+    for (int64_t i = 0; i < c->count; i++) {
+        const int64_t first = i / c->length * c->length, own = integer_at(v, i);
+        int found = 0;
+        double w;
+        libloss__weights_as_double(c, i, 1, &w);
+        for (int64_t start = 0; start < c->length && w != 0 && !found; start += STRIP) {
+            const int64_t n = c->length - start < STRIP ? c->length - start : STRIP;
+            int64_t label[STRIP];
+            double weight[STRIP];
+            libloss__gather(v, first + start, n, label, DTYPE_I64);
+            libloss__weights_as_double(c, first + start, n, weight);
+            for (int64_t j = 0; j < n; j++) found |= label[j] == own && weight[j] != 0 && first + start + j != i;
+        }
+        if (!found) continue;
+        c->present++;
+        libloss__sum_add(&c->weights, w);
+    }
+}
+
 libloss_status libloss__survey_units(libloss__call *c)
 {
+    const int32_t label = input_of_kind(c, KIND_LABEL);
+    if (c->unit == UNIT_MATRIX && label >= 0) count_companions(c, label);
     switch (c->unit) {
     case UNIT_GROUP: return check_offsets(c);
     case UNIT_MATRIX: return check_columns(c);

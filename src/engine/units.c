@@ -214,6 +214,8 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         for (int64_t i = 0; i < n && inside; i++) s->weight[i] = s->weight[s->present[i]];
     }
     const int holes = n != bounds->length;
+    unit.row = holes ? s->present : NULL;
+    unit.rows = bounds->length;
     for (int32_t k = 0; k < c->object->inputs; k++) {
         const libloss__view *v = &c->input[k];
         if (!libloss__given(v)) continue;

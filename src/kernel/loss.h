@@ -190,6 +190,8 @@ typedef struct {
     const int64_t *index[MAX_INPUTS]; /* inputs of classes, labels and lengths; checked */
     int64_t count[MAX_INPUTS]; /* numbers of each input in this unit */
     const double *weight; /* of a batch: (length) */
+    const int64_t *row; /* of a matrix of which rows are absent: the number among all that each had; else NULL */
+    int64_t rows; /* of a matrix: all, the absent ones too */
     const double *factor; /* of a matrix: (length), what the derivatives of each row's value are multiplied by */
     double *value; /* of a matrix: (length) */
     double *grad[MAX_INPUTS], *hess[MAX_INPUTS]; /* NULL: not wanted. They arrive as zeros; but for a matrix's the engine scales them */

@@ -33,8 +33,9 @@ def bits(result: dict) -> dict:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", UNITS)
-def test_within_the_declared_bound(name, dtype):
+def test_within_the_declared_bound(name, dtype, monkeypatch):
     unit, worst = UNITS[name], {}
+    monkeypatch.setattr(mp.mp, "dps", unit.digits)
     bound = dict(zip(("value", "grad", "hess"), Loss(name).info["f4" if dtype is np.float32 else "f8"], strict=True))
     for case in cases(name, dtype):
         loss = Loss(case.spec)
@@ -95,6 +96,54 @@ def test_masked_elements_are_not_there(name, dtype):
                 assert v[keep].tobytes() == dropped[k].tobytes() and not v[~keep].any(), (case.spec, k)
         tried += 1
     assert tried > 3
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["info_nce", "nt_xent", "sup_con"])
+def test_masked_rows_of_a_matrix_are_no_columns_either(name, dtype):
+    rng, n = np.random.default_rng(6), 12
+    s = rng.uniform(-1, 1, (n, n)).astype(dtype)
+    w = rng.choice([1, 2.5], n).astype(dtype)
+    w[[1, 4, 7, 10]] = 0
+    keep, loss = np.flatnonzero(w), Loss(name)
+    holes = s.copy()
+    holes[w == 0], holes[:, w == 0] = np.nan, np.inf
+    index = {"info_nce": None, "nt_xent": None, "sup_con": rng.integers(0, 4, n)}[name]
+    kept = None if index is None else index[keep]
+    values, some = np.empty(n, dtype), np.empty(len(keep), dtype)
+    masked = loss.eval(holes, index, weight=w, grad=[0], hess=[0], values=values)
+    dropped = loss.eval(s[np.ix_(keep, keep)], kept, weight=w[keep], grad=[0], hess=[0], values=some)
+    assert masked["value"] == dropped["value"] and values[keep].tobytes() == some.tobytes() and not values[w == 0].any()
+    for k in ("grad0", "hess0"):
+        assert np.ascontiguousarray(masked[k][np.ix_(keep, keep)]).tobytes() == dropped[k].tobytes()
+        assert not masked[k][w == 0].any() and not masked[k][:, w == 0].any()
+
+
+def test_factors_of_the_rows_of_a_matrix():
+    """Every row's value has a weight of its own, though a similarity belongs to two of them."""
+    s = np.random.default_rng(1).uniform(-1, 1, (5, 5))
+    w = np.array([1, 2, 0.5, 3, 1])
+    up = np.array([1, -1, 2, 0.5, 4.0])
+    loss, h = Loss("info_nce"), 1e-6
+    values = np.empty(5)
+
+    def total(x):
+        loss.eval(x, None, values=values, reduction="none")
+        return float((values * w * up).sum() / w.sum())
+
+    g = loss.eval(s, None, weight=w, upstream=up, reduction="weighted_mean", grad=[0])["grad0"]
+    for i, j in np.ndindex(5, 5):
+        step = np.zeros((5, 5))
+        step[i, j] = h
+        assert abs(g[i, j] - (total(s + step) - total(s - step)) / (2 * h)) < 1e-8
+
+
+def test_a_row_alone_with_its_label_does_not_count():
+    s = np.random.default_rng(1).uniform(-1, 1, (4, 4))
+    loss, values = Loss("sup_con"), np.empty(4)
+    got = loss.eval(s, np.array([3, 3, 8, 3]), values=values)
+    assert values[2] == 0 and got["value"] == float(mp.fsum(values)) / 3
+    assert np.isnan(loss.eval(s, np.array([0, 1, 2, 3]))["value"])
 
 
 @pytest.mark.parametrize("name", [n for n in names("units") if n in UNITS and UNITS[n].weights_inside])

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 import mpmath as mp
 import numpy as np
 
-mp.mp.dps = 1600
-STEP = mp.mpf(10) ** -400  # of the largest input
 
 
 @dataclasses.dataclass
@@ -29,6 +27,7 @@ class Unit:
     value: Callable  # (inputs as object arrays of mpf or int, weights of elements or None, parameters) -> list of values
     cases: Callable[[type, np.random.Generator], Iterator[Case]]
     weights_inside: bool = False
+    digits: int = 200
     addend: Callable | None = None  # (case, "grad" or "hess", input, index) -> the larger of two terms that cancel there
 
 
@@ -48,7 +47,7 @@ def derivatives(unit: Unit, case: Case, k: int, index) -> tuple[mp.mpf, mp.mpf]:
     inputs = [exact(a) for a in case.inputs]
     weight = exact(case.weight)
     middle = total(unit, inputs, weight, case.param)
-    x, step = inputs[k][index], STEP * (max(abs(v) for v in inputs[k].ravel()) or 1)
+    x, step = inputs[k][index], mp.mpf(10) ** -(unit.digits // 4) * (max(abs(v) for v in inputs[k].ravel()) or 1)
     inputs[k][index] = x + step
     above = total(unit, inputs, weight, case.param)
     inputs[k][index] = x - step
@@ -152,9 +151,68 @@ def _rmse_cases(dtype, rng):
     yield Case("rmse", [np.array([3, 1e-10], dtype), np.zeros(2, dtype)])
 
 
+# ---- matrices ----
+
+
+def _softmax_price(u, positives) -> mp.mpf:
+    """ln of the sum over all candidates minus the mean over the positives; candidates by their number."""
+    if not positives:
+        return mp.mpf(0)
+    top = max(u.values())
+    return top + mp.log(mp.fsum(mp.exp(x - top) for x in u.values())) - mp.fsum(u[j] for j in positives) / len(positives)
+
+
+def info_nce(inputs, weight, param):
+    s, positive = inputs
+    tau, n = param["temperature"], len(s)
+    positive = range(n) if positive is None else positive
+    rows = [_softmax_price({j: x / tau for j, x in enumerate(s[i])}, [positive[i]]) for i in range(n)]
+    if param.get("one_sided"):
+        return rows
+    return [(rows[i] + _softmax_price({k: s[k][positive[i]] / tau for k in range(n)}, [i])) / 2 for i in range(n)]
+
+
+def nt_xent(inputs, weight, param):
+    s, positive = inputs
+    n = len(s)
+    positive = [(i + n // 2) % n for i in range(n)] if positive is None else positive
+    return [_softmax_price({j: x / param["temperature"] for j, x in enumerate(s[i]) if j != i}, [positive[i]]) for i in range(n)]
+
+
+def sup_con(inputs, weight, param):
+    s, label = inputs
+    n = len(s)
+    return [_softmax_price({j: s[i][j] / param["temperature"] for j in range(n) if j != i}, [j for j in range(n) if j != i and label[j] == label[i]])
+            for i in range(n)]
+
+
+def _matrix_cases(name: str):
+    temperatures = {"info_nce": [0.07, 1, 0.01], "nt_xent": [0.5, 0.05], "sup_con": [0.1, 1]}
+
+    def cases(dtype, rng):
+        for tau in temperatures[name]:
+            param = {"temperature": mp.mpf(float(dtype(tau)))}
+            for n in (1, 2, 4, 7) if name != "nt_xent" else (2, 4, 8):
+                s = rng.uniform(-1, 1, (n, n)).astype(dtype)
+                s += np.eye(n, dtype=dtype) * dtype(0.7)
+                spec = f"{name}(temperature={tau})"
+                if name == "sup_con":
+                    yield Case(spec, [s, rng.integers(-1, 2, n)], param=param)
+                    continue
+                yield Case(spec, [s, None], param=param)
+                if name == "info_nce":
+                    yield Case(f"{name}(temperature={tau}, one_sided=true)", [rng.uniform(-1, 1, (n, n + 3)).astype(dtype), rng.integers(0, n + 3, n)],
+                               param={**param, "one_sided": True})
+
+    return cases
+
+
 UNITS: dict[str, Unit] = {
-    "dice": Unit(dice, _overlap_cases("dice", [{"squared": "true"}, {"smooth_nr": 1, "smooth_dr": 1}]), True, _soft_addend),
-    "jaccard": Unit(jaccard, _overlap_cases("jaccard", [{"smooth_nr": 0.5, "smooth_dr": 0.5}]), True, _soft_addend),
-    "tversky": Unit(tversky, _overlap_cases("tversky", [{"alpha": 0.25, "beta": 0.75}, {"smooth_dr": 2}]), True, _soft_addend),
-    "rmse": Unit(rmse, _rmse_cases, True, _rmse_addend),
+    "dice": Unit(dice, _overlap_cases("dice", [{"squared": "true"}, {"smooth_nr": 1, "smooth_dr": 1}]), True, 800, _soft_addend),
+    "jaccard": Unit(jaccard, _overlap_cases("jaccard", [{"smooth_nr": 0.5, "smooth_dr": 0.5}]), True, 800, _soft_addend),
+    "tversky": Unit(tversky, _overlap_cases("tversky", [{"alpha": 0.25, "beta": 0.75}, {"smooth_dr": 2}]), True, 800, _soft_addend),
+    "info_nce": Unit(info_nce, _matrix_cases("info_nce")),
+    "nt_xent": Unit(nt_xent, _matrix_cases("nt_xent")),
+    "sup_con": Unit(sup_con, _matrix_cases("sup_con")),
+    "rmse": Unit(rmse, _rmse_cases, True, 1600, _rmse_addend),
 }
