@@ -232,8 +232,9 @@ enum {
     LIBLOSS_KIND_CLASS = 4,
     LIBLOSS_KIND_OFFSETS = 5,
     LIBLOSS_KIND_LENGTH = 6,
-    LIBLOSS_KIND_LABEL = 7
-}; /* 4..7: any integer dtype, compared as int64; of a class its number from 0 on, of a label only whether two are equal */
+    LIBLOSS_KIND_LABEL = 7,
+    LIBLOSS_KIND_BINARY = 8
+}; /* 4..7: any integer dtype, compared as int64; of a class its number from 0 on, of a label only whether two are equal. 8: 0 or 1 */
 enum { LIBLOSS_SHAPE_LIKE_FIRST = 0, LIBLOSS_SHAPE_PER_VALUE = 1, LIBLOSS_SHAPE_PER_CLASS = 2, LIBLOSS_SHAPE_OTHER = 3 };
 int64_t libloss_count(void);
 const char *libloss_name(int64_t i);

@@ -158,7 +158,7 @@ static libloss_status check_input_shape(libloss__call *c, int32_t k)
     int32_t ndim = in->shape == LIKE_FIRST ? c->ndim : c->values_ndim;
     const int64_t *shape = in->shape == LIKE_FIRST ? c->shape : c->values_shape;
     if (in->kind == KIND_CLASS) c->by_index = !(in->flags & OR_ROWS) || v->ndim != c->ndim;
-    const int indices = in->kind == KIND_CLASS ? c->by_index : in->kind >= KIND_OFFSETS;
+    const int indices = in->kind == KIND_CLASS ? c->by_index : (in->kind >= KIND_OFFSETS && in->kind <= KIND_LABEL);
     if (indices && libloss__is_float(v->dtype))
         FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name, libloss__dtype_name(v->dtype));
     if (in->kind == KIND_CLASS && !c->by_index) {

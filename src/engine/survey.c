@@ -102,6 +102,7 @@ static int outside(int kind, double x, int zero_one)
     switch (kind) {
     case KIND_PROBABILITY: return x < 0 || x > 1; /* NaN passes: NaN in, NaN out */
     case KIND_POSITIVE: return x <= 0;
+    case KIND_BINARY: return x != 0 && x != 1 && x == x;
     case KIND_SIGN: return zero_one ? x != 0 && x != 1 && x == x : x != -1 && x != 1 && x == x;
     default: return 0;
     }
@@ -118,6 +119,7 @@ static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, d
     case KIND_SIGN:
         if (!zero_one && x == 0) hint = "; labels=zero_one maps 0 and 1";
         FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not %s%s", o->name, o->input[k].name, place, x, zero_one ? "0 or 1" : "-1 or +1", hint);
+    case KIND_BINARY: FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not 0 or 1", o->name, o->input[k].name, place, x);
     case KIND_POSITIVE: FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not above 0", o->name, o->input[k].name, place, x);
     default:
         if (k == 0) hint = "; logits have losses of their own";
@@ -136,7 +138,7 @@ static libloss_status check_domain(const libloss__call *c, int32_t k, int kind, 
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
     if (kind != KIND_POSITIVE && !v->single) { /* the quick look at whole arrays; what is found is looked up below */
         const double low = kind == KIND_SIGN && !zero_one ? -1 : 0;
-        const int ends = kind == KIND_SIGN;
+        const int ends = kind == KIND_SIGN || kind == KIND_BINARY;
         if (libloss__is_direct(v, DTYPE_F32) && !libloss__tiles_now()->outside_f32((float *)(void *)v->data, total, (float)low, 1, ends))
             return LIBLOSS_OK;
         if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((double *)(void *)v->data, total, low, 1, ends))
@@ -272,7 +274,7 @@ libloss_status libloss__survey(libloss__call *c)
         if (!libloss__given(&c->input[k])) continue;
         int kind = o->input[k].kind;
         if (kind == KIND_CLASS && !c->by_index) kind = KIND_PROBABILITY;
-        if (kind == KIND_PROBABILITY || kind == KIND_POSITIVE || kind == KIND_SIGN)
+        if (kind == KIND_PROBABILITY || kind == KIND_POSITIVE || kind == KIND_SIGN || kind == KIND_BINARY)
             TRY(check_domain(c, k, kind, c->unit != UNIT_BATCH && c->input[k].ndim > c->values_ndim ? c->length * c->width : 1));
     }
     switch (c->args->reduction) {

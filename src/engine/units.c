@@ -30,7 +30,7 @@ typedef struct {
 static int is_index(const libloss__call *c, int32_t k)
 {
     const int kind = c->object->input[k].kind;
-    return kind == KIND_CLASS ? c->by_index : kind >= KIND_OFFSETS;
+    return kind == KIND_CLASS ? c->by_index : kind >= KIND_OFFSETS && kind <= KIND_LABEL;
 }
 
 /* Numbers of input k in the largest unit. */

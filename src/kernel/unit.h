@@ -30,6 +30,81 @@ FORMULA double log_quotient(pair a, double b)
     return x.hi > -0.5 && x.hi < 1 ? log1p_to_pair(x).hi : (la.hi - lb.hi) + (la.lo - lb.lo);
 }
 
+/* The numbers 0 .. n - 1 in the order of ascending keys; equal keys keep their order. `room` is for n more. */
+FORMULA void sort_by(const double *key, int64_t n, int64_t *index, int64_t *room)
+{
+    for (int64_t i = 0; i < n; i++) index[i] = i;
+    for (int64_t half = 1; half < n; half *= 2) { /* merge runs of `half` */
+        for (int64_t start = 0; start < n; start += 2 * half) {
+            const int64_t middle = start + half < n ? start + half : n, end = start + 2 * half < n ? start + 2 * half : n;
+            int64_t a = start, b = middle;
+            for (int64_t at = start; at < end; at++) room[at] = b >= end || (a < middle && key[index[a]] <= key[index[b]]) ? index[a++] : index[b++];
+        }
+        memcpy(index, room, (size_t)n * sizeof *index);
+    }
+}
+
+FORMULA pair pair_times(pair a, pair b)
+{
+    pair p = two_product(a.hi, b.hi);
+    return fast_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+}
+
+/* A positive number m * 2^k whose exponent has no end: what adds up exponentials of any size. */
+typedef struct {
+    pair m;
+    int64_t k;
+} scaled;
+
+FORMULA double two_to(int64_t k) { return k < -1022 ? 0 : k > 1022 ? __builtin_inf() : power_of_two((double)k); }
+
+/* e^x */
+FORMULA scaled scaled_exp(double x)
+{
+    double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER;
+    pair big = two_product(k, LN2_HI);
+    double r = ((x - big.hi) - big.lo) - k * LN2_LO, whole = exp_(r);
+    return (scaled){ { x - x == 0 ? whole : x > 0 ? x : exp_(x), 0 }, x - x == 0 ? (int64_t)k : 0 };
+}
+
+FORMULA scaled scaled_add(scaled a, scaled b)
+{
+    if (a.m.hi == 0) return b;
+    if (b.m.hi == 0) return a;
+    if (a.k < b.k) {
+        scaled c = a;
+        a = b;
+        b = c;
+    }
+    const double down = two_to(b.k - a.k);
+    pair s = two_sum(a.m.hi, b.m.hi * down);
+    s.lo += a.m.lo + b.m.lo * down;
+    s = fast_two_sum(s.hi, s.lo);
+    if (s.hi > 0x1p500) return (scaled){ { s.hi * 0x1p-500, s.lo * 0x1p-500 }, a.k + 500 };
+    return (scaled){ s, a.k };
+}
+
+FORMULA scaled scaled_times(scaled a, double x)
+{
+    pair p = two_product(a.m.hi, x);
+    return (scaled){ fast_two_sum(p.hi, p.lo + a.m.lo * x), a.k };
+}
+
+FORMULA scaled scaled_over(scaled a, scaled b) { return (scaled){ pair_div_to_pair(a.m, b.m), a.k - b.k }; }
+
+FORMULA double scaled_value(scaled a)
+{
+    const int64_t half = a.k / 2;
+    return a.m.hi * two_to(half) * two_to(a.k - half);
+}
+
+FORMULA double scaled_log(scaled a)
+{
+    pair log = log_to_pair(a.m);
+    const double k = (double)a.k;
+    return k == 0 ? log.hi : k * LN2_HI + (log.hi + (k * LN2_LO + log.lo));
+}
+
 /* Names the table of a loss of units: what a unit is, what has a value, the function, its scratch or NULL. */
 #define UNIT_TABLE(name_, unit_, values_per_, run_, work_)     \
     extern const unit_kernels KERNEL_TABLE(name_);             \

@@ -24,7 +24,7 @@ def _open():
 lib = _open()
 REDUCTIONS = {"mean": 0, "sum": 1, "none": 2, "weighted_mean": 3, "size_mean": 4, "batch_mean": 5}
 CODES = {"i": 0, "u": 1, "f": 2, "c": 5, "b": 6}
-KINDS = ["real", "probability", "positive", "sign", "class", "offsets", "length", "label"]
+KINDS = ["real", "probability", "positive", "sign", "class", "offsets", "length", "label", "binary"]
 
 
 class Failed(Exception):

@@ -151,6 +151,45 @@ def _rmse_cases(dtype, rng):
     yield Case("rmse", [np.array([3, 1e-10], dtype), np.zeros(2, dtype)])
 
 
+# ---- survival ----
+
+
+def cox(inputs, weight, param):
+    z, time, event = (a.ravel() for a in inputs)
+    w = [mp.mpf(1)] * len(z) if weight is None else list(weight.ravel())
+    there = [i for i in range(len(z)) if w[i] != 0]
+    loss = mp.mpf(0)
+    for t in sorted({time[i] for i in there}):
+        risk = mp.fsum(w[i] * mp.exp(z[i]) for i in there if time[i] >= t)
+        failed = [i for i in there if time[i] == t and event[i] != 0]
+        if not failed:
+            continue
+        if param.get("ties") == "efron":
+            own, mean = mp.fsum(w[i] * mp.exp(z[i]) for i in failed), mp.fsum(w[i] for i in failed) / len(failed)
+            loss += mean * mp.fsum(mp.log(risk - own * k / len(failed)) for k in range(len(failed)))
+        else:
+            loss += mp.fsum(w[i] for i in failed) * mp.log(risk)
+        loss -= mp.fsum(w[i] * z[i] for i in failed)
+    return [loss]
+
+
+def _cox_addend(case: Case, what: str, k: int, index):
+    """e^z A - e, and e^z A - e^2z B: the first term is the larger one, or 1."""
+    first, _ = derivatives(UNITS["cox"], case, k, index)
+    w = mp.mpf(1) if case.weight is None else mp.mpf(float(case.weight[index]))
+    event = float(case.inputs[2][index])
+    return max(first + w * event, w * event) if what == "grad" else first + w * event
+
+
+def _cox_cases(dtype, rng):
+    for ties in ("breslow", "efron"):
+        for n, scale, times in [(1, 1, 1), (2, 1, 5), (12, 1, 4), (12, 3, 100), (30, 0.3, 8), (8, 300, 3)]:
+            z, time, event = (rng.normal(size=n) * scale).astype(dtype), rng.integers(0, times, n).astype(dtype), (rng.random(n) < 0.7).astype(dtype)
+            yield Case(f"cox(ties={ties})", [z, time, event], param={"ties": ties})
+            w = rng.choice([0, 0.5, 1, 2], n).astype(dtype) + (np.arange(n) == 0).astype(dtype)
+            yield Case(f"cox(ties={ties})", [z, time, event], w, param={"ties": ties})
+
+
 # ---- matrices ----
 
 
@@ -214,5 +253,6 @@ UNITS: dict[str, Unit] = {
     "info_nce": Unit(info_nce, _matrix_cases("info_nce")),
     "nt_xent": Unit(nt_xent, _matrix_cases("nt_xent")),
     "sup_con": Unit(sup_con, _matrix_cases("sup_con")),
+    "cox": Unit(cox, _cox_cases, True, 800, _cox_addend),
     "rmse": Unit(rmse, _rmse_cases, True, 1600, _rmse_addend),
 }
