@@ -190,6 +190,72 @@ def _cox_cases(dtype, rng):
             yield Case(f"cox(ties={ties})", [z, time, event], w, param={"ties": ties})
 
 
+# ---- rankings ----
+
+
+def _queries(inputs):
+    score, relevance, groups = inputs
+    ends = [0, len(score)] if groups is None else list(groups)
+    for a, b in zip(ends, ends[1:], strict=False):
+        yield list(score[a:b]), list(relevance[a:b])
+
+
+def _softplus(x):
+    return mp.log(1 + mp.exp(x))
+
+
+def ranknet(inputs, weight, param):
+    return [mp.fsum(_softplus(-param["kappa"] * (s[i] - s[j])) for i in range(len(s)) for j in range(len(s)) if y[i] > y[j]) for s, y in _queries(inputs)]
+
+
+def lambdarank(inputs, weight, param):
+    out = []
+    for s, y in _queries(inputs):
+        n = len(s)
+        rank = {i: r for r, i in enumerate(sorted(range(n), key=lambda i: -s[i]))}
+        discount = [1 / mp.log(r + 2, 2) for r in range(n)]
+        gain = [2**v - 1 for v in y]
+        ideal = mp.fsum(g * d for g, d in zip(sorted(gain, reverse=True), discount, strict=True))
+        out.append(mp.fsum((gain[i] - gain[j]) * abs(discount[rank[i]] - discount[rank[j]]) / ideal * _softplus(-param["kappa"] * (s[i] - s[j]))
+                           for i in range(n) for j in range(n) if y[i] > y[j] and min(rank[i], rank[j]) < param["truncation"]) if ideal else mp.mpf(0))
+    return out
+
+
+def list_net(inputs, weight, param):
+    out = []
+    for s, y in _queries(inputs):
+        if not s:
+            out.append(mp.mpf(0))
+            continue
+        lse = mp.log(mp.fsum(mp.exp(v) for v in s))
+        mass = y if param.get("raw") else [mp.exp(v) / mp.fsum(mp.exp(x) for x in y) for v in y]
+        out.append(mp.fsum(m * (lse - v) for m, v in zip(mass, s, strict=True)))
+    return out
+
+
+def _slopes_of_pairs(case: Case, what: str, k: int, index):
+    """A document wins some pairs and loses others: what it gains, what it loses."""
+    if what == "hess":
+        return None
+    first, second = derivatives(UNITS[case.spec.partition("(")[0]], case, k, index)
+    return max(abs(first), abs(second), mp.mpf(1) if case.spec.startswith("list_net") else 0)
+
+
+def _ranking_cases(name: str, settings: list[dict]):
+    def cases(dtype, rng):
+        for param in settings:
+            spec = f"{name}({', '.join(f'{k}={v}' for k, v in param.items())})"
+            numbers = {k: v == "true" if isinstance(v, str) else mp.mpf(float(dtype(v))) for k, v in param.items()}
+            for n in (1, 2, 7, 12):
+                s, y = (rng.normal(size=n) * 3).astype(dtype), rng.integers(0, 4, n).astype(dtype)
+                yield Case(spec, [s, y, None], param=numbers)
+            s, y = (rng.normal(size=15) * 3).astype(dtype), rng.integers(0, 3, 15).astype(dtype)
+            s[1] = s[0] + 40
+            yield Case(spec, [s, y, np.array([0, 4, 4, 5, 15])], param=numbers)
+
+    return cases
+
+
 # ---- matrices ----
 
 
@@ -254,5 +320,8 @@ UNITS: dict[str, Unit] = {
     "nt_xent": Unit(nt_xent, _matrix_cases("nt_xent")),
     "sup_con": Unit(sup_con, _matrix_cases("sup_con")),
     "cox": Unit(cox, _cox_cases, True, 800, _cox_addend),
+    "ranknet": Unit(ranknet, _ranking_cases("ranknet", [{"kappa": 1}, {"kappa": 0.5}]), addend=_slopes_of_pairs),
+    "lambdarank": Unit(lambdarank, _ranking_cases("lambdarank", [{"kappa": 1, "truncation": 30}, {"kappa": 2, "truncation": 3}]), addend=_slopes_of_pairs),
+    "list_net": Unit(list_net, _ranking_cases("list_net", [{"raw": "false"}, {"raw": "true"}]), addend=_slopes_of_pairs),
     "rmse": Unit(rmse, _rmse_cases, True, 1600, _rmse_addend),
 }
