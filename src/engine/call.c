@@ -382,6 +382,9 @@ static libloss_status resolve_parameters(libloss__call *c)
         for (int32_t k = 0; k < o->parameters; k++)
             for (int64_t i = o->first[k]; i < o->first[k + 1]; i++)
                 TRY(libloss__check_parameter(c->sink, o->name, &o->parameter[k], given[i]));
+    for (int32_t k = 0; k < o->parameters; k++)
+        if ((o->parameter[k].flags & OF_CLASS) && given[o->first[k]] >= (double)c->classes && c->count > 0)
+            FAIL(LIBLOSS_ERR_PARAMETER, "%s: %s = %g, but there are %d classes", o->name, o->parameter[k].name, given[o->first[k]], c->classes);
     c->parameter = c->rounded;
     memset(c->rounded, 0, sizeof c->rounded);
     for (int64_t i = 0; i < total; i++) c->rounded[i] = c->arithmetic == DTYPE_F32 ? (double)(float)given[i] : given[i];

@@ -56,11 +56,11 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
 {
     const unit_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
     const int64_t values = c->values_per_unit > STRIP ? c->values_per_unit : STRIP;
-    int64_t at = 0;
+    int64_t at = 0, counts[MAX_INPUTS] = { 0 };
     memset(s, 0, sizeof *s);
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (!libloss__given(&c->input[k])) continue;
-        const int64_t n = capacity(c, k);
+        const int64_t n = counts[k] = capacity(c, k);
         if (is_index(c, k))
             s->index[k] = piece(memory, &at, n * 8);
         else
@@ -74,7 +74,7 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
     s->weights = piece(memory, &at, values * 8);
     if (c->unit == UNIT_BATCH) s->weight = piece(memory, &at, c->length * 8);
     if (c->unit == UNIT_BATCH || c->unit == UNIT_MATRIX) s->present = piece(memory, &at, c->length * 8);
-    if (kernels->work) s->work = piece(memory, &at, kernels->work(c->length, c->width) * 8);
+    if (kernels->work) s->work = piece(memory, &at, kernels->work(c->length, c->width, counts) * 8);
     return at;
 }
 

@@ -15,8 +15,10 @@ typedef struct {
     real hi, lo;
 } pair;
 
-/* 1 where a remainder matters: the arithmetic is as narrow as the data. */
+/* 1 where a remainder matters: the arithmetic is as narrow as the data, or the file says so because its errors would add up. */
+#ifndef CARRIES_REMAINDER
 #define CARRIES_REMAINDER (LIBLOSS_BITS == REAL_BITS)
+#endif
 
 FORMULA pair two_sum(real a, real b)
 {

@@ -101,8 +101,9 @@ FORMULA pair_jet logistic_pair(pair d, double kappa)
     return (pair_jet){ .value = s.softplus, .grad = -kappa * s.p, .hess = kappa * kappa * s.pq };
 }
 
-static inline int64_t ranking_work(int64_t length, int64_t width)
+static inline int64_t ranking_work(int64_t length, int64_t width, const int64_t *counts)
 {
+    (void)counts;
     return length * width * ((int64_t)(sizeof(place) + 2 * sizeof(pair)) / 8 + 3);
 }
 

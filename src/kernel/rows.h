@@ -4,6 +4,7 @@
 #ifndef LIBLOSS_KERNEL_ROWS_H
 #define LIBLOSS_KERNEL_ROWS_H
 
+#define CARRIES_REMAINDER (LIBLOSS_BITS == 64) /* a row of f32 data is short enough without */
 #include "unit.h"
 
 /* `label` is -1 where the target is a row of its own. */

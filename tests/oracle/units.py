@@ -256,6 +256,56 @@ def _ranking_cases(name: str, settings: list[dict]):
     return cases
 
 
+# ---- sequences ----
+
+
+def ctc(inputs, weight, param):
+    """Over all alignments, one by one."""
+    import itertools
+
+    x, target, steps, lengths = inputs
+    out, first, blank = [], 0, param.get("blank", 0)
+    for n in range(len(x)):
+        many = len(target[n]) if lengths is None else int(lengths[n])
+        if target.ndim == 1:
+            labels = [int(v) for v in target[first : first + many]]
+            first += many
+        else:
+            labels = [int(v) for v in target[n][:many]]
+        rows = x[n][: len(x[n]) if steps is None else int(steps[n])]
+        chance = [[mp.exp(v) for v in row] for row in rows]
+        if not param.get("log_probabilities"):
+            chance = [[v / mp.fsum(row) for v in row] for row in chance]
+        symbols = sorted({blank, *labels})
+        total = mp.mpf(0)
+        for path in itertools.product(symbols, repeat=len(rows)):
+            said = [c for c, _ in itertools.groupby(path) if c != blank]
+            if said == labels:
+                total += mp.fprod(chance[t][c] for t, c in enumerate(path))
+        out.append(-mp.log(total) if total else mp.mpf(0) if param.get("zero_infinity") else mp.inf)
+    return out
+
+
+def _ctc_addend(case: Case, what: str, k: int, index):
+    return mp.mpf(1) if what == "grad" else mp.mpf(1) / 4
+
+
+def _ctc_cases(dtype, rng):
+    for scale in (1, 4, 12):
+        x = (rng.normal(size=(3, 5, 4)) * scale).astype(dtype)
+        yield Case("ctc", [x, rng.integers(1, 4, (3, 2)), None, None])
+        yield Case("ctc", [x, np.array([[1, 1, 9], [2, 9, 9], [3, 1, 2]]) % 9, np.array([5, 3, 4]), np.array([2, 1, 3])])
+        yield Case("ctc", [x, np.array([1, 1, 2, 3, 1]), np.array([5, 3, 4]), np.array([2, 1, 2])])
+    yield Case("ctc(blank=3)", [x[:1], np.array([[0, 0]]), None, None], param={"blank": 3})
+    confident = np.full((1, 5, 4), -30, dtype)
+    for t, c in enumerate([0, 1, 1, 0, 2]):
+        confident[0, t, c] = rng.normal()
+    yield Case("ctc", [confident, np.array([[1, 2]]), None, None])
+    logs = np.log(rng.dirichlet(np.ones(4), (2, 4))).astype(dtype)
+    yield Case("ctc(log_probabilities=true)", [logs, np.array([[1, 2], [3, 3]]), None, None], param={"log_probabilities": True})
+    yield Case("ctc(zero_infinity=true)", [x[:, :2], np.array([[1, 1], [1, 2], [3, 3]]), None, None], param={"zero_infinity": True})
+
+
 # ---- matrices ----
 
 
@@ -323,5 +373,6 @@ UNITS: dict[str, Unit] = {
     "ranknet": Unit(ranknet, _ranking_cases("ranknet", [{"kappa": 1}, {"kappa": 0.5}]), addend=_slopes_of_pairs),
     "lambdarank": Unit(lambdarank, _ranking_cases("lambdarank", [{"kappa": 1, "truncation": 30}, {"kappa": 2, "truncation": 3}]), addend=_slopes_of_pairs),
     "list_net": Unit(list_net, _ranking_cases("list_net", [{"raw": "false"}, {"raw": "true"}]), addend=_slopes_of_pairs),
+    "ctc": Unit(ctc, _ctc_cases, digits=160, addend=_ctc_addend),
     "rmse": Unit(rmse, _rmse_cases, True, 1600, _rmse_addend),
 }

@@ -91,8 +91,9 @@ static void cox_run(const loss_unit *u)
     u->value[0] = close_sum(value);
 }
 
-static int64_t cox_work(int64_t length, int64_t width)
+static int64_t cox_work(int64_t length, int64_t width, const int64_t *counts)
 {
+    (void)counts;
     return length * width * (2 + 2 * (int64_t)(sizeof(scaled) / sizeof(double)));
 }
 

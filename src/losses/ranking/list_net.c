@@ -70,6 +70,10 @@ static void list_net_run(const loss_unit *u)
     }
 }
 
-static int64_t list_net_work(int64_t length, int64_t width) { return 2 * length * width; }
+static int64_t list_net_work(int64_t length, int64_t width, const int64_t *counts)
+{
+    (void)counts;
+    return 2 * length * width;
+}
 
 UNIT_TABLE(list_net, UNIT_GROUP, PER_UNIT, list_net_run, list_net_work)
