@@ -73,6 +73,7 @@ void libloss__finish_object(libloss_object *o)
     char text[4096];
     o->ignore_index = parameter_named(o, "ignore_index");
     o->label_smoothing = parameter_named(o, "label_smoothing");
+    o->labels = parameter_named(o, "labels");
     o->class_weight = -1;
     for (int32_t k = 0; k < o->inputs; k++)
         if (o->input[k].shape == PER_CLASS) o->class_weight = (int8_t)k;

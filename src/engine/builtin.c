@@ -33,7 +33,8 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
     libloss__call c;
     TRY(libloss__resolve(&c, o, args, 1));
     if (args->total && libloss__is_of_sums(o) && args->total->parts != libloss__sums_parts(o, c.count))
-        return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: the total was started for another number of units than %d", o->name, c.count);
+        return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: the total was started for another number of units than %d", o->name,
+                             c.count);
     TRY(libloss__survey(&c));
     void *own;
     libloss_args local = *args;
@@ -245,6 +246,7 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
                          .input = identity_info.input,
                          .ignore_index = -1,
                          .label_smoothing = -1,
+                         .labels = -1,
                          .class_weight = -1 };
     libloss_args mine = *args;
     libloss__call c;
@@ -255,7 +257,8 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     mine.values = NULL;
     mine.parameters = NULL;
     if (args->total && libloss__is_of_sums(owner))
-        return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: its total keeps sums over elements, which values no longer tell", owner->name);
+        return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: its total keeps sums over elements, which values no longer tell",
+                             owner->name);
     if (args->total) TRY(libloss__total_fits(args->total, owner, args->message, args->message_size));
     TRY(libloss__resolve(&c, &o, &mine, 1));
     TRY(libloss__survey(&c));

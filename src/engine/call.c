@@ -123,8 +123,8 @@ static libloss_status resolve_frame(libloss__call *c)
     for (int32_t k = 0; k < o->inputs; k++) {
         if (o->input[k].kind != KIND_OFFSETS || !libloss__given(&c->input[k])) continue;
         if (c->input[k].ndim != 1 || c->input[k].count < 1 || first->ndim != 1)
-            FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S and %s %S; both need one axis, and offsets begin with 0", o->name, o->input[k].name,
-                 (int64_t)c->input[k].ndim, c->input[k].shape, o->input[0].name, (int64_t)first->ndim, first->shape);
+            FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S and %s %S; both need one axis, and offsets begin with 0", o->name,
+                 o->input[k].name, (int64_t)c->input[k].ndim, c->input[k].shape, o->input[0].name, (int64_t)first->ndim, first->shape);
         c->groups[0] = c->input[k].count - 1;
         c->values_shape = c->groups;
         c->values_ndim = 1;
@@ -384,7 +384,8 @@ static libloss_status resolve_parameters(libloss__call *c)
                 TRY(libloss__check_parameter(c->sink, o->name, &o->parameter[k], given[i]));
     for (int32_t k = 0; k < o->parameters; k++)
         if ((o->parameter[k].flags & OF_CLASS) && given[o->first[k]] >= (double)c->classes && c->count > 0)
-            FAIL(LIBLOSS_ERR_PARAMETER, "%s: %s = %g, but there are %d classes", o->name, o->parameter[k].name, given[o->first[k]], c->classes);
+            FAIL(LIBLOSS_ERR_PARAMETER, "%s: %s = %g, but there are %d classes", o->name, o->parameter[k].name, given[o->first[k]],
+                 c->classes);
     c->parameter = c->rounded;
     memset(c->rounded, 0, sizeof c->rounded);
     for (int64_t i = 0; i < total; i++) c->rounded[i] = c->arithmetic == DTYPE_F32 ? (double)(float)given[i] : given[i];

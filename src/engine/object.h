@@ -30,7 +30,7 @@ struct libloss_object {
     const loss_input *input;
 
     const libloss__row *row; /* a loss or metric of the registry */
-    int8_t ignore_index, label_smoothing; /* index of that parameter, or -1 */
+    int8_t ignore_index, label_smoothing, labels; /* index of that parameter, or -1 */
     int8_t class_weight; /* index of that input, or -1 */
 
     /* a weighted sum */

@@ -17,7 +17,7 @@ static int in_domain(const libloss_object *o, int k, const void *x, int64_t n, i
     const int kind = o->input[k].kind, sign = kind == KIND_SIGN;
     if (kind == KIND_REAL) return 1;
     if (kind != KIND_PROBABILITY && !sign) return 0;
-    const double low = sign && o->value[0] == 0 ? -1 : 0; /* labels is the first parameter of margin losses */
+    const double low = sign && (o->labels < 0 || o->value[o->labels] == 0) ? -1 : 0; /* every parameter is one number here */
     const libloss__tiles *tiles = libloss__tiles_now();
     return type == DTYPE_F32 ? !tiles->outside_f32(x, n, (float)low, 1, sign) : !tiles->outside_f64(x, n, low, 1, sign);
 }

@@ -161,7 +161,9 @@ double libloss__sums_total_value(const libloss_total *t, const libloss__row *row
         libloss__sum_add(&all, close_sums(kernels, sums, t->parameter, fact));
         ++*present;
     }
-    double own = reduction == LIBLOSS_SUM ? 1 : reduction == LIBLOSS_SIZE_MEAN || reduction == LIBLOSS_BATCH_MEAN ? (double)units : (double)*present;
+    double own = reduction == LIBLOSS_SUM                                            ? 1
+                 : reduction == LIBLOSS_SIZE_MEAN || reduction == LIBLOSS_BATCH_MEAN ? (double)units
+                                                                                     : (double)*present;
     if (divisor != 0) own = divisor;
     if (*present == 0 && reduction != LIBLOSS_SUM) own = 0;
     return libloss__finish(&all, reduction, own, empty);

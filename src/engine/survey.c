@@ -131,7 +131,7 @@ static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, d
 static libloss_status check_domain(const libloss__call *c, int32_t k, int kind, int64_t width)
 {
     const libloss__view *v = &c->input[k];
-    const int zero_one = kind == KIND_SIGN && libloss__parameter_of(c, 0, 0) != 0;
+    const int zero_one = kind == KIND_SIGN && libloss__parameter_of(c, c->object->labels, 0) != 0;
     const int masked = libloss__given(&c->weight) || c->absent_labels;
     double strip[STRIP], w[STRIP];
     int64_t total = v->single ? (v->count > 0) : v->count;

@@ -192,12 +192,17 @@ static void put_output(const libloss__call *c, const libloss__view *v, double *x
 }
 
 /* Unit u, which is there; weights: of its values, or NULL. */
-static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, const libloss__bounds *bounds, const void *weights, double *value,
-                     const double *factor)
+static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, const libloss__bounds *bounds, const void *weights,
+                     double *value, const double *factor)
 {
     const libloss__call *c = job->c;
     const int square = c->unit == UNIT_MATRIX;
-    loss_unit unit = { .length = bounds->length, .width = c->width, .param = job->param, .work = s->work, .value = value, .factor = factor,
+    loss_unit unit = { .length = bounds->length,
+                       .width = c->width,
+                       .param = job->param,
+                       .work = s->work,
+                       .value = value,
+                       .factor = factor,
                        .upper = c->args->curvature == LIBLOSS_UPPER };
     int64_t n = bounds->length;
     const int inside = c->unit == UNIT_BATCH && libloss__given(&c->weight);
@@ -224,8 +229,7 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         if (is_index(c, k)) {
             libloss__gather(v, v->single ? 0 : start, count, s->index[k], DTYPE_I64);
             if (c->object->input[k].kind == KIND_CLASS) /* checked already; clamped, for it may change meanwhile */
-                for (int64_t i = 0; i < count; i++)
-                    s->index[k][i] = (uint64_t)s->index[k][i] < (uint64_t)c->classes ? s->index[k][i] : 0;
+                for (int64_t i = 0; i < count; i++) s->index[k][i] = (uint64_t)s->index[k][i] < (uint64_t)c->classes ? s->index[k][i] : 0;
             if (holes && shape != OTHER_SHAPE)
                 for (int64_t i = 0; i < n; i++) s->index[k][i] = s->index[k][s->present[i]];
             if (holes && square && c->object->input[k].kind == KIND_CLASS)
@@ -331,7 +335,9 @@ static int wants_derivatives(const libloss__call *c)
 
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
 {
-    unit_job job = { .c = c, .sum = sum, .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
+    unit_job job = { .c = c,
+                     .sum = sum,
+                     .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
                      .derivatives = wants_derivatives(c) };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
     return run_range(&job, c->args->workspace, 0, c->count / c->values_per_unit);

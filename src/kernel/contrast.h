@@ -94,7 +94,8 @@ FORMULA void find_max(const contrast_side *side, pair max[2])
     for (int k = 0; k < 2; k++) {
         max[k] = (pair){ -__builtin_inf(), 0 };
         for (int64_t j = 0; j < side->n; j++)
-            if ((int)side->kind[j] == k && (side->hi[j] > max[k].hi || (side->hi[j] == max[k].hi && side->lo[j] > max[k].lo) || side->hi[j] != side->hi[j]))
+            if ((int)side->kind[j] == k &&
+                (side->hi[j] > max[k].hi || (side->hi[j] == max[k].hi && side->lo[j] > max[k].lo) || side->hi[j] != side->hi[j]))
                 max[k] = (pair){ side->hi[j], side->lo[j] };
     }
 }
@@ -222,13 +223,13 @@ static int64_t contrast_work(int64_t length, int64_t width, const int64_t *count
 }
 
 /* Wires name_logit and name_price. `flags_` may depend on the parameters `p`. */
-#define KERNELS_contrast(name_, flags_, by_label_)                                             \
-    static void name_##_unit(const loss_unit *u)                                               \
-    {                                                                                          \
-        const double *p = u->param;                                                            \
-        (void)p;                                                                               \
-        run_contrast(u, name_##_logit, name_##_price, flags_, by_label_);                      \
-    }                                                                                          \
+#define KERNELS_contrast(name_, flags_, by_label_)                        \
+    static void name_##_unit(const loss_unit *u)                          \
+    {                                                                     \
+        const double *p = u->param;                                       \
+        (void)p;                                                          \
+        run_contrast(u, name_##_logit, name_##_price, flags_, by_label_); \
+    }                                                                     \
     UNIT_TABLE(name_, UNIT_MATRIX, PER_ROW, name_##_unit, contrast_work)
 
 #endif

@@ -22,7 +22,17 @@ enum { MAX_INPUTS = 8, MAX_PARAMETERS = 12, MAX_AUXILIARIES = 4 };
 /* What an input holds, its shape, and what may be done with it. */
 enum { KIND_REAL, KIND_PROBABILITY, KIND_POSITIVE, KIND_SIGN, KIND_CLASS, KIND_OFFSETS, KIND_LENGTH, KIND_LABEL, KIND_BINARY };
 enum { LIKE_FIRST, PER_VALUE, PER_CLASS, OTHER_SHAPE };
-enum { OPTIONAL = 1, DIFFERENTIABLE_INPUT = 2, LEARNABLE = 4, VECTOR = 8, INTEGRAL = 16, OPEN_BELOW = 32, OPEN_ABOVE = 64, OR_ROWS = 128, OF_CLASS = 256 };
+enum {
+    OPTIONAL = 1,
+    DIFFERENTIABLE_INPUT = 2,
+    LEARNABLE = 4,
+    VECTOR = 8,
+    INTEGRAL = 16,
+    OPEN_BELOW = 32,
+    OPEN_ABOVE = 64,
+    OR_ROWS = 128,
+    OF_CLASS = 256
+};
 enum { PER_ELEMENT, PER_ROW, PER_UNIT };
 
 /* Properties a loss asserts of itself as a function of its prediction; the tests attack each of them. */
@@ -98,10 +108,10 @@ typedef struct {
 #define FLAG(name_, fallback_, text_) CHOICE(name_, fallback_, "false true", text_)
 
 /* The number of a class; checked against the prediction's number of classes. */
-#define CLASS_PARAM(name_, fallback_, text_)                                                                                      \
-    {                                                                                                                             \
-        .name = #name_, .description = text_, .fallback = fallback_, .lowest = 0, .highest = 9007199254740992.0,                  \
-        .flags = INTEGRAL | OF_CLASS                                                                                              \
+#define CLASS_PARAM(name_, fallback_, text_)                                                                     \
+    {                                                                                                            \
+        .name = #name_, .description = text_, .fallback = fallback_, .lowest = 0, .highest = 9007199254740992.0, \
+        .flags = INTEGRAL | OF_CLASS                                                                             \
     }
 
 /* No value, one or several integers; none unless given. */

@@ -11,7 +11,7 @@
     INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "score, any real number"), \
         INPUT(target, KIND_SIGN, 0, "label, -1 or +1 (0 or 1 with labels=zero_one)")
 
-/* Always the first parameter of a margin loss; the survey reads it too, to know which labels are right. */
+/* Always the first parameter of a margin loss; the survey finds it by its name, to know which labels are right. */
 #define LABELS_PARAM CHOICE(labels, 0, "plus_minus_one zero_one", "how the two classes are written")
 enum { LABELS };
 

@@ -7,12 +7,12 @@
 
 #include "unit.h"
 
-#define RANKING_INPUTS                                                                                                           \
-    INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "scores of documents; without groups each row of the last axis is a query"), \
-        INPUT(target, KIND_REAL, 0, "relevance of each document; only larger and smaller matter, and gains where they are used"),   \
-    {                                                                                                                            \
+#define RANKING_INPUTS                                                                                                                 \
+    INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "scores of documents; without groups each row of the last axis is a query"),    \
+        INPUT(target, KIND_REAL, 0, "relevance of each document; only larger and smaller matter, and gains where they are used"),      \
+    {                                                                                                                                  \
         .name = "groups", .description = "offsets of the queries in a run of documents, from 0 to their number; shape (queries + 1,)", \
-        .kind = KIND_OFFSETS, .shape = OTHER_SHAPE, .flags = OPTIONAL                                                            \
+        .kind = KIND_OFFSETS, .shape = OTHER_SHAPE, .flags = OPTIONAL                                                                  \
     }
 
 /* By the difference of scores, the more relevant document's minus the other's. */

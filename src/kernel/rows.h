@@ -39,7 +39,13 @@ FORMULA void run_row(const loss_unit *u, row_formula *f)
 /* The weight of class j. */
 FORMULA double class_weight_of(const row_unit *row, int64_t j) { return row->class_weight ? row->class_weight[j] : 1; }
 
-#define KERNELS_rows(name_)                                                   \
+/* An index per row, and nothing else. */
+#define INDEX_INPUT                                                                                                        \
+    {                                                                                                                      \
+        .name = "target", .description = "class index of each row in [0, classes)", .kind = KIND_CLASS, .shape = PER_VALUE \
+    }
+
+#define KERNELS_rows(name_)                                             \
     static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
     UNIT_TABLE(name_, UNIT_ROW, PER_ROW, name_##_unit, NULL)
 

@@ -72,10 +72,10 @@ FORMULA void spread_loop(const sums_tile *tile, spread_formula *f)
 }
 
 /* Wires name_gather, name_close and name_spread; `terms_` is how many sums there are. */
-#define KERNELS_sums(name_, terms_)                                                                         \
-    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, terms_); }         \
-    static void name_##_spread_tile(const sums_tile *t) { spread_loop(t, name_##_spread); }                 \
-    extern const sums_kernels KERNEL_TABLE(name_);                                                          \
+#define KERNELS_sums(name_, terms_)                                                                               \
+    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, terms_); }               \
+    static void name_##_spread_tile(const sums_tile *t) { spread_loop(t, name_##_spread); }                       \
+    extern const sums_kernels KERNEL_TABLE(name_);                                                                \
     const sums_kernels KERNEL_TABLE(name_) = { terms_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \
     DESCRIBE(name_, SHAPE_SUMS, PER_UNIT, UNIT_BATCH)
 

@@ -41,7 +41,8 @@ FORMULA void sort_by(const double *key, int64_t n, int64_t *index, int64_t *room
         for (int64_t start = 0; start < n; start += 2 * half) {
             const int64_t middle = start + half < n ? start + half : n, end = start + 2 * half < n ? start + 2 * half : n;
             int64_t a = start, b = middle;
-            for (int64_t at = start; at < end; at++) room[at] = b >= end || (a < middle && key[index[a]] <= key[index[b]]) ? index[a++] : index[b++];
+            for (int64_t at = start; at < end; at++)
+                room[at] = b >= end || (a < middle && key[index[a]] <= key[index[b]]) ? index[a++] : index[b++];
         }
         memcpy(index, room, (size_t)n * sizeof *index);
     }
@@ -137,9 +138,9 @@ FORMULA double scaled_log(scaled a)
 }
 
 /* Names the table of a loss of units: what a unit is, what has a value, the function, its scratch or NULL. */
-#define UNIT_TABLE(name_, unit_, values_per_, run_, work_)     \
-    extern const unit_kernels KERNEL_TABLE(name_);             \
-    const unit_kernels KERNEL_TABLE(name_) = { run_, work_ };  \
+#define UNIT_TABLE(name_, unit_, values_per_, run_, work_)    \
+    extern const unit_kernels KERNEL_TABLE(name_);            \
+    const unit_kernels KERNEL_TABLE(name_) = { run_, work_ }; \
     DESCRIBE(name_, SHAPE_UNIT, values_per_, unit_)
 
 #endif

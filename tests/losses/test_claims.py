@@ -141,7 +141,7 @@ def proper(spec):
 
 ATTACKS = {"CONVEX": convex, "NONNEGATIVE": nonnegative, "EVEN": even, "DIFFERENTIABLE": differentiable, "TWICE_DIFFERENTIABLE": twice_differentiable,
            "LIPSCHITZ": lipschitz, "BOUNDED": bounded, "CALIBRATED": calibrated, "PROPER": proper}
-POINTWISE = [n for n in names() if not Loss(n).info["rows"]]
+POINTWISE = names("pointwise")
 # What a grid of finitely many points can't tell from true: claims that a loss rightly does not make.
 NOT_SEEN = {("brier", "LIPSCHITZ"): "bounded domain", ("brier", "BOUNDED"): "bounded domain",
             ("squared_log_error", "LIPSCHITZ"): "grows without bound only at -1"}
@@ -157,7 +157,7 @@ def test_claim(name, claim):
         assert not all(holds) or (name, claim) in NOT_SEEN, f"{name} could claim {claim}"
 
 
-@pytest.mark.parametrize("name", [n for n in names() if n not in POINTWISE])
+@pytest.mark.parametrize("name", names("rows"))
 def test_claims_of_rows(name):
     """Convexity along random lines, no negative value, and the least expected loss at the true probabilities."""
     loss, claims = Loss(name), claims_of(name)

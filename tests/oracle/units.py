@@ -52,7 +52,9 @@ def derivatives(unit: Unit, case: Case, k: int, index) -> tuple[mp.mpf, mp.mpf]:
     above = total(unit, inputs, weight, case.param)
     inputs[k][index] = x - step
     below = total(unit, inputs, weight, case.param)
-    return (above - below) / (2 * step), (above - 2 * middle + below) / step**2
+    first, second = (above - below) / (2 * step), (above - 2 * middle + below) / step**2
+    noise = (abs(middle) + 1) * mp.mpf(10) ** -(unit.digits - 10)  # of the subtractions: less than that is 0
+    return first if abs(first) * step > noise else mp.mpf(0), second if abs(second) * step**2 > noise else mp.mpf(0)
 
 
 # ---- sums ----
@@ -362,7 +364,185 @@ def _matrix_cases(name: str):
     return cases
 
 
+# ---- rows and tuples of rows ----
+
+
+def _positive(x):
+    return x if x > 0 else mp.mpf(0)
+
+
+def multiclass_hinge(inputs, weight, param):
+    z, target = inputs[:2]
+    return [_positive(param["margin"] + max((x for j, x in enumerate(row) if j != k), default=-mp.inf) - row[k]) for row, k in zip(z, target, strict=True)]
+
+
+def multi_margin(inputs, weight, param):
+    z, target, w = inputs
+    out = []
+    for row, k in zip(z, target, strict=True):
+        v = mp.fsum(_positive(param["margin"] - row[k] + x) ** param["power"] for j, x in enumerate(row) if j != k)
+        out.append((1 if w is None else w[k]) * v / (len(row) if param.get("scale") else 1))
+    return out
+
+
+def multilabel_margin(inputs, weight, param):
+    return [mp.fsum(t[i] * (1 - t[j]) * _positive(1 - z[i] + z[j]) for i in range(len(z)) for j in range(len(z)) if i != j) / len(z)
+            for z, t in zip(*inputs, strict=True)]
+
+
+def multilabel_soft_margin(inputs, weight, param):
+    z, t, w = inputs
+    return [mp.fsum((1 if w is None else w[j]) * (b[j] * _softplus(-a[j]) + (1 - b[j]) * _softplus(a[j])) for j in range(len(a))) / len(a)
+            for a, b in zip(z, t, strict=True)]
+
+
+def multiclass_brier(inputs, weight, param):
+    p, t = inputs[:2]
+    rows = t if t.ndim == 2 else np.eye(p.shape[1], dtype=int)[t]
+    return [mp.fsum((a - b) ** 2 for a, b in zip(x, y, strict=True)) for x, y in zip(p, rows, strict=True)]
+
+
+def js_divergence(inputs, weight, param):
+    mix, out = param["mix"], []
+    for p, t in zip(*inputs, strict=True):
+        m = [mix * b + (1 - mix) * a for a, b in zip(p, t, strict=True)]
+        out.append(mp.fsum(mix * b * mp.log(b / c) if b else 0 for b, c in zip(t, m, strict=True))
+                   + mp.fsum((1 - mix) * a * mp.log(a / c) if a else 0 for a, c in zip(p, m, strict=True)))
+    return out
+
+
+def _cosine(a, b):
+    both = mp.fsum(x * x for x in a) * mp.fsum(x * x for x in b)
+    return mp.fsum(x * y for x, y in zip(a, b, strict=True)) / mp.sqrt(both) if both else mp.mpf(0)
+
+
+def _norm(a, b, power=2):
+    return mp.fsum(abs(x - y) ** power for x, y in zip(a, b, strict=True)) ** (mp.mpf(1) / power)
+
+
+def cosine_distance(inputs, weight, param):
+    return [1 - _cosine(a, b) for a, b in zip(*inputs, strict=True)]
+
+
+def cosine_embedding(inputs, weight, param):
+    return [1 - _cosine(a, b) if y > 0 else _positive(_cosine(a, b) - param["margin"]) for a, b, y in zip(*inputs, strict=True)]
+
+
+def contrastive(inputs, weight, param):
+    factor = mp.mpf(0.5) if param.get("half") else 1
+    return [factor * (t * _norm(a, b) ** 2 + (1 - t) * _positive(param["margin"] - _norm(a, b)) ** 2) for a, b, t in zip(*inputs, strict=True)]
+
+
+def triplet_margin(inputs, weight, param):
+    out = []
+    for a, p, n in zip(*inputs, strict=True):
+        near, far = _norm(a, p, param["power"]), _norm(a, n, param["power"])
+        if param.get("swap"):
+            far = min(far, _norm(p, n, param["power"]))
+        out.append(_positive(near ** 2 - far ** 2 + param["margin"] if param.get("squared") else near - far + param["margin"]))
+    return out
+
+
+def _numbers(dtype, param: dict) -> dict:
+    return {k: (v == "true" if v in ("true", "false") else v == "classes") if isinstance(v, str) else mp.mpf(float(dtype(v))) for k, v in param.items()}
+
+
+def _spec(name: str, param: dict) -> str:
+    return f"{name}({', '.join(f'{k}={v}' for k, v in param.items())})" if param else name
+
+
+def _score_cases(name: str, settings: list[dict], weights: bool = False):
+    def cases(dtype, rng):
+        for param in settings:
+            for classes in (1, 2, 5, 11):
+                z = (rng.normal(size=(4, classes)) * 2).astype(dtype)
+                target = rng.integers(0, classes, 4)
+                if name.startswith("multilabel"):
+                    target = rng.integers(0, 2, (4, classes)).astype(dtype)
+                    target[3] = rng.random(classes).astype(dtype)
+                w = [None, rng.uniform(0.25, 2, classes).astype(dtype)] if weights else [False]
+                for each in w:
+                    yield Case(_spec(name, param), [z, target] + ([] if each is False else [each]), param=_numbers(dtype, param))
+
+    return cases
+
+
+def _distribution_cases(name: str, settings: list[dict]):
+    def cases(dtype, rng):
+        for param in settings:
+            for classes in (2, 6):
+                p = np.maximum(rng.dirichlet(np.ones(classes), 4), 1e-6).astype(dtype)
+                t = np.maximum(rng.dirichlet(np.ones(classes), 4), 1e-6).astype(dtype)
+                t[1] = (p[1] * (1 + rng.normal(size=classes) * 1e-3)).astype(dtype)
+                t[2] = np.nextafter(p[2], dtype(0))
+                yield Case(_spec(name, param), [p, t], param=_numbers(dtype, param))
+                if name == "multiclass_brier":
+                    yield Case(name, [p, rng.integers(0, classes, 4)])
+
+    return cases
+
+
+def _vector_cases(name: str, settings: list[dict]):
+    def cases(dtype, rng):
+        for param in settings:
+            for scale in (1, 1e-15, 1e15):
+                for n in (2, 7):
+                    a, b, c = ((rng.normal(size=(4, n)) * scale).astype(dtype) for _ in range(3))
+                    b[1] = (a[1] * (1 + rng.normal(size=n) * 1e-5)).astype(dtype)
+                    last = {"cosine_distance": [], "cosine_embedding": [np.array([1, 1, -1, -1], dtype)],
+                            "contrastive": [np.array([1, 0, 1, 0.25], dtype)], "triplet_margin": [c]}[name]
+                    if scale != 1 and name in ("contrastive", "triplet_margin"):
+                        param = {**param, "margin": 1.5 * scale}
+                    yield Case(_spec(name, param), [a, b, *last], param=_numbers(dtype, param))
+
+    return cases
+
+
+def _brace(case: Case, what: str, k: int, index):
+    """The larger of the two terms of a slope or bend that is their difference."""
+    if case.spec.startswith("multilabel_soft"):
+        return mp.mpf(2) / case.inputs[0].shape[-1] if what == "grad" and k == 0 and 0 < case.inputs[1][index] < 1 else None
+    r, i = index
+    rows = [None if a is None else list(exact(a[r])) if a.ndim == 2 else mp.mpf(float(a[r])) for a in case.inputs]
+    name, param = case.spec.partition("(")[0], case.param
+    if name in ("cosine_distance", "cosine_embedding"):
+        a, b = rows[k], rows[1 - k]
+        la, lb = (mp.sqrt(mp.fsum(x * x for x in v)) for v in (a, b))
+        c, x, y = _cosine(a, b), a[i] / la, b[i] / lb
+        return max(abs(y), abs(c * x)) / la if what == "grad" else max(abs(2 * x * y), abs(c), abs(3 * c * x * x)) / la**2
+    if name == "contrastive":
+        d, t, x = _norm(rows[0], rows[1]), rows[2], rows[0][i] - rows[1][i]
+        factor = 1 if param.get("half") else 2
+        push = (1 - t) * _positive(param["margin"] - d) / d
+        return factor * (max(t, push) * abs(x) if what == "grad" else max(t + (1 - t), push))
+    if name == "triplet_margin":
+        sizes = []
+        for one, two in ((0, 1), (0, 2), (1, 2)):
+            d, x = _norm(rows[one], rows[two], param["power"]), abs(rows[one][i] - rows[two][i])
+            u = x / d
+            slope = u ** (param["power"] - 1)
+            bend = (param["power"] - 1) * (u ** (param["power"] - 2) + u ** (2 * param["power"] - 2)) / d
+            if param.get("squared"):
+                slope, bend = 2 * x, mp.mpf(2)
+            if k in (one, two):
+                sizes.append(slope if what == "grad" else bend)
+        return max(sizes)
+    raise KeyError(name)
+
+
 UNITS: dict[str, Unit] = {
+    "multiclass_hinge": Unit(multiclass_hinge, _score_cases("multiclass_hinge", [{"margin": 1}, {"margin": 0.3}])),
+    "multi_margin": Unit(multi_margin, _score_cases("multi_margin", [{"margin": 1, "power": 1}, {"margin": 0.5, "power": 2, "scale": "classes"}], True)),
+    "multilabel_margin": Unit(multilabel_margin, _score_cases("multilabel_margin", [{}])),
+    "multilabel_soft_margin": Unit(multilabel_soft_margin, _score_cases("multilabel_soft_margin", [{}], True), addend=_brace),
+    "multiclass_brier": Unit(multiclass_brier, _distribution_cases("multiclass_brier", [{}])),
+    "js_divergence": Unit(js_divergence, _distribution_cases("js_divergence", [{"mix": 0.5}, {"mix": 0.25}])),
+    "cosine_distance": Unit(cosine_distance, _vector_cases("cosine_distance", [{}]), addend=_brace),
+    "cosine_embedding": Unit(cosine_embedding, _vector_cases("cosine_embedding", [{"margin": 0}, {"margin": -0.75}]), addend=_brace),
+    "contrastive": Unit(contrastive, _vector_cases("contrastive", [{"margin": 2}, {"margin": 5, "half": "true"}]), addend=_brace),
+    "triplet_margin": Unit(triplet_margin, _vector_cases("triplet_margin", [{"margin": 1, "power": 2}, {"margin": 3, "power": 2, "swap": "true"},
+                                                                           {"margin": 3, "power": 1}, {"margin": 3, "power": 3},
+                                                                           {"margin": 2, "power": 2, "squared": "true"}]), addend=_brace),
     "dice": Unit(dice, _overlap_cases("dice", [{"squared": "true"}, {"smooth_nr": 1, "smooth_dr": 1}]), True, 800, _soft_addend),
     "jaccard": Unit(jaccard, _overlap_cases("jaccard", [{"smooth_nr": 0.5, "smooth_dr": 0.5}]), True, 800, _soft_addend),
     "tversky": Unit(tversky, _overlap_cases("tversky", [{"alpha": 0.25, "beta": 0.75}, {"smooth_dr": 2}]), True, 800, _soft_addend),

@@ -75,7 +75,8 @@ static void cox_run(const loss_unit *u)
             const double w = weight_of(u, i);
             const int event = is_event(u, i);
             if (event) add_to(&value, w * scaled_log(scaled_over(risk[start], raised[i])));
-            const scaled a = scaled_add(slope, event ? more.own : more.all), b = scaled_add(bend, event ? more.own_squared : more.all_squared);
+            const scaled a = scaled_add(slope, event ? more.own : more.all),
+                         b = scaled_add(bend, event ? more.own_squared : more.all_squared);
             const scaled e = raised[i];
             const double first = scaled_value((scaled){ pair_times(e.m, a.m), e.k + a.k });
             if (u->grad[PREDICTION]) u->grad[PREDICTION][i] = w * (first - (event ? 1 : 0));

@@ -9,7 +9,8 @@ enum { TEMPERATURE };
 LOSS(sup_con) = {
     .title = "Supervised contrastive loss",
     .aliases = "supcon",
-    .formula = "per row i: logsumexp over a != i of similarity[i][a]/temperature - mean over the others of its label of similarity/temperature",
+    .formula =
+        "per row i: logsumexp over a != i of similarity[i][a]/temperature - mean over the others of its label of similarity/temperature",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "similarities, shape (..., rows, rows)"),
                { .name = "target", .description = "label of each row; any integers", .kind = KIND_LABEL, .shape = PER_VALUE } },
     .param = { PARAM(temperature, 0.1, ABOVE(0), "similarity that is worth one nat") },

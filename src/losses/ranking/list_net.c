@@ -64,7 +64,8 @@ static void list_net_run(const loss_unit *u)
     const double all = raw ? close_sum(masses) : 1;
     for (int64_t i = 0; i < n; i++) {
         const pair own = { i == scores.top ? 1 : e[i], 0 }, less = two_diff(scores.sum.hi, own.hi);
-        const double q = pair_div(own, scores.sum), rest = pair_div(i == scores.top ? scores.others : (pair){ less.hi, less.lo + scores.sum.lo }, scores.sum);
+        const double q = pair_div(own, scores.sum),
+                     rest = pair_div(i == scores.top ? scores.others : (pair){ less.hi, less.lo + scores.sum.lo }, scores.sum);
         if (u->grad[0]) u->grad[0][i] = all * q - mass[i];
         if (u->hess[0]) u->hess[0][i] = all * q * rest;
     }

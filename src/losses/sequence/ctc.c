@@ -13,12 +13,20 @@ LOSS(ctc) = {
     .aliases = "ctc_loss",
     .formula = "-log(sum over all alignments of the product over steps of softmax(prediction[step])[label of the step])",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logits, shape (..., steps, classes)"),
-               { .name = "target", .description = "labels, shape (..., longest), or all one after the other, shape (sum of target_length,)",
-                 .kind = KIND_CLASS, .shape = OTHER_SHAPE },
-               { .name = "input_length", .description = "steps of each sequence; all if not given", .kind = KIND_LENGTH, .shape = PER_VALUE,
+               { .name = "target",
+                 .description = "labels, shape (..., longest), or all one after the other, shape (sum of target_length,)",
+                 .kind = KIND_CLASS,
+                 .shape = OTHER_SHAPE },
+               { .name = "input_length",
+                 .description = "steps of each sequence; all if not given",
+                 .kind = KIND_LENGTH,
+                 .shape = PER_VALUE,
                  .flags = OPTIONAL },
-               { .name = "target_length", .description = "labels of each sequence; all if not given", .kind = KIND_LENGTH,
-                 .shape = PER_VALUE, .flags = OPTIONAL } },
+               { .name = "target_length",
+                 .description = "labels of each sequence; all if not given",
+                 .kind = KIND_LENGTH,
+                 .shape = PER_VALUE,
+                 .flags = OPTIONAL } },
     .param = { CLASS_PARAM(blank, 0, "the class that says nothing"),
                FLAG(zero_infinity, 0, "a target that does not fit into its steps costs 0 instead of infinity"),
                FLAG(log_probabilities, 0, "the prediction is logarithms of probabilities, taken as they are") },
@@ -34,7 +42,10 @@ typedef struct {
     scaled *forward, *symbol; /* (steps, states), (states): chance of each state's label at one step */
 } lattice;
 
-static int64_t label_of(const lattice *l, int64_t state) { return state % 2 ? l->u->index[TARGET][state / 2] : (int64_t)l->u->param[BLANK]; }
+static int64_t label_of(const lattice *l, int64_t state)
+{
+    return state % 2 ? l->u->index[TARGET][state / 2] : (int64_t)l->u->param[BLANK];
+}
 
 /* May state k follow k - 2? Only past a blank, and not between equal labels. */
 static int may_skip(const lattice *l, int64_t k) { return k > 1 && k < l->states && k % 2 && label_of(l, k) != label_of(l, k - 2); }

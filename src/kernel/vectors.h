@@ -1,0 +1,176 @@
+/*
+ * Losses of vectors: each unit is a tuple of rows of equal length. Sums of squares and products are taken in two parts after scaling
+ * by a power of two, so that neither size nor direction costs digits: near-parallel vectors are the common case.
+ */
+#ifndef LIBLOSS_KERNEL_VECTORS_H
+#define LIBLOSS_KERNEL_VECTORS_H
+
+#include "unit.h"
+
+/* 2^-k for a k that brings the largest number near 1; 1 where nothing is finite and not 0. */
+FORMULA double leveller(const double *x, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++) most = abs_(x[i]) > most ? abs_(x[i]) : most;
+    if (!(most > 0) || most - most != 0) return 1;
+    if (most < 0x1p-1000) return 0x1p1000;
+    const int64_t k = (int64_t)(double_to_bits(most) >> 52) - 1023;
+    return power_of_two((double)-(k > 1000 ? 1000 : k));
+}
+
+/* The sum of a_i b_i, with a times `level_a` and b times `level_b`. */
+FORMULA pair dot(const double *a, double level_a, const double *b, double level_b, int64_t n)
+{
+    pair sum = { 0, 0 };
+    for (int64_t i = 0; i < n; i++) {
+        const pair p = two_product(a[i] * level_a, b[i] * level_b), t = two_sum(sum.hi, p.hi);
+        sum = (pair){ t.hi, sum.lo + (t.lo + p.lo) };
+    }
+    return fast_two_sum(sum.hi, sum.lo);
+}
+
+FORMULA pair pair_sqrt(pair a)
+{
+    const double root = sqrt_(a.hi);
+    if (!(root > 0) || root - root != 0) return (pair){ root, 0 };
+    const pair square = two_product(root, root);
+    return fast_two_sum(root, (((a.hi - square.hi) - square.lo) + a.lo) / (2 * root));
+}
+
+/* ---- distances ---- */
+
+/* A p-norm of x - y: its value (exactly a little more), and scratch with the differences. */
+typedef struct {
+    const double *x, *y;
+    double power, value, value_lo;
+    double *r; /* x - y */
+} norm;
+
+/* u^e for 0 <= u <= 1 */
+FORMULA double power_of(pair u, double e)
+{
+    if (e == 0) return 1;
+    if (e == 1) return u.hi;
+    if (u.hi == 0) return e > 0 ? 0 : __builtin_inf();
+    const pair log = log_to_pair(u);
+    pair x = two_product(log.hi, e);
+    x.lo += log.lo * e;
+    return exp_pair(x);
+}
+
+FORMULA norm distance_of(const double *x, const double *y, int64_t n, double power, double *r)
+{
+    norm d = { x, y, power, 0, 0, r };
+    for (int64_t i = 0; i < n; i++) r[i] = x[i] - y[i];
+    const double level = leveller(r, n);
+    pair sum = { 0, 0 };
+    if (power == 2) {
+        d.value = pair_sqrt(dot(r, level, r, level, n)).hi / level;
+        return d;
+    }
+    double most = 0;
+    for (int64_t i = 0; i < n; i++) most = abs_(r[i]) > most || r[i] != r[i] ? abs_(r[i]) : most;
+    for (int64_t i = 0; i < n && most > 0; i++)
+        add_to(&sum, power == 1 ? abs_(r[i]) * level : power_of(pair_div_to_pair((pair){ abs_(r[i]), 0 }, (pair){ most, 0 }), power));
+    if (power == 1)
+        d.value = close_sum(sum) / level;
+    else if (most > 0) {
+        const pair log = log_to_pair(fast_two_sum(sum.hi, sum.lo)), root = pair_div_to_pair(log, (pair){ power, 0 });
+        const pair value = two_product(most, exp_pair(root));
+        d.value = value.hi;
+        d.value_lo = value.lo;
+    } else {
+        d.value = most;
+    }
+    return d;
+}
+
+/* |component i| over the norm */
+FORMULA pair norm_share(const norm *d, int64_t i)
+{
+    return pair_div_to_pair(abs_pair(two_diff(d->x[i], d->y[i])), (pair){ d->value, d->value_lo });
+}
+
+/* By component i of x; 0 where the two coincide. */
+FORMULA double norm_slope(const norm *d, int64_t i)
+{
+    if (d->value == 0) return zero_of(d->r[i]);
+    const pair u = norm_share(d, i);
+    return copysign_(d->power == 2 ? u.hi : d->r[i] == 0 ? 0 : power_of(u, d->power - 1), d->r[i]);
+}
+
+FORMULA double norm_bend(const norm *d, int64_t i)
+{
+    if (d->value == 0) return 0;
+    const pair u = norm_share(d, i);
+    if (d->power == 2) return (1 - u.hi) * (1 + u.hi) / d->value;
+    if (d->power == 1 || u.hi == 0) return 0;
+    return (d->power - 1) * power_of(u, d->power - 2) * (1 - power_of(u, d->power)) / d->value;
+}
+
+/* ---- angles ---- */
+
+/* The cosine of two vectors, and what its slopes need. A vector of zeros has cosine 0 with everything. */
+typedef struct {
+    double level_a, level_b, cosine, apart; /* apart: 1 - cosine */
+    pair aa, bb, ab; /* of the levelled vectors */
+    double length_a, length_b; /* likewise */
+    int none;
+} angle;
+
+FORMULA angle angle_of(const double *a, const double *b, int64_t n)
+{
+    angle g = { .level_a = leveller(a, n), .level_b = leveller(b, n), .apart = 1 };
+    g.aa = dot(a, g.level_a, a, g.level_a, n);
+    g.bb = dot(b, g.level_b, b, g.level_b, n);
+    g.ab = dot(a, g.level_a, b, g.level_b, n);
+    g.none = g.aa.hi == 0 || g.bb.hi == 0;
+    if (g.none) return g;
+    const pair both = pair_times(g.aa, g.bb), square = pair_times(g.ab, g.ab), root = pair_sqrt(both);
+    g.length_a = pair_sqrt(g.aa).hi;
+    g.length_b = pair_sqrt(g.bb).hi;
+    const pair c = pair_div_to_pair(g.ab, root);
+    g.cosine = c.hi;
+    /* 1 - c = (1 - c^2)/(1 + c): the difference is taken of numbers in two parts */
+    const pair less = pair_plus(both, (pair){ -square.hi, -square.lo }), more = pair_plus((pair){ 1, 0 }, c);
+    const double near = pair_div(pair_div_to_pair(less, both), more);
+    g.apart = c.hi > 0 ? (near > 0 ? near : zero_of(near)) : 1 - c.hi;
+    return g;
+}
+
+/* The cosine's slope by component i of a. */
+FORMULA double cosine_slope(const angle *g, double a, double b)
+{
+    if (g->none) return 0;
+    const pair x = pair_times((pair){ b * g->level_b, 0 }, g->aa), y = pair_times(g->ab, (pair){ a * g->level_a, 0 });
+    const pair across = pair_plus(x, (pair){ -y.hi, -y.lo });
+    return across.hi / g->aa.hi / (g->length_a * g->length_b) * g->level_a;
+}
+
+FORMULA double cosine_bend(const angle *g, double a, double b)
+{
+    if (g->none) return 0;
+    const double x = a * g->level_a / g->length_a, y = b * g->level_b / g->length_b;
+    return -(2 * x * y + g->cosine * (1 - 3 * x * x)) / g->aa.hi * g->level_a * g->level_a;
+}
+
+/* The same angle, seen from b. */
+FORMULA angle turned(angle g)
+{
+    angle t = g;
+    t.level_a = g.level_b, t.level_b = g.level_a;
+    t.aa = g.bb, t.bb = g.aa;
+    t.length_a = g.length_b, t.length_b = g.length_a;
+    return t;
+}
+
+static inline int64_t vectors_work(int64_t length, int64_t width, const int64_t *counts)
+{
+    (void)width, (void)counts;
+    return 3 * length;
+}
+
+/* Wires the function name(const loss_unit *). */
+#define KERNELS_vectors(name_) UNIT_TABLE(name_, UNIT_ROW, PER_ROW, name_, vectors_work)
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Pairs that belong together should point the same way, all others should be apart by more than a margin allows.
+ */
+#include "vectors.h"
+
+enum { FIRST, SECOND, TARGET };
+enum { MARGIN };
+
+LOSS(cosine_embedding) = {
+    .title = "Cosine embedding loss",
+    .aliases = "",
+    .formula = "1 - cos(first, second) if target == 1 else max(cos(first, second) - margin, 0)",
+    .input = { INPUT(first, KIND_REAL, DIFFERENTIABLE_INPUT, "vectors, shape (..., components)"),
+               INPUT(second, KIND_REAL, DIFFERENTIABLE_INPUT, "vectors, shape (..., components)"),
+               { .name = "target",
+                 .description = "1: the pair belongs together; -1: it does not",
+                 .kind = KIND_SIGN,
+                 .shape = PER_VALUE } },
+    .param = { PARAM(margin, 0, WITHIN(-1, 1), "cosine below which a pair that does not belong together costs nothing") },
+    .claims = NONNEGATIVE | BOUNDED,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 1, 3, 3 },
+    .cite = "Payne and Thompson 2015; PyTorch CosineEmbeddingLoss",
+};
+
+static void cosine_embedding(const loss_unit *u)
+{
+    const double *a = u->input[FIRST], *b = u->input[SECOND], y = u->input[TARGET][0], margin = u->param[MARGIN];
+    const angle g = angle_of(a, b, u->length), back = turned(g);
+    const double over = margin > 0.5 ? (1 - margin) - g.apart : g.cosine - margin;
+    const double sign = y > 0 ? -1 : over > 0 ? 1 : 0; /* of the cosine in the value */
+    u->value[0] = y > 0 ? g.apart : over > 0 ? over : zero_of(over);
+    for (int64_t i = 0; i < u->length; i++) {
+        if (u->grad[FIRST]) u->grad[FIRST][i] = sign == 0 ? 0 : sign * cosine_slope(&g, a[i], b[i]);
+        if (u->hess[FIRST]) u->hess[FIRST][i] = sign == 0 ? 0 : sign * cosine_bend(&g, a[i], b[i]);
+        if (u->grad[SECOND]) u->grad[SECOND][i] = sign == 0 ? 0 : sign * cosine_slope(&back, b[i], a[i]);
+        if (u->hess[SECOND]) u->hess[SECOND][i] = sign == 0 ? 0 : sign * cosine_bend(&back, b[i], a[i]);
+    }
+}
+
+KERNELS(vectors, cosine_embedding)

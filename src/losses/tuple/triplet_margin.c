@@ -1,0 +1,57 @@
+/*
+ * An anchor should be nearer to its like than to a stranger, by a margin. Where two of the points coincide the slope of their
+ * distance is 0, never NaN.
+ */
+#include "vectors.h"
+
+enum { ANCHOR, POSITIVE_, NEGATIVE_ };
+enum { MARGIN, POWER, SWAP, SQUARED };
+
+LOSS(triplet_margin) = {
+    .title = "Triplet margin loss",
+    .aliases = "triplet",
+    .formula = "max(d(anchor, positive) - d(anchor, negative) + margin, 0); with swap the negative's distance to the nearer of the two",
+    .input = { INPUT(anchor, KIND_REAL, DIFFERENTIABLE_INPUT, "vectors, shape (..., components)"),
+               INPUT(positive, KIND_REAL, DIFFERENTIABLE_INPUT, "what belongs to the anchor"),
+               INPUT(negative, KIND_REAL, DIFFERENTIABLE_INPUT, "what does not") },
+    .param = { PARAM(margin, 1, AT_LEAST(0), "by how much nearer"), PARAM(power, 2, AT_LEAST(1), "of the norm"),
+               FLAG(swap, 0, "take the negative's distance to the positive if that is less"), FLAG(squared, 0, "squares of distances") },
+    .claims = NONNEGATIVE,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 4, 4, 3 },
+    .cite = "Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832; swap: Balntas et al. 2016, doi:10.5244/C.30.119",
+};
+
+/* Adds sign * slope to both ends of a distance. The square of the usual one is simpler than itself. */
+static void pull(const loss_unit *u, const norm *d, double sign, int squared, int from, int to)
+{
+    for (int64_t i = 0; i < u->length; i++) {
+        const double slope = norm_slope(d, i), bend = norm_bend(d, i);
+        const int plain = d->power == 2;
+        const double g = sign * (!squared ? slope : plain ? 2 * d->r[i] : 2 * d->value * slope);
+        const double h = sign * (!squared ? bend : plain ? 2 : 2 * (slope * slope + d->value * bend));
+        if (u->grad[from]) u->grad[from][i] += g;
+        if (u->grad[to]) u->grad[to][i] -= g;
+        if (u->hess[from]) u->hess[from][i] += h;
+        if (u->hess[to]) u->hess[to][i] += h;
+    }
+}
+
+static void triplet_margin(const loss_unit *u)
+{
+    const int64_t n = u->length;
+    const double *a = u->input[ANCHOR], *p = u->input[POSITIVE_], *m = u->input[NEGATIVE_], power = u->param[POWER];
+    const int squared = u->param[SQUARED] != 0;
+    const norm near = distance_of(a, p, n, power, u->work), far = distance_of(a, m, n, power, u->work + n);
+    const norm other = distance_of(p, m, n, power, u->work + 2 * n);
+    const int swapped = u->param[SWAP] != 0 && other.value < far.value;
+    const norm *away = swapped ? &other : &far;
+    const double x = squared ? near.value * near.value : near.value, y = squared ? away->value * away->value : away->value;
+    const double over = (x - y) + u->param[MARGIN];
+    u->value[0] = over > 0 ? over : zero_of(over);
+    if (!(over > 0)) return;
+    pull(u, &near, 1, squared, ANCHOR, POSITIVE_);
+    pull(u, away, -1, squared, swapped ? POSITIVE_ : ANCHOR, NEGATIVE_);
+}
+
+KERNELS(vectors, triplet_margin)
