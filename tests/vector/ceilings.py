@@ -90,7 +90,7 @@ def compare(measured: dict[str, tuple[float, float]], ceilings: dict[str, tuple[
     complaints = [f"{name}: no ceiling yet" for name in measured if name not in ceilings]
     complaints += [f"{name}: has a ceiling and was not measured" for name in ceilings if name not in measured]
     for name, numbers in measured.items():
-        for what, now, ceiling in zip(("kernel", "whole call"), numbers, ceilings.get(name, numbers)):
+        for what, now, ceiling in zip(("kernel", "whole call"), numbers, ceilings.get(name, numbers), strict=True):
             if now > ceiling:
                 complaints.append(f"{name}: {what} takes {now:.2f} instructions per element, above its ceiling of {ceiling:.1f}")
             elif ceiling > LOOSE * now + 1:

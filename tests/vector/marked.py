@@ -90,7 +90,7 @@ def missed(all_units: list[Unit]) -> list[str]:
     """Every complaint, with loss and line; empty when every marked loop is vectorised."""
     complaints, vectorised = [], set()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for unit, found in zip(all_units, pool.map(loops, all_units)):
+        for unit, found in zip(all_units, pool.map(loops, all_units), strict=True):
             for (file, line), widths in found.items():
                 place = f"{file.relative_to(ROOT)}:{line}"
                 if 0 in widths:

@@ -65,7 +65,7 @@ def test_gcc_vectorises_every_marked_loop(native):
 
 def test_gcc_names_a_scalar_loop(native):
     for name, unit in first_of_each(native).items():
-        assert 0 in sum(marked.loops(unit, source=SEED).values(), []), name
+        assert any(0 in widths for widths in marked.loops(unit, source=SEED).values()), name
 
 
 def test_gcc_vectorises_every_marked_loop_for_neon(tmp_path):
@@ -74,7 +74,7 @@ def test_gcc_vectorises_every_marked_loop_for_neon(tmp_path):
     assert {u.isa for u in units} == {"neon"}
     assert not marked.missed(units)
     for name, unit in first_of_each(units).items():
-        assert 0 in sum(marked.loops(unit, source=SEED).values(), []), name
+        assert any(0 in widths for widths in marked.loops(unit, source=SEED).values()), name
 
 
 @pytest.mark.parametrize("compiler", ["clang", CLANG_FOR_ARM], ids=["native", "neon"])
