@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILE = pathlib.Path(__file__).with_name("ceilings.txt")
@@ -54,24 +55,33 @@ def read_dump(text: str) -> tuple[str, int, dict[str, int]]:
     return (name[1] if name else ""), sum(own.values()), own
 
 
-def measure(build: pathlib.Path) -> dict[str, tuple[float, float]]:
-    """For each call: instructions per element of the kernel and of the whole."""
-    library = (build / "src").resolve()
+def dumps(library: pathlib.Path, *options: str) -> Iterator[str]:
+    """What callgrind has to say of each call of count.c."""
+    library = library.resolve()
     with tempfile.TemporaryDirectory() as folder:
         program = f"{folder}/count"
-        subprocess.run(["cc", "-O1", f"-I{ROOT}/include", ROOT / "tests/vector/count.c", f"-L{library}", "-lloss", f"-Wl,-rpath,{library}", "-o", program],
-                       check=True)
-        subprocess.run(["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no", f"--callgrind-out-file={folder}/dump", program],
-                       check=True, env={**os.environ, "LIBLOSS_ISA": "avx2"})
-        result = {}
+        subprocess.run(["cc", "-O1", f"-I{ROOT}/include", ROOT / "tests/vector/count.c", library, f"-Wl,-rpath,{library.parent}", "-o", program], check=True)
+        subprocess.run(["valgrind", "-q", "--tool=callgrind", "--compress-strings=no", "--compress-pos=no", *options,
+                        f"--callgrind-out-file={folder}/dump", program], check=True, env={**os.environ, "LIBLOSS_ISA": "avx2"})
         for file in pathlib.Path(folder).glob("dump.*"):
-            name, whole, own = read_dump(file.read_text())
-            loss = re.match(r"(?:flat:)?(\w+)", name)
-            if not loss:
-                continue  # what ran after the last call
-            kernel = sum(count for function, count in own.items() if re.match(rf"{loss[1]}(_\w+)?('\d+)?$", function))
-            per = 1 if name.startswith("flat:") else N
-            result[name] = (kernel / per, whole / per)
+            text = file.read_text()
+            if "desc: Trigger: Client Request: " in text:  # else: what ran after the last call
+                yield text
+
+
+def per_element(name: str) -> int:
+    """How many elements a call's instructions are divided by."""
+    return 1 if name.startswith("flat:") else N
+
+
+def measure(library: pathlib.Path) -> dict[str, tuple[float, float]]:
+    """For each call of the shared library: instructions per element of the kernel and of the whole."""
+    result = {}
+    for text in dumps(library):
+        name, whole, own = read_dump(text)
+        loss = re.match(r"(?:flat:)?(\w+)", name)
+        kernel = sum(count for function, count in own.items() if re.match(rf"{loss[1]}(_\w+)?('\d+)?$", function))
+        result[name] = (kernel / per_element(name), whole / per_element(name))
     return result
 
 
@@ -107,7 +117,7 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     build = pathlib.Path(places[0])
-    measured = measure(build)
+    measured = measure(build / "src/libloss.so")
     if update:
         rows = [f"{name:60} {math.ceil(kernel * SLACK * 10) / 10:8.1f} {math.ceil(whole * SLACK * 10) / 10:8.1f}\n"
                 for name, (kernel, whole) in sorted(measured.items())]
