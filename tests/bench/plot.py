@@ -62,7 +62,8 @@ def draw(rows: list[Row], environment: dict[str, str], file: pathlib.Path) -> No
     short = {"binary_cross_entropy_with_logits": "bce_with_logits"}
     cliffs = [(short.get(r.work, r.work), {name: t[0] for name, t in r.times.items()}) for r in rows if r.section == "cliffs"]
     bars(axes[1][1], cliffs, list(cliffs[0][1]), "no cliffs: one loss on awkward data (64 Ki f32)", "ns per element")
-    axes[1][1].tick_params(axis="x", rotation=25)
+    for label in axes[1][1].get_xticklabels():
+        label.set(rotation=25, ha="right")
     axes[1][1].legend(fontsize=7, ncols=3, loc="upper left")
     axes[1][1].set_ylim(top=axes[1][1].get_ylim()[1] * 2.5)
 
@@ -74,7 +75,8 @@ def draw(rows: list[Row], environment: dict[str, str], file: pathlib.Path) -> No
     axes[1][2].set_title("two threads: times as fast as one", fontsize=10)
     axes[1][2].invert_yaxis()
 
-    figure.suptitle(f"{environment['cpu']}, one core, least of interleaved repeats (load {environment['load']})\n{environment['libloss']}; PyTorch "
-                    f"{environment['torch']}, JAX {environment['jax']}, scikit-learn {environment['sklearn']}, NumPy {environment['numpy']}", fontsize=10)
+    peers = f"PyTorch {environment['torch']}, JAX {environment['jax']}, scikit-learn {environment['sklearn']}, NumPy {environment['numpy']}"
+    figure.suptitle(f"{environment['cpu']}, one core, least {environment['clock']} time of interleaved repeats (load {environment['load']})\n"
+                    f"libloss {environment['libloss']}; {peers}", fontsize=10)
     figure.tight_layout()
     figure.savefig(file, dpi=110)

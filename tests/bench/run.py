@@ -26,6 +26,7 @@ ROOT = HERE.parents[1]
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", type=pathlib.Path, help="folder for bench.json and bench.png")
 parser.add_argument("--core", type=int, default=0)
+parser.add_argument("--clock", choices=("wall", "cpu"), help="default: cpu time where the machine is busy, else wall; threads always by wall")
 parser.add_argument("--quick", action="store_true", help="a minute: fewer sizes, no torch.compile")
 parser.add_argument("--losses", help="only the sweep over the registry: all, or names")
 parser.add_argument("--part", choices=("threads", "sweep"), help=argparse.SUPPRESS)  # how this program runs itself
@@ -49,7 +50,7 @@ sys.path[:0] = [str(ROOT / "tests/oracle"), str(ROOT / "tests/vector")]
 import peers  # noqa: E402
 from harness import REDUCTIONS, check, ffi, lib, names, tensor  # noqa: E402
 from harness import Loss as Handle  # noqa: E402
-from race import Limits, Row, race  # noqa: E402
+from race import Clock, Limits, Row, race  # noqa: E402
 
 KI, MI = 1 << 10, 1 << 20
 SECONDS = 0.25 if arguments.quick else 1.5
@@ -117,12 +118,13 @@ def head(title: str) -> None:
 def environment() -> dict[str, str]:
     cpu = next((line.partition(": ")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
     compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    found = {"cpu": cpu, "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()), "compiler": compiler,
-             "libloss": ", ".join(f"{k} {v}" for k, v in libloss.config().items()), "flags of the streams": "-O3 -march=native -ffast-math", **peers.versions()}
+    found = {"cpu": cpu, "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()), "clock": Clock.name,
+             "compiler": compiler, "libloss": ", ".join(f"{k} {v}" for k, v in libloss.config().items()),
+             "flags of the streams": "-O3 -march=native -ffast-math", **peers.versions()}
     for name, text in found.items():
         print(f"{name:22} {text}")
     if os.getloadavg()[0] > 1:
-        print("the machine is busy: trust ratios within a row, not times")
+        print("The machine is busy: trust ratios within a row, not times.")
     return found
 
 
@@ -356,7 +358,7 @@ def sweep(limits: Limits, chosen: str) -> None:
 
 def run_part(part: str) -> None:
     """In a process of its own: other cores, or another instruction set."""
-    options = ["--part", part, "--core", str(arguments.core)] + ["--quick"] * arguments.quick
+    options = ["--part", part, "--core", str(arguments.core), "--clock", Clock.name] + ["--quick"] * arguments.quick
     if arguments.losses:
         options += ["--losses", arguments.losses]
     os.sched_setaffinity(0, ALLOWED)
@@ -381,6 +383,9 @@ def summary() -> None:
 
 
 def main() -> None:
+    Clock.name = arguments.clock or ("cpu" if os.getloadavg()[0] > 1 else "wall")
+    if arguments.part == "threads":
+        Clock.name = "wall"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         limits = Limits(folder)

@@ -100,11 +100,12 @@ def compare(measured: dict[str, tuple[float, float]], ceilings: dict[str, tuple[
     complaints = [f"{name}: no ceiling yet" for name in measured if name not in ceilings]
     complaints += [f"{name}: has a ceiling and was not measured" for name in ceilings if name not in measured]
     for name, numbers in measured.items():
+        unit = "element" if per_element(name) == N else "call"
         for what, now, ceiling in zip(("kernel", "whole call"), numbers, ceilings.get(name, numbers), strict=True):
             if now > ceiling:
-                complaints.append(f"{name}: {what} takes {now:.2f} instructions per element, above its ceiling of {ceiling:.1f}")
+                complaints.append(f"{name}: {what} takes {now:.2f} instructions per {unit}, above its ceiling of {ceiling:.1f}")
             elif ceiling > LOOSE * now + 1:
-                complaints.append(f"{name}: {what} takes {now:.2f} instructions per element; its ceiling of {ceiling:.1f} holds nothing any more")
+                complaints.append(f"{name}: {what} takes {now:.2f} instructions per {unit}; its ceiling of {ceiling:.1f} holds nothing any more")
         if not name.startswith("engine:") and not numbers[0]:
             complaints.append(f"{name}: no function named like the loss ran")
     return complaints

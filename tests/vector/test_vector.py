@@ -98,6 +98,19 @@ def test_instructions_stay_under_their_ceilings():
     assert not complaints, "\n".join(complaints)
 
 
+@pytest.mark.skipif(not X86, reason="ceilings are AVX2's")
+def test_a_scalar_kernel_breaks_its_ceilings(native, tmp_path):
+    """The library with one kernel of one loss compiled without vectors, and nothing else changed."""
+    need("valgrind")
+    unit = next(u for u in native if str(u) == "huber avx2 f32")
+    scalar = tmp_path / "scalar.o"
+    subprocess.run([*unit.command, "-fno-tree-vectorize", "-fno-tree-slp-vectorize", "-c", unit.source, "-o", scalar], cwd=unit.folder, check=True)
+    objects = [o for o in (BUILD / "src/CMakeFiles").rglob("*.o") if not str(o).endswith("avx2_f32.dir/losses/distance/huber.c.o")]
+    subprocess.run(["cc", "-shared", "-o", tmp_path / "libloss.so", *objects, scalar], check=True)
+    complaints = ceilings.compare(ceilings.measure(tmp_path / "libloss.so"), ceilings.read_ceilings()[1])
+    assert any(c.startswith("huber f32 value: kernel") for c in complaints) and any(c.startswith("huber f32 grad+hess: kernel") for c in complaints)
+
+
 def test_a_ceiling_can_be_hit():
     """Half as much again, a ceiling that holds nothing, a loss that is new, a loss that is gone."""
     held = {"huber f32 value": (4.0, 9.0), "engine:plain f32 value": (0.0, 9.0)}
