@@ -97,6 +97,8 @@ if [ -z "$quick" ]; then
     python -m pytest -q tests/python --junitxml=$reports/python.xml || failed=1
     step "vector code"
     python -m pytest -q tests/vector --junitxml=$reports/vector.xml || failed=1
+    step "bench"
+    python -m pytest -q tests/bench --junitxml=$reports/bench.xml || failed=1
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
     step "installing"

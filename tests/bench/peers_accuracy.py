@@ -125,6 +125,17 @@ def ordinary(name: str, dtype: type, n: int) -> Pair:
     return (p, np.sign(t)) if name in ("logistic", "hinge", "squared_hinge", "exponential") else (p, t)
 
 
+def hard(name: str, dtype: type, n: int) -> Pair:
+    """The tests' hard points; of a loss of scores also every saturated one with either label, whatever n is."""
+    inputs = Loss(name).inputs
+    p, t = elementwise(name, name, inputs, dtype, np.random.default_rng(7), n)
+    if inputs[0]["kind"] == "real" and inputs[1]["kind"] in ("probability", "sign"):
+        scores = [s * z for s in (-1, 1) for z in (17, 27, 40, 85, 89, 95, 103, 110, *([700, 720, 745] if dtype is np.float64 else []))]
+        for label in (0, 1) if inputs[1]["kind"] == "probability" else (-1, 1):
+            p, t = np.append(p, np.array(scores, dtype)), np.append(t, np.full(len(scores), label, dtype))
+    return p, t
+
+
 def pointwise(name: str, dtype: type, p: np.ndarray, t: np.ndarray) -> Worst:
     worst, loss = Worst(), Loss(name)
     formula = Formula(loss.info["formula"])
@@ -146,18 +157,18 @@ def pointwise(name: str, dtype: type, p: np.ndarray, t: np.ndarray) -> Worst:
     return worst
 
 
-def row_cases_of(dtype: type, hard: bool) -> Any:
+def row_cases_of(dtype: type, far: bool) -> Any:
     for case in row_cases("cross_entropy", dtype):
         classes = case.prediction.shape[1]
         if case.spec == "cross_entropy" and case.target.ndim == 1 and case.class_weight is None and classes in (3, 10, 65):
-            if not hard:
+            if not far:
                 case.prediction = (np.random.default_rng(classes).normal(size=case.prediction.shape) * 2).astype(dtype)
             yield case
 
 
-def of_rows(dtype: type, hard: bool) -> Worst:
+def of_rows(dtype: type, far: bool) -> Worst:
     worst = Worst()
-    for case in row_cases_of(dtype, hard):
+    for case in row_cases_of(dtype, far):
         got = contestants("cross_entropy", case.prediction, case.target)
         for r in range(len(case.prediction)):
             exact = cross_entropy(case, r)
@@ -179,20 +190,19 @@ def main() -> None:
     found = []
     print(f"{'worst error in ULP':36} {'points':9} {'':9}" + "".join(f"{x:>14}" for x in libraries) + "  declared   worst peer at")
     for name in chosen:
-        for dtype, hard in ((np.float32, False), (np.float32, True), (np.float64, False), (np.float64, True)):
+        for dtype, far in ((np.float32, False), (np.float32, True), (np.float64, False), (np.float64, True)):
             if name == "cross_entropy":
-                worst = of_rows(dtype, hard)
+                worst = of_rows(dtype, far)
             else:
-                points = elementwise(name, name, Loss(name).inputs, dtype, np.random.default_rng(7), arguments.points) if hard else ordinary(
-                    name, dtype, 3 * arguments.points)
+                points = hard(name, dtype, arguments.points) if far else ordinary(name, dtype, 3 * arguments.points)
                 worst = pointwise(name, dtype, *points)
             bounds = Loss(name).info["f4" if dtype is np.float32 else "f8"]
             for k, output in enumerate(("value", "gradient")):
                 errors = {x: worst.worst[output, x] for x in libraries if (output, x) in worst.worst}
                 peer = max((e for x, e in errors.items() if x != "libloss"), default=(0.0, ""))
-                found.append({"loss": name, "dtype": np.dtype(dtype).name, "points": "hard" if hard else "ordinary", "output": output, "declared": bounds[k],
+                found.append({"loss": name, "dtype": np.dtype(dtype).name, "points": "hard" if far else "ordinary", "output": output, "declared": bounds[k],
                               **{x: {"ulp": str(e[0]), "at": e[1]} for x, e in errors.items()}})
-                print(f"{name + ' ' + np.dtype(dtype).name:36} {'hard' if hard else 'ordinary':9} {output:9}"
+                print(f"{name + ' ' + np.dtype(dtype).name:36} {'hard' if far else 'ordinary':9} {output:9}"
                       + "".join(f"{errors[x][0]:14.4g}" if x in errors else f"{'-':>14}" for x in libraries) + f"  {bounds[k]:8g}   {peer[1]}", flush=True)
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
