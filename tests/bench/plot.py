@@ -76,7 +76,7 @@ def draw(rows: list[Row], environment: dict[str, str], file: pathlib.Path) -> No
     axes[1][2].invert_yaxis()
 
     peers = f"PyTorch {environment['torch']}, JAX {environment['jax']}, scikit-learn {environment['sklearn']}, NumPy {environment['numpy']}"
-    figure.suptitle(f"{environment['cpu']}, one core, least {environment['clock']} time of interleaved repeats (load {environment['load']})\n"
+    figure.suptitle(f"{environment['cpu']}, one core, least of interleaved repeats (load {environment['load']})\n"
                     f"libloss {environment['libloss']}; {peers}", fontsize=10)
     figure.tight_layout()
     figure.savefig(file, dpi=110)

@@ -15,35 +15,37 @@ from typing import Any
 HERE = pathlib.Path(__file__).parent
 PEERS = ("torch", "torch.compile", "jax", "sklearn", "numpy")
 SAMPLE = 40_000  # ns that one sample should last at least: the clock's own cost vanishes in it
-CLOCKS = {"wall": time.perf_counter_ns, "cpu": time.process_time_ns}
+UNDISTURBED = 0.97  # of its wall time a sample has the processor, or a stranger had it meanwhile
 
 
-class Clock:
-    """Wall time; or the processor time of this process and all its threads, where strangers share the core."""
+def sample(run: Callable[[], Any], calls: int) -> tuple[float, float]:
+    """Wall and processor time (of all threads) of one call, in ns, as the mean of some."""
+    number = range(calls)
+    cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+    for _ in number:
+        run()
+    return (time.perf_counter_ns() - wall) / calls, (time.process_time_ns() - cpu) / calls
 
-    name = "wall"
+
+def undisturbed(samples: list[tuple[float, float]]) -> list[float]:
+    """The wall times of the samples that no stranger cut into; where that happened to all (long ones), all processor times."""
+    return [wall for wall, cpu in samples if cpu >= UNDISTURBED * wall] or [cpu for _, cpu in samples]
 
 
 def race(contestants: dict[str, Callable[[], Any]], seconds: float, rounds: int = 5) -> dict[str, tuple[float, float]]:
-    """The least and the median ns of each contestant, in interleaved repeats. The first call of each, which compiles, does not count."""
-    clock = CLOCKS[Clock.name]
+    """The least and the median ns of each contestant, in interleaved repeats. The first calls of each, which compile, do not count."""
     calls = {}
     for name, run in contestants.items():
         run()
         run()
-        start = clock()
-        run()
-        calls[name] = max(1, SAMPLE // max(clock() - start, 1))
-    times: dict[str, list[float]] = {name: [] for name in contestants}
+        calls[name] = max(1, int(SAMPLE / max(sample(run, 1)[0], 1)))
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     end, done = time.perf_counter() + seconds, 0
     while done < rounds or time.perf_counter() < end:
         for name, run in contestants.items():
-            number = range(calls[name])
-            start = clock()
-            for _ in number:
-                run()
-            times[name].append((clock() - start) / calls[name])
+            samples[name].append(sample(run, calls[name]))
         done += 1
+    times = {name: undisturbed(s) for name, s in samples.items()}
     return {name: (min(t), statistics.median(t)) for name, t in times.items()}
 
 

@@ -2,9 +2,10 @@
 
     python tests/bench/run.py [--out DIR] [--core 0] [--quick] [--losses all|NAME,NAME]
 
-Same data, same pinned core, interleaved repeats; the least ns, and the median in parentheses. The memory limit runs in the same race. Prints
-tables, and with --out writes them as bench.json and bench.png. --losses sets every loss of the registry against its roofline. The
-installed package `libloss` is measured, and its own shared library from C. No test: nothing fails on a stopwatch.
+Same data, same pinned core, interleaved repeats; the least ns, and the median in parentheses, of the samples in which no stranger had the
+core. The memory limit runs in the same race. Prints tables, and with --out writes them as bench.json and bench.png. --losses sets every
+loss of the registry against its roofline. The installed package `libloss` is measured, and its own shared library from C. No test: nothing
+fails on a stopwatch.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ ROOT = HERE.parents[1]
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--out", type=pathlib.Path, help="folder for bench.json and bench.png")
 parser.add_argument("--core", type=int, default=0)
-parser.add_argument("--clock", choices=("wall", "cpu"), help="default: cpu time where the machine is busy, else wall; threads always by wall")
 parser.add_argument("--quick", action="store_true", help="a minute: fewer sizes, no torch.compile")
 parser.add_argument("--losses", help="only the sweep over the registry: all, or names")
 parser.add_argument("--part", choices=("threads", "sweep"), help=argparse.SUPPRESS)  # how this program runs itself
@@ -49,7 +49,7 @@ sys.path[:0] = [str(ROOT / "tests/oracle"), str(ROOT / "tests/vector")]
 import peers  # noqa: E402
 from harness import REDUCTIONS, Failed, check, ffi, lib, tensor  # noqa: E402
 from harness import Loss as Handle  # noqa: E402
-from race import Clock, Limits, Row, race  # noqa: E402
+from race import Limits, Row, race  # noqa: E402
 
 KI, MI = 1 << 10, 1 << 20
 SECONDS = 0.25 if arguments.quick else 1.5
@@ -120,7 +120,7 @@ def environment() -> dict[str, str]:
     cmake = (ROOT / "src/CMakeLists.txt").read_text()
     config = libloss.config()
     flags = [re.search(rf"set\({name} (.*)\)", cmake)[1].strip('"') for name in ("KERNEL_FLAGS", f"FLAGS_{config['instruction_set']}")]
-    found = {"cpu": cpu, "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()), "clock": Clock.name,
+    found = {"cpu": cpu, "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()),
              "compiler": compiler, "libloss": ", ".join(f"{k} {v}" for k, v in config.items()), "flags of the kernels": " ".join(flags),
              "flags of the streams": "-O3 -march=native -ffast-math", **peers.versions()}
     for name, text in found.items():
@@ -366,7 +366,7 @@ def sweep(limits: Limits, chosen: str) -> None:
 
 def run_part(part: str) -> None:
     """In a process of its own: other cores, or another instruction set."""
-    options = ["--part", part, "--core", str(arguments.core), "--clock", Clock.name] + ["--quick"] * arguments.quick
+    options = ["--part", part, "--core", str(arguments.core)] + ["--quick"] * arguments.quick
     if arguments.losses:
         options += ["--losses", arguments.losses]
     os.sched_setaffinity(0, ALLOWED)
@@ -391,9 +391,6 @@ def summary() -> None:
 
 
 def main() -> None:
-    Clock.name = arguments.clock or ("cpu" if os.getloadavg()[0] > 1 else "wall")
-    if arguments.part == "threads":
-        Clock.name = "wall"
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         limits = Limits(folder)
