@@ -24,6 +24,7 @@ step() { printf '\n== %s\n' "$*"; }
 missing=
 have "${CC:-cc}" || missing="$missing gcc libc6-dev"
 have make || missing="$missing make"
+[ -n "$quick" ] || have valgrind || missing="$missing valgrind"
 have pkg-config || missing="$missing pkg-config"
 { have pkg-config && pkg-config --exists cmocka; } || missing="$missing libcmocka-dev"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
@@ -94,6 +95,10 @@ if [ -z "$quick" ]; then
     step "Python package"
     pip install --quiet --disable-pip-version-check ./bindings/python
     python -m pytest -q tests/python --junitxml=$reports/python.xml || failed=1
+    step "vector code"
+    python -m pytest -q tests/vector --junitxml=$reports/vector.xml || failed=1
+    step "bench"
+    python -m pytest -q tests/bench --junitxml=$reports/bench.xml || failed=1
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
     step "installing"

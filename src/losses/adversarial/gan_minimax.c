@@ -29,7 +29,9 @@ FORMULA jet gan_minimax(const real *x, const real *param)
     real little = s.little, large = size + little;
     real for_real = z < 0 ? large : little, for_fake = z < 0 ? little : large; /* softplus(-z), softplus(z) */
     real p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q;
-    real a = t == 0 ? zero_of(z) : t * for_real, b = rest == 0 ? zero_of(z) : rest * for_fake;
+    real a = t * for_real, b = rest * for_fake; /* before the selection, or gcc would branch around the logarithm */
+    a = t == 0 ? zero_of(z) : a;
+    b = rest == 0 ? zero_of(z) : b;
     return (jet){
         .value = sign * (a + b),
         .grad = { sign * (rest * p - t * q), sign * -z },

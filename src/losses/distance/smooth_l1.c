@@ -20,14 +20,14 @@ LOSS(smooth_l1) = {
 
 FORMULA residual_jet smooth_l1(pair r, const real *param)
 {
-    real beta = param[BETA], size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
+    real beta = param[BETA], bend = beta > 0 ? 1 / beta : 0, size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
     int near = size < beta;
     real slope = near ? r.hi / beta : sign_(r.hi); /* beta = 0 is never near */
     return (residual_jet){
         .value = near ? (real)0.5 * r.hi * slope : (size - (real)0.5 * beta) + lo,
         .grad = slope,
-        .hess = size <= beta && beta > 0 ? 1 / beta : zero_of(size),
-        .upper = near       ? 1 / beta
+        .hess = size <= beta ? bend : zero_of(size),
+        .upper = near       ? bend
                  : size > 0 ? 1 / size
                             : 1,
     };
