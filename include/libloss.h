@@ -239,6 +239,8 @@ const char *libloss_name(int64_t i);
 libloss_status libloss_describe(const libloss_object *o, libloss_info *info);
 libloss_status libloss_describe_input(const libloss_object *o, int64_t i, libloss_input *input);
 libloss_status libloss_describe_parameter(const libloss_object *o, int64_t i, libloss_parameter *parameter);
+int64_t libloss_parameter_values(const libloss_object *o, int64_t i, double *values, int64_t count);
+const libloss_object *libloss_term(const libloss_object *o, int64_t i, double *factor);
 const char *libloss_auxiliary_name(const libloss_object *o, int64_t i);
 const char *libloss_version(void);
 int64_t libloss_config(char *text, int64_t size); /* version, instruction set, threads, compiler */
@@ -255,7 +257,7 @@ typedef struct {
     char *message;
     size_t message_size; /* what the caller of libloss_eval reads if the kernel answers other than LIBLOSS_OK */
 } libloss_tile;
-enum { LIBLOSS_ANY_THREAD = 1 }; /* libloss_vtable.flags: tile may run on several threads at once; else only on the caller's */
+enum { LIBLOSS_ANY_THREAD = 1, LIBLOSS_ONLY_F64 = 2 }; /* libloss_vtable.flags: tile may run on several threads at once; else only on the caller's */
 typedef struct {
     size_t struct_size;
     const libloss_info *info;

@@ -496,6 +496,16 @@ static const libloss__row *row_of(uint64_t hash)
     return NULL;
 }
 
+int libloss__metric_can_read(uint64_t metric, const double parameter[MAX_PARAMETERS])
+{
+    const libloss__row *row = row_of(metric);
+    if (!row) return 0;
+    const loss_parameter *p = row->loss->info->param;
+    for (int k = 0; k < MAX_PARAMETERS && p[k].name; k++)
+        if (!libloss__parameter_fits(&p[k], parameter[k]) && !((p[k].flags & OPTIONAL) && parameter[k] == p[k].fallback)) return 0;
+    return 1;
+}
+
 libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count)
 {
     const libloss__sink nowhere = { NULL, 0 };

@@ -19,6 +19,9 @@ void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int6
 /* LIBLOSS_ERR_OVERFLOW, and nothing added, where a cell would pass 2^63. */
 libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, const libloss__counts *from);
 
+/* Whether a total from elsewhere is of a metric that this version knows, with parameters that it allows. */
+int libloss__metric_can_read(uint64_t metric, const double parameter[MAX_PARAMETERS]);
+
 /* The metric's numbers, then the sum of weights, cases present, all cases, rows, as far as `count` goes. */
 libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count);
 
