@@ -31,12 +31,13 @@ static void put_number(writer *w, double x)
 
 static void put_value(writer *w, const loss_parameter *p, double x)
 {
-    const char *c = p->choices;
-    for (int64_t skip = (int64_t)x; c && skip > 0; skip--) c += strcspn(c, " ") + 1;
-    if (c)
-        put(w, c, (int64_t)strcspn(c, " "));
-    else
+    if (!p->choices) {
         put_number(w, x);
+        return;
+    }
+    const char *word = p->choices;
+    for (int64_t skip = (int64_t)x; skip > 0; skip--) word += strcspn(word, " ") + 1;
+    put(w, word, (int64_t)strcspn(word, " "));
 }
 
 /* Only what differs from the fallback: specs of equal objects are equal texts. */

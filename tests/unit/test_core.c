@@ -105,6 +105,7 @@ static void test_specs(void **state)
                                         "-huber",
                                         "2*huber/3",
                                         "huber(delta=0x1p-3)",
+                                        "huber(delta=2777777777777777777777777777777777777777777777777777777)",
                                         "0.5*huber(delta=1e+5)+0.5*log_cosh",
                                         "quantile(tau=[0.1,0.5])",
                                         "cross_entropy(ignore_index=none)",
