@@ -64,6 +64,25 @@ static void test_messages(void **state)
     assert_string_equal(message, "huber: prediction is NULL");
     assert_int_equal(libloss_eval(NULL, &args), LIBLOSS_ERR_NULL);
     assert_int_equal(libloss_eval(o, NULL), LIBLOSS_ERR_NULL);
+    /* A text that is cut is not cut inside a character. */
+    const libloss_input in = { .struct_size = sizeof in, .name = "eingabe" };
+    const libloss_input *const inputs[] = { &in };
+    const libloss_info info = { .struct_size = sizeof info,
+                                .name = "gr\xc3\xb6\xc3\x9f"
+                                        "e",
+                                .inputs = 1 };
+    const libloss_vtable table = { .struct_size = sizeof table, .info = &info, .inputs = inputs, .tile = no_kernel };
+    libloss_object *mine;
+    assert_int_equal(libloss_create_custom(&table, NULL, NULL, 0, &mine), LIBLOSS_OK);
+    for (size_t size = 1; size < 12; size++) {
+        static const size_t whole[] = { 0, 0, 1, 2, 2, 4, 4, 6, 7, 8, 9, 10 };
+        libloss_args cut = { .struct_size = sizeof cut, .message = message, .message_size = size };
+        memset(message, 1, sizeof message);
+        assert_int_equal(libloss_eval(mine, &cut), LIBLOSS_ERR_NULL);
+        assert_int_equal(strlen(message), whole[size]);
+        assert_int_equal(message[size], 1);
+    }
+    libloss_destroy(mine);
     libloss_destroy(o);
     libloss_destroy(NULL);
 }
@@ -304,6 +323,14 @@ static void test_values_and_terms(void **state)
     assert_int_equal(libloss_parameter_values(o, 0, v, 3), -1); /* a sum has none of its own */
     assert_int_equal(libloss_parameter_values(NULL, 0, v, 3), -1);
     assert_null(libloss_term(first, 0, &factor));
+    const libloss_object *const nested[] = { o };
+    const double two = 2, most = 1e308;
+    libloss_object *flat = NULL;
+    assert_int_equal(libloss_combine(nested, &two, 1, &flat), LIBLOSS_OK);
+    assert_true(libloss_term(flat, 0, &factor) == first && factor == 1);
+    assert_true(libloss_term(flat, 1, &factor) && factor == -4 && !libloss_term(flat, 2, NULL));
+    libloss_destroy(flat);
+    assert_int_equal(libloss_combine(nested, &most, 1, &flat), LIBLOSS_ERR_OPTION); /* -2e308 */
     libloss_parameter p = { .struct_size = sizeof p };
     int found = 0;
     for (int64_t i = 0; libloss_describe_parameter(e, i, &p) == LIBLOSS_OK; i++)
@@ -462,6 +489,92 @@ static void test_options_are_refused(void **state)
     libloss_destroy(o), libloss_destroy(m);
 }
 
+static int polls;
+
+static int32_t poll_twice(void *context)
+{
+    polls++;
+    return *(int *)context == polls;
+}
+
+/* The caller is asked now and then, in every driver, and an answer stops the call. */
+static void test_poll(void **state)
+{
+    (void)state;
+    static const char *const specs[] = { "squared_error",       "cross_entropy",       "nll",
+                                         "accuracy", "top_k_accuracy(k=1)", "huber + log_cosh" };
+    const float x = 0.5F;
+    const int64_t label = 1, zero[2] = { 0, 0 }, shape[2] = { 1 << 20, 3 };
+    for (int k = 0; k < 6; k++)
+        for (int stop = 0; stop < 3; stop += 2) {
+            libloss_object *o = make(specs[k]);
+            const int rows = k == 1 || k == 2 || k == 4;
+            libloss_tensor p = tensor(k == 3 ? (const void *)&label : &x, k == 3 ? I64 : F32, 1 + rows, shape);
+            libloss_tensor t = tensor(rows || k == 3 ? (const void *)&label : &x, rows || k == 3 ? I64 : F32, 1, shape);
+            p.strides = t.strides = zero;
+            double value = 42;
+            int at = stop ? stop : -1;
+            libloss_args args = {
+                .struct_size = sizeof args, .input = { &p, &t }, .value = &value, .poll = poll_twice, .poll_context = &at
+            };
+            polls = 0;
+            assert_int_equal(libloss_eval(o, &args), stop ? LIBLOSS_ERR_STOPPED : LIBLOSS_OK);
+            assert_true(stop ? polls == stop : polls >= 3);
+            if (stop) assert_non_null(strstr(libloss_message(), "stopped by the caller"));
+            libloss_destroy(o);
+        }
+}
+
+/* From data to the first element; backwards; not aligned. */
+static void test_byte_offset(void **state)
+{
+    (void)state;
+    char memory[8 * 5 + 3];
+    const int64_t n = 3, back = -2;
+    const double zeros[3] = { 0 }, numbers[5] = { 3, -1, 2, -1, 1 };
+    double out[3], value;
+    memset(memory, 0x7f, sizeof memory);
+    memcpy(memory + 3, numbers, sizeof numbers);
+    libloss_object *o = make("absolute_error");
+    libloss_tensor p = tensor(memory, F64, 1, &n), t = tensor(zeros, F64, 1, &n), v = tensor(out, F64, 1, &n);
+    p.strides = &back, p.byte_offset = 3 + 4 * 8;
+    libloss_args args = { .struct_size = sizeof args, .input = { &p, &t }, .values = &v, .value = &value };
+    assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+    assert_true(value == 2 && out[0] == 1 && out[1] == 2 && out[2] == 3);
+    libloss_destroy(o);
+}
+
+/* A flat call writes over its prediction, and over nothing else that it reads. */
+static void test_flat_overlap(void **state)
+{
+    (void)state;
+    float a[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, before[8];
+    double value = 42;
+    libloss_object *o = make("huber");
+    memcpy(before, a, sizeof a);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 4, a, a + 4, &value, a + 4), LIBLOSS_ERR_OVERLAP);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 4, a, a + 4, &value, a + 1), LIBLOSS_ERR_OVERLAP);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 4, a, a + 4, &value, a + 3), LIBLOSS_ERR_OVERLAP);
+    assert_memory_equal(a, before, sizeof a);
+    assert_true(value == 42);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_SUM, 4, a, a + 4, &value, a), LIBLOSS_OK);
+    assert_true(value == 14 && a[0] == -1 && a[3] == -1 && a[4] == 5);
+    libloss_destroy(o);
+}
+
+/* Halfway between two doubles, and a little more: a digit far behind decides. */
+static void test_exact_numbers(void **state)
+{
+    (void)state;
+    libloss_object *half = make("huber(delta=1.00000000000000011102230246251565404236316680908203125)");
+    libloss_object *more = make("huber(delta=1.000000000000000111022302462515654042363166809082031250000000000001)");
+    double x[2] = { 0, 0 };
+    libloss_parameter_values(half, 0, &x[0], 1);
+    libloss_parameter_values(more, 0, &x[1], 1);
+    assert_true(x[0] == 1 && x[1] == 0x1.0000000000001p0);
+    libloss_destroy(half), libloss_destroy(more);
+}
+
 /* One number seen as more than fits into memory: what must be computed is computed or refused, never written past an end. */
 static void test_huge_views(void **state)
 {
@@ -504,6 +617,10 @@ int main(void)
         cmocka_unit_test(test_forged_totals),
         cmocka_unit_test(test_options_are_refused),
         cmocka_unit_test(test_huge_views),
+        cmocka_unit_test(test_poll),
+        cmocka_unit_test(test_byte_offset),
+        cmocka_unit_test(test_flat_overlap),
+        cmocka_unit_test(test_exact_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
