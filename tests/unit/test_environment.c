@@ -168,6 +168,17 @@ static void *on_a_small_stack(void *context)
     return NULL;
 }
 
+#if defined __SANITIZE_ADDRESS__
+#define STACK_BYTES (1 << 20) /* the sanitizer puts room around every array */
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define STACK_BYTES (1 << 20)
+#endif
+#endif
+#ifndef STACK_BYTES
+#define STACK_BYTES (64 * 1024)
+#endif
+
 static void test_small_stack(void **state)
 {
     (void)state;
@@ -176,7 +187,7 @@ static void test_small_stack(void **state)
     pthread_t thread;
     work(&plain);
     assert_int_equal(pthread_attr_init(&attributes), 0);
-    assert_int_equal(pthread_attr_setstacksize(&attributes, 64 * 1024), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attributes, STACK_BYTES), 0);
     assert_int_equal(pthread_create(&thread, &attributes, on_a_small_stack, &other), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(other.failed, 0);
