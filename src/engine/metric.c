@@ -482,9 +482,9 @@ libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, co
     for (uint64_t k = 0; k < into->cells; k++)
         if (cell_add(to->cell[k], from->cell[k]).high < 0)
             return libloss__fail(sink, LIBLOSS_ERR_OVERFLOW, "a total's sum of weights passes 2^63");
-    to->present += from->present;
-    to->size += from->size;
-    to->rows += from->rows;
+    libloss__add_count(&to->present, from->present);
+    libloss__add_count(&to->size, from->size);
+    libloss__add_count(&to->rows, from->rows);
     for (uint64_t k = 0; k < into->cells; k++) to->cell[k] = cell_add(to->cell[k], from->cell[k]);
     return LIBLOSS_OK;
 }

@@ -14,9 +14,9 @@ int64_t libloss__total_size(const libloss_object *o)
 
 void libloss__part_merge(libloss__part *into, const libloss__part *from)
 {
-    into->present += from->present;
-    into->size += from->size;
-    into->rows += from->rows;
+    libloss__add_count(&into->present, from->present);
+    libloss__add_count(&into->size, from->size);
+    libloss__add_count(&into->rows, from->rows);
     libloss__sum_merge(&into->sum, &from->sum);
     libloss__sum_merge(&into->weights, &from->weights);
 }
