@@ -501,8 +501,7 @@ static int32_t poll_twice(void *context)
 static void test_poll(void **state)
 {
     (void)state;
-    static const char *const specs[] = { "squared_error",       "cross_entropy",       "nll",
-                                         "accuracy", "top_k_accuracy(k=1)", "huber + log_cosh" };
+    static const char *const specs[] = { "squared_error", "cross_entropy", "nll", "accuracy", "top_k_accuracy(k=1)", "huber + log_cosh" };
     const float x = 0.5F;
     const int64_t label = 1, zero[2] = { 0, 0 }, shape[2] = { 1 << 20, 3 };
     for (int k = 0; k < 6; k++)
