@@ -136,6 +136,23 @@ def test_ignored_rows_and_classes_without_weight_are_dropped():
             assert same(a, b)
 
 
+@pytest.mark.parametrize("spec", ["cross_entropy", "nll", "categorical_cross_entropy", "cross_entropy(label_smoothing=0.25)"])
+@pytest.mark.parametrize("rows", [False, True])
+def test_class_weights_count_as_weights(spec, rows):
+    """weighted_mean divides by the sum of w times the weight of the row's classes, before smoothing; gradients know that divisor."""
+    rng, loss = np.random.default_rng(6), Loss(spec)
+    p = rng.dirichlet(np.ones(4), 50)
+    y, cw, w = rng.integers(0, 4, 50), np.array([0.5, 1.5, 0.25, 2]), rng.choice([0, 1, 2.5], 50)
+    t = np.eye(4)[y] * 0.75 + 0.0625 if rows else y
+    mass = w * ((t * cw).sum(1) if rows else cw[y])
+    each = loss.eval(p, t, cw, weight=w, reduction="none", values=np.empty(50))["values"]
+    terms, weights = sum(map(Fraction, each.tolist())), sum(map(Fraction, mass.tolist()))
+    got = loss.eval(p, t, cw, weight=w, reduction="weighted_mean", grad=[0])
+    assert got["value"] == pytest.approx(float(terms / weights), rel=1e-15)
+    whole = loss.eval(p, t, cw, weight=w, reduction="sum", grad=[0])
+    np.testing.assert_allclose(got["grad0"], whole["grad0"] / float(weights), rtol=1e-14, atol=1e-300)
+
+
 def strange(a: np.ndarray) -> list[np.ndarray]:
     """The same numbers in other layouts."""
     wide = np.zeros((a.shape[0] * 2, *a.shape[1:]), a.dtype)
