@@ -477,6 +477,7 @@ def test_every_loss_describes_itself():
         words = {i["name"] for i in loss.inputs} | {q["name"] for q in loss.parameters}
         assert len(words) == len(loss.inputs) + len(loss.parameters)
         assert not words & {"weight", "divisor", "empty", "reduction", "axis", "out", "threads", "upstream", "lambda"}
+        assert all(0 < bound <= 4 for bound in loss.info["f4"] + loss.info["f8"]), name
         assert name not in seen
         seen.add(name)
 
