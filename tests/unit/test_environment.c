@@ -110,7 +110,7 @@ static void test_control_word(void **state)
 static int take_decimal_comma(void)
 {
     static const char *const names[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "pl_PL.UTF-8" };
-    char folder[] = "/tmp/libloss-locale-XXXXXX", command[256];
+    char folder[] = P_tmpdir "/libloss-locale-XXXXXX", command[256];
     for (int k = 0; k < 3; k++)
         if (setlocale(LC_ALL, names[k])) return 1;
     if (!mkdtemp(folder)) return 0;
