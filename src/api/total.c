@@ -1,12 +1,11 @@
 /*
  * The public side of totals: starting, merging, reading, and bytes that are the same on every machine.
  */
-#include "../engine/metric.h"
-#include "structs.h"
-
 #include <string.h>
 
-#include "../engine/message.h"
+#include "../cpu/control.h"
+#include "../engine/metric.h"
+#include "structs.h"
 
 static const libloss__sink nowhere = { NULL, 0 };
 
@@ -21,7 +20,7 @@ libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss
     if (o->kind == OBJECT_METRIC) {
         libloss_args mine;
         libloss_status status = LIBLOSS_OK;
-        if (shapes) status = libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, sizeof mine);
+        if (shapes) status = libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, FIRST_ARGS);
         if (status == LIBLOSS_OK) status = libloss__metric_cells(o, shapes ? &mine : NULL, &classes, &cells);
         if (status != LIBLOSS_OK) return status;
         need = libloss__metric_total_size(cells);
@@ -67,10 +66,8 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
 
 /* values[0]: the reduced number (of a metric: all its numbers); then, as far as there is room: the sum of weights, the values
  * present, all values, rows (of the first term). */
-libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
+static libloss_status read_total(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
 {
-    libloss_status status = check(t, "libloss_total_value");
-    if (status != LIBLOSS_OK) return status;
     if (!values && count > 0) FAIL(LIBLOSS_ERR_NULL, "libloss_total_value: values is NULL");
     if (reduction < LIBLOSS_MEAN || reduction > LIBLOSS_BATCH_MEAN || reduction == LIBLOSS_NONE)
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: reduction %d has no number", (int64_t)reduction);
@@ -92,6 +89,16 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
             out[0] += t->term[k].factor * libloss__part_value(&t->term[k].part, reduction, divisor, empty);
     for (int64_t i = 0; i < count && i < 5; i++) values[i] = out[i];
     return LIBLOSS_OK;
+}
+
+libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
+{
+    libloss_status status = check(t, "libloss_total_value");
+    if (status != LIBLOSS_OK) return status;
+    uint64_t word = libloss__enter();
+    status = read_total(t, reduction, empty, divisor, values, count);
+    libloss__leave(word);
+    return status;
 }
 
 /* ---- bytes: all words that are in use, little-endian ---- */
@@ -141,6 +148,16 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
                                : parts >= 1 && parts <= 1024 && classes == 0 && cells == 0;
     if (!fits || length != 8 * words_of(parts, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
+    if (of_metric) {
+        double parameter[MAX_PARAMETERS];
+        for (int k = 0; k < MAX_PARAMETERS; k++) {
+            uint64_t word = get_word(from + sizeof(struct libloss_total) + offsetof(libloss__counts, parameter) + 8 * (size_t)k);
+            memcpy(&parameter[k], &word, sizeof word);
+        }
+        if (!libloss__metric_can_read(get_word(from + 40), parameter))
+            FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
+    }
+    if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: total is not 8-byte aligned");
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes of memory; %d are needed", size, need);
     memset(t, 0, (size_t)need);
     for (int64_t i = 0; i < length / 8; i++) {

@@ -11,6 +11,10 @@ extern const libloss_vtable libloss__metric_vtable;
 
 libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args *args);
 
+/* The numbers that a metric makes of rounded cells; its parameters, each by its fallback where it has none. */
+void libloss__read_metric(const metric *metric, int64_t classes, const double *param, const double *count, double *values);
+void libloss__metric_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS]);
+
 /* The number of classes and cells of a total; args NULL: as the parameters alone tell. */
 libloss_status libloss__metric_cells(const libloss_object *o, const libloss_args *args, int64_t *classes, int64_t *cells);
 int64_t libloss__metric_total_size(int64_t cells);
@@ -18,6 +22,9 @@ void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int6
 
 /* LIBLOSS_ERR_OVERFLOW, and nothing added, where a cell would pass 2^63. */
 libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, const libloss__counts *from);
+
+/* Whether a total from elsewhere is of a metric that this version knows, with parameters that it allows. */
+int libloss__metric_can_read(uint64_t metric, const double parameter[MAX_PARAMETERS]);
 
 /* The metric's numbers, then the sum of weights, cases present, all cases, rows, as far as `count` goes. */
 libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count);

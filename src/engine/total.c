@@ -14,9 +14,9 @@ int64_t libloss__total_size(const libloss_object *o)
 
 void libloss__part_merge(libloss__part *into, const libloss__part *from)
 {
-    into->present += from->present;
-    into->size += from->size;
-    into->rows += from->rows;
+    libloss__add_count(&into->present, from->present);
+    libloss__add_count(&into->size, from->size);
+    libloss__add_count(&into->rows, from->rows);
     libloss__sum_merge(&into->sum, &from->sum);
     libloss__sum_merge(&into->weights, &from->weights);
 }
@@ -41,6 +41,8 @@ libloss_status libloss__total_fits(const libloss_total *t, const libloss_object 
     const libloss__sink sink = { message, message_size };
     if (t->magic != TOTAL_MAGIC || t->layout != TOTAL_LAYOUT)
         return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total was never started", o->name);
-    if (t->hash != o->hash) return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total belongs to another loss", o->name);
+    const int64_t parts = o->kind == OBJECT_METRIC ? 0 : o->kind == OBJECT_SUM ? o->terms : 1;
+    if (t->hash != o->hash || t->parts != parts)
+        return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total belongs to another loss", o->name);
     return LIBLOSS_OK;
 }
