@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import doctest
 import inspect
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 
 import libloss
 import numpy as np
@@ -261,15 +263,159 @@ def test_command(tmp_path):
     assert run("nonsense").returncode == 2
 
 
+def test_command_refuses_politely(tmp_path):
+    for name, x in (("p", P), ("t", T), ("objects", np.array([object()])), ("cube", np.ones((2, 2, 3))), ("labels", np.zeros((2, 2), int))):
+        np.save(tmp_path / f"{name}.npy", x)
+    np.savez(tmp_path / "several.npz", a=P)
+    (tmp_path / "text.txt").write_text("1 2 3")
+    for arguments, code, says in (
+        (["eval", "huber", "p.npy", "none.npy"], 1, "none.npy: No such file"),
+        (["eval", "huber", "objects.npy", "t.npy"], 1, "objects.npy is no .npy file"),
+        (["eval", "huber", "several.npz", "t.npy"], 1, "archive"),
+        (["eval", "huber", "text.txt", "t.npy"], 1, "text.txt is no .npy file\n"),
+        (["eval", "huber", "p.npy", "t.npy", "--dleta", "2"], 1, "did you mean delta"),
+        (["eval", "huber", "p.npy", "t.npy", "--delta"], 2, "usage"),
+        (["eval", "huber+mse", "p.npy", "t.npy", "--delta", "2"], 1, "terms of a sum"),
+        (["eval", "accuracy", "labels.npy", "labels.npy", "--grad-out", "g.npy"], 1, "it counts"),
+        (["eval", "huber", "p.npy", "t.npy", "--grad-out", "no/g.npy"], 1, "no/g.npy: No such file"),
+        (["show", "nope"], 1, "unknown loss"),
+        (["list", "--all"], 2, "usage"),
+        ([], 2, "usage"),
+    ):
+        done = run(*arguments, cwd=tmp_path)
+        assert done.returncode == code and says in done.stderr and "Traceback" not in done.stderr and not done.stdout, (arguments, done)
+    assert float(run("eval", "huber", "p.npy", "t.npy", "--delta", "2", "--weight", "t.npy", cwd=tmp_path).stdout) == libloss.huber(P, T, delta=2)
+    assert float(run("eval", "cross_entropy", "cube.npy", "labels.npy", "--label-smoothing=0.5", cwd=tmp_path).stdout) == pytest.approx(math.log(3), rel=1e-15)
+    assert run("eval", "cross_entropy", "cube.npy", "labels.npy", "--reduction", "none", cwd=tmp_path).stdout.split() == ["1.0986122886681098"] * 4
+    shell = subprocess.run(f"{sys.executable} -m libloss list | true", shell=True, capture_output=True, text=True, check=False)
+    assert not shell.stderr
+
+
 def test_no_references_are_lost():
-    p, t = P.copy(), T.copy()
-    before = sys.getrefcount(p), sys.getrefcount(t)
-    for _ in range(10_000):
-        libloss.huber(p, t)
-    loss = Loss("huber")
-    for _ in range(1000):
-        loss.value_and_grad(p, t)
-    assert (sys.getrefcount(p), sys.getrefcount(t)) == before
+    p, t, w = P.copy(), T.copy(), np.ones(3)
+    loss, out = Loss("huber"), np.empty(3)
+    calls = (lambda: libloss.huber(p, t), lambda: libloss.huber(p, t, weight=w), lambda: loss(p, t), lambda: loss.value_and_grad(p, t, out=out),
+             lambda: loss.grad(p, t, weight=w))
+
+    def refused():
+        with contextlib.suppress(libloss.Error):
+            loss(p, t[:2])
+
+    def rounds(n):
+        for call in (*calls, refused):
+            for _ in range(n):
+                call()
+
+    rounds(100)
+    before = sys.getrefcount(p), sys.getrefcount(t), sys.getrefcount(w), sys.getrefcount(out)
+    tracemalloc.start()
+    try:
+        rounds(100)
+        start = tracemalloc.get_traced_memory()[0]
+        rounds(3000)
+        for _ in range(100_000):
+            libloss.huber(p, t)
+        grown = tracemalloc.get_traced_memory()[0] - start
+    finally:
+        tracemalloc.stop()
+    assert grown < 20_000, "less than a byte per call"
+    assert (sys.getrefcount(p), sys.getrefcount(t), sys.getrefcount(w), sys.getrefcount(out)) == before
+
+
+def test_import_is_quick():
+    code = "import time, numpy; t = time.process_time(); import libloss; print(time.process_time() - t)"
+    assert min(float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(3)) < 0.1
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_what_callbacks_raise_comes_through_once(kind):
+    def broken(prediction, target):
+        raise kind("here")
+
+    loss = libloss.define(broken)
+    for _ in range(3):
+        with pytest.raises(kind, match="here"):
+            loss(P, T)
+        with pytest.raises(libloss.ShapeError):  # not the one before
+            Loss("huber")(P, T[:2])
+
+    def outer(prediction, target):
+        with contextlib.suppress(kind):
+            loss(prediction, target)
+        return prediction - target
+
+    assert libloss.define(outer)(P, T) == (P - T).mean()
+
+
+def test_callbacks_get_arrays_of_their_own():
+    kept = []
+
+    def keeper(prediction, target):
+        kept.append(prediction)
+        return prediction - target
+
+    n = 40_000
+    libloss.define(keeper)(np.arange(float(n)), np.zeros(n))
+    assert [len(x) for x in kept] == [16384, 16384, n - 2 * 16384]
+    assert all(x.flags.owndata and not x.flags.writeable for x in kept)
+    assert np.array_equal(np.concatenate(kept), np.arange(n)), "what was kept is still what it was"
+
+
+def test_arrays_that_change_meanwhile():
+    p = np.zeros(200_000)
+    stop = threading.Event()
+
+    def scribble():
+        while not stop.is_set():
+            p[:] = np.random.default_rng().normal(size=len(p))
+
+    worker = threading.Thread(target=scribble)
+    worker.start()
+    try:
+        for _ in range(50):
+            assert math.isfinite(libloss.huber(p, 0 * p))
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_options_that_mean_nothing_are_refused():
+    loss, rows = Loss("huber"), Loss("cross_entropy")
+    for call in (lambda: loss(P, T, wrt="target"), lambda: loss(P, T, curvature="upper"), lambda: Total(loss).add(P, T, reduction="sum"), lambda: loss.forward(P, T, weight=T)):
+        with pytest.raises(TypeError, match="means nothing here"):
+            call()
+    for call, says in ((lambda: loss.grad(P, T, wrt=("target", "target")), "twice"), (lambda: loss(P, T, axis=0), "no rows"), (lambda: loss.reduce(P, reduction="none"), "none"),
+                       (lambda: Total(loss).divisor("sum"), "divides by nothing"), (lambda: Total(2 * loss).divisor(), "divisor of its own"),
+                       (lambda: libloss.metrics.precision(prediction=[1], target=[1], average=None), "did you mean 'none'"), (lambda: Loss("huber\0er"), "column 6"),
+                       (lambda: libloss.define(cauchy, name="huber"), "is a loss of libloss"), (lambda: libloss.define(cauchy, family="row"), "none of elementwise, rowwise")):
+        with pytest.raises(libloss.ArgumentError, match=says):
+            call()
+    for factor in ("2", None, np.ones(2)):
+        with pytest.raises(TypeError):
+            factor * loss
+    assert np.float64(2) * loss == 2 * loss and 1 * loss == loss and (1 * loss).spec == loss.spec
+    with pytest.raises(libloss.NotDifferentiableError, match="class_weight"):
+        rows.grad([[1.0, 2]], [0], wrt="class_weight")
+    assert loss.evaluate(P, T, weight=[1, 2, 0], reduction="weighted_mean", want=("grad", "divisor")).divisor == 3
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_everything_travels(protocol):
+    mine = libloss.define(cauchy).replace(scale=2)
+    losses = [Loss("huber", delta=0.1), Loss("quantile", tau=[0.1, 0.9]), Loss("cross_entropy", ignore_index=[1, 2]), 0.7 * Loss("huber") - Loss("mse"), mine, 0.5 * mine + Loss("mse")]
+    totals = [Total(x).add(P, T) for x in losses if x.name not in ("quantile", "cross_entropy")]
+    metrics = [libloss.metrics.Metric("f_beta", beta=0.1, average="macro"), libloss.metrics.Counts(3).add(prediction=[1, 2], target=[1, 1])]
+    for x in (*losses, *totals, *metrics, Total("precision(average=none)"), Total("accuracy").add(prediction=[1], target=[1])):
+        assert pickle.loads(pickle.dumps(x, protocol)) == x == copy.copy(x) == copy.deepcopy(x)
+    for x in (*losses, *metrics[:1]):
+        assert hash(pickle.loads(pickle.dumps(x, protocol))) == hash(x)
+    newer = pickle.dumps(Loss("huber"), 0).replace(b"I1\n", b"I9\n")
+    with pytest.raises(libloss.IncompatibleVersionError, match="format 9"):
+        pickle.loads(newer)
+    state = bytearray(totals[0].to_bytes())
+    state[state.index(0) + 9] = 9  # the layout's number
+    with pytest.raises(libloss.IncompatibleVersionError):
+        Total.from_bytes(bytes(state))
 
 
 def test_readme_table_is_fresh():
