@@ -94,6 +94,8 @@ if [ -z "$quick" ]; then
     step "Python package"
     pip install --quiet --disable-pip-version-check ./bindings/python
     python -m pytest -q tests/python --junitxml=$reports/python.xml || failed=1
+    step "examples"
+    python -m pytest -q tests/examples --junitxml=$reports/examples.xml || failed=1
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
     step "installing"
