@@ -9,6 +9,7 @@ import inspect
 import math
 import pathlib
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -416,6 +417,20 @@ def test_everything_travels(protocol):
     state[state.index(0) + 9] = 9  # the layout's number
     with pytest.raises(libloss.IncompatibleVersionError):
         Total.from_bytes(bytes(state))
+
+
+def test_readme_runs():
+    text = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    scope = {}
+    exec(block, scope)
+    assert scope["total"].mean == libloss.huber(scope["prediction"], scope["target"], delta=1.5) and len(scope["gradient"]) == 3
+
+
+@pytest.mark.parametrize("thing", [libloss.define, libloss.CustomLoss, libloss.check])
+def test_docstrings_run(thing):
+    (test, *_) = doctest.DocTestFinder(recurse=False).find(thing, thing.__name__, globs={"libloss": libloss, "np": np})
+    assert test.examples and doctest.DocTestRunner().run(test).failed == 0
 
 
 def test_readme_table_is_fresh():
