@@ -198,7 +198,7 @@ class CustomLoss:
     ...         below, above = np.minimum(target - low, 0), np.maximum(target - high, 0)
     ...         return below**2 + above**2, {"low": -2 * below, "high": -2 * above}
     >>> Spread().build().grad([0.0, 0.0], [1.0, 1.0], [-1.0, 3.0], wrt=("low", "high"), reduction="sum")
-    (array([2., 0.]), array([-0., -4.]))
+    (array([ 2., -0.]), array([-0., -4.]))
     """
 
     inputs: tuple[str, ...] = ("prediction", "target")
