@@ -103,6 +103,8 @@ if [ -z "$quick" ]; then
     python -m pytest -q tests/vector --junitxml=$reports/vector.xml || failed=1
     step "bench"
     python -m pytest -q tests/bench --junitxml=$reports/bench.xml || failed=1
+    step "examples"
+    python -m pytest -q tests/examples --junitxml=$reports/examples.xml || failed=1
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
     step "installing"

@@ -120,15 +120,15 @@ static libloss_status resolve_inputs(libloss__call *c)
         if (!libloss__given(v)) continue;
         int32_t ndim = in->shape == LIKE_FIRST ? shaped->ndim : c->values_ndim;
         if (in->kind == KIND_CLASS) {
+            if (v->ndim == c->values_ndim + 1 && v->shape[c->values_ndim] == 1 && c->classes != 1)
+                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
+                     (int64_t)c->values_ndim, c->shape);
             c->by_index = !(in->flags & OR_ROWS) || v->ndim != shaped->ndim;
             if (!c->by_index) {
                 ndim = shaped->ndim;
             } else if (libloss__is_float(v->dtype)) {
                 FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name, libloss__dtype_name(v->dtype));
             }
-            if (c->by_index && v->ndim == ndim + 1 && v->shape[ndim] == 1)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
-                     (int64_t)ndim, c->shape);
         }
         if (in->shape == PER_CLASS) {
             if (v->ndim != 1 || v->shape[0] != c->classes)

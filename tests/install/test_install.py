@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -240,3 +241,57 @@ def test_cpp(prefix, tmp_path, compiler):
         pytest.skip(f"no {compiler}")
     run(compiler, "-std=c++17", "-Wall", "-Wextra", "-pedantic", "-Werror", ROOT / "tests/install/app.cpp", *pkg_config(prefix, "--cflags", "--libs"), "-o", tmp_path / "app")
     run(tmp_path / "app", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")})
+
+
+# ---- the Python package, as strangers get it ----
+
+
+TRY = "import libloss, pathlib; assert libloss.huber([1.0, 5.0], [1.0, 1.0]) == 1.75; print(pathlib.Path(libloss.__file__).parent)"
+
+
+def pip_install(folder, source, **environment) -> pathlib.Path:
+    """Installs into a fresh virtual environment that sees this one's NumPy and cffi; the package's folder."""
+    run(sys.executable, "-m", "venv", folder)
+    site = next(folder.glob("lib/python3*/site-packages"))
+    (site / "peers.pth").write_text("\n".join(p for p in sys.path if p.endswith("site-packages")))
+    run(folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--ignore-installed", source, env={**os.environ, **environment})
+    return pathlib.Path(run(folder / "bin/python", "-c", TRY, cwd=folder).strip())
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """Made by the backend as any front end does it."""
+    folder = tmp_path_factory.mktemp("sdist")
+    code = "import sys, _backend; print(_backend.build_sdist(sys.argv[1]))"
+    run(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv/bin/python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "scikit-build-core>=0.11", "cffi>=1.17")
+    run(python, "-c", code, folder, cwd=ROOT / "bindings/python", env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), "PYTHONDONTWRITEBYTECODE": "1"})
+    return next(folder.glob("libloss-*.tar.gz"))
+
+
+def test_sdist_carries_the_c_sources_and_builds(sdist, tmp_path):
+    with tarfile.open(sdist) as tar:
+        held = {name.partition("/")[2] for name in tar.getnames()}
+    carried = {str(file.relative_to(ROOT)) for folder in ("src", "include") for file in (ROOT / folder).rglob("*") if file.is_file()}
+    assert not {f"c/{file}" for file in carried} - held
+    assert not (ROOT / "bindings/python/c").exists(), "the carried copy is gone again"
+    package = pip_install(tmp_path / "venv", sdist)
+    assert package.is_relative_to(tmp_path)
+    extensions = list(package.glob("_libloss*.so"))
+    assert [file.name for file in extensions] == ["_libloss.abi3.so"]
+    assert {"libloss.so.0", "py.typed", "__init__.pyi", "metrics.pyi"} <= {file.name for file in package.iterdir()}
+    wheel = next(package.parent.glob("libloss-*.dist-info/WHEEL")).read_text()
+    assert re.search(r"^Tag: cp311-abi3-", wheel, re.M)
+    needed = run("readelf", "-d", extensions[0])
+    assert "$ORIGIN" in needed and set(re.findall(r"NEEDED.*\[(.*)\]", needed)) <= {"libloss.so.0", "libc.so.6", "libpthread.so.0"}
+
+
+def test_links_an_installed_library(prefix, tmp_path, monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(prefix / "lib"))
+    monkeypatch.setenv("PKG_CONFIG_PATH", str(prefix / "lib/pkgconfig"))
+    package = pip_install(tmp_path / "venv", ROOT / "bindings/python", SKBUILD_CMAKE_DEFINE="LIBLOSS_SYSTEM=ON")
+    assert not list(package.glob("libloss.so*")), "the library is the installed one"
+    assert (package / "__init__.pyi").exists()
+    maps = "import libloss; print(open('/proc/self/maps').read())"
+    assert str(prefix / "lib/libloss.so") in run(tmp_path / "venv/bin/python", "-c", maps)
