@@ -44,4 +44,4 @@ int main(void)
     return 0;
 }
 /* prints: mean 5.6667, last gradient 10.6667
- * prints: with huber 3.5000 */
+ * with huber 3.5000 */

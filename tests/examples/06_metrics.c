@@ -25,4 +25,4 @@ int main(void)
     return 0;
 }
 /* prints: recall 0.6667
- * prints: status 50 */
+ * status 50 */

@@ -113,13 +113,6 @@ def test_manual_page(prefix):
         assert not done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "tests/examples").glob("*.c")), ids=lambda p: p.stem)
-def test_example(prefix, tmp_path, example):
-    run(CC, "-std=c11", "-Wall", "-Wextra", "-Werror", example, *pkg_config(prefix, "--cflags", "--libs"), "-lm", "-o", tmp_path / "example")
-    printed = run(tmp_path / "example", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}).splitlines()
-    assert printed == [line.removesuffix(" */") for line in re.findall(r"^(?:/\*| \*) prints: (.*)$", example.read_text(), re.M)]
-
-
 def test_a_fresh_thread_allocates_nothing(prefix, tmp_path):
     """Opened at run time, first use on a new thread, first failure included: thread-local memory is malloc's in other models than initial-exec."""
     run(CC, "-std=gnu11", "-rdynamic", f"-I{prefix}/include", ROOT / "tests/install/fresh.c", "-o", tmp_path / "fresh", "-ldl", "-pthread")

@@ -16,5 +16,5 @@ int main(void)
     return 0;
 }
 /* prints: unknown loss or metric "crossentropy" (column 1); did you mean cross_entropy?
- * prints: cross_entropy: target[1] = 4 is not in [0, 3)
- * prints: mean is still -1 */
+ * cross_entropy: target[1] = 4 is not in [0, 3)
+ * mean is still -1 */
