@@ -9,7 +9,7 @@
  *     total.add(prediction, target).add(prediction, target);
  *     total.value(LIBLOSS_WEIGHTED_MEAN);
  *
- * Every function throws libloss::error where C answers with a status; outputs are untouched then. Objects are immutable and shared
+ * Every function throws libloss::error, or what is derived from it, where C answers with a status; outputs are untouched then. Objects are immutable and shared
  * between threads freely; copying one shares it. What has no word here is said through handle() and libloss.h. */
 #ifndef LIBLOSS_HPP
 #define LIBLOSS_HPP
@@ -40,9 +40,46 @@ class error : public std::runtime_error
     libloss_status status_;
 };
 
+/* By kind, which is the status's decade; what belongs to none of these (a NULL, an option) is an error as such. */
+struct spec_error : error { /* names, parameters, the text of a spec */
+    using error::error;
+};
+struct tensor_error : error { /* shapes, types, overlaps */
+    using error::error;
+};
+struct data_error : error { /* the numbers in them: labels, domains, weights */
+    using error::error;
+};
+struct not_differentiable : error {
+    using error::error;
+};
+struct out_of_memory : error {
+    using error::error;
+};
+struct total_error : error {
+    using error::error;
+};
+struct callback_error : error { /* the caller's own function failed or stopped the call */
+    using error::error;
+};
+
+[[noreturn]] inline void raise(libloss_status status, const char *message)
+{
+    switch (status / 10) {
+    case LIBLOSS_ERR_NAME / 10: throw spec_error(status, message);
+    case LIBLOSS_ERR_SHAPE / 10: throw tensor_error(status, message);
+    case LIBLOSS_ERR_LABEL / 10: throw data_error(status, message);
+    case LIBLOSS_ERR_NO_GRADIENT / 10: throw not_differentiable(status, message);
+    case LIBLOSS_ERR_MEMORY / 10: throw out_of_memory(status, message);
+    case LIBLOSS_ERR_TOTAL / 10: throw total_error(status, message);
+    case LIBLOSS_ERR_CALLBACK / 10: throw callback_error(status, message);
+    default: throw error(status, message);
+    }
+}
+
 inline void check(libloss_status status)
 {
-    if (status != LIBLOSS_OK) throw error(status, libloss_message());
+    if (status != LIBLOSS_OK) raise(status, libloss_message());
 }
 
 /* A contiguous run of numbers: from a vector, an array, std::array, std::span, or a pointer and a size. */
@@ -153,6 +190,24 @@ class loss
         return flat(libloss_call_f64, prediction, target, gradient.data(), reduction);
     }
 
+    /* The reduced value of rows of logits or scores, one class index each: prediction is (label.size(), classes). */
+    double rows(span<const float> prediction, span<const std::int32_t> label, std::int32_t reduction = LIBLOSS_MEAN) const
+    {
+        return by_row(libloss_rows_f32_i32, prediction, label, static_cast<float *>(nullptr), reduction);
+    }
+    double rows(span<const float> prediction, span<const std::int64_t> label, std::int32_t reduction = LIBLOSS_MEAN) const
+    {
+        return by_row(libloss_rows_f32_i64, prediction, label, static_cast<float *>(nullptr), reduction);
+    }
+    double rows(span<const double> prediction, span<const std::int32_t> label, std::int32_t reduction = LIBLOSS_MEAN) const
+    {
+        return by_row(libloss_rows_f64_i32, prediction, label, static_cast<double *>(nullptr), reduction);
+    }
+    double rows(span<const double> prediction, span<const std::int64_t> label, std::int32_t reduction = LIBLOSS_MEAN) const
+    {
+        return by_row(libloss_rows_f64_i64, prediction, label, static_cast<double *>(nullptr), reduction);
+    }
+
     /* Everything else: fill libloss_args (see arguments()) and evaluate. */
     void eval(const libloss_args &args) const { check(libloss_eval(handle(), &args)); }
 
@@ -162,17 +217,36 @@ class loss
     static void same_size(std::size_t prediction, std::size_t other, const char *what)
     {
         if (prediction != other)
-            throw error(LIBLOSS_ERR_SHAPE,
-                        (std::string(what) + " has " + std::to_string(other) + " numbers, but prediction has " + std::to_string(prediction))
-                            .c_str());
+            raise(LIBLOSS_ERR_SHAPE,
+                  (std::string(what) + " has " + std::to_string(other) + " numbers, but prediction has " + std::to_string(prediction))
+                      .c_str());
+    }
+
+    /* The C function would write one number per value. */
+    static void one_number(std::int32_t reduction)
+    {
+        if (reduction == LIBLOSS_NONE) raise(LIBLOSS_ERR_OPTION, "LIBLOSS_NONE gives no one number: ask eval for values");
     }
 
     template <class F, class T>
     double flat(F call, span<const T> prediction, span<const T> target, T *gradient, std::int32_t reduction) const
     {
         double value = 0;
+        one_number(reduction);
         same_size(prediction.size(), target.size(), "target");
         check(call(handle(), reduction, static_cast<std::int64_t>(prediction.size()), prediction.data(), target.data(), &value, gradient));
+        return value;
+    }
+
+    template <class F, class T, class I>
+    double by_row(F call, span<const T> prediction, span<const I> label, T *gradient, std::int32_t reduction) const
+    {
+        double value = 0;
+        one_number(reduction);
+        const std::size_t count = label.size(), classes = count ? prediction.size() / count : 1;
+        same_size(prediction.size(), count * classes, "a whole number of rows");
+        check(call(handle(), reduction, static_cast<std::int64_t>(count), static_cast<std::int64_t>(classes), prediction.data(),
+                   label.data(), &value, gradient));
         return value;
     }
 

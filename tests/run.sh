@@ -29,6 +29,10 @@ have pkg-config || missing="$missing pkg-config"
 { have pkg-config && pkg-config --exists cmocka; } || missing="$missing libcmocka-dev"
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 python3 -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || missing="$missing python3-dev"
+if [ -z "$quick" ]; then
+    have "${CXX:-c++}" || missing="$missing g++"
+    [ -e /usr/include/dlpack/dlpack.h ] || missing="$missing libdlpack-dev"
+fi
 if [ -n "$missing" ]; then
     step "installing$missing"
     if [ "$(id -u)" = 0 ] && have apt-get; then
@@ -99,6 +103,8 @@ if [ -z "$quick" ]; then
     python -m pytest -q tests/vector --junitxml=$reports/vector.xml || failed=1
     step "bench"
     python -m pytest -q tests/bench --junitxml=$reports/bench.xml || failed=1
+    step "examples"
+    python -m pytest -q tests/examples --junitxml=$reports/examples.xml || failed=1
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
     step "installing"

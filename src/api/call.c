@@ -6,7 +6,6 @@
 #include "../engine/message.h"
 #include "../engine/plain.h"
 #include "../engine/tensor.h"
-#include "dispatch.h"
 
 static const libloss__sink nowhere = { NULL, 0 };
 
@@ -30,7 +29,7 @@ static libloss_tensor tensor(const void *data, number_type type, int32_t ndim, c
 static libloss_status run(const libloss_object *o, const libloss_args *args)
 {
     uint64_t word = libloss__enter();
-    libloss_status status = libloss__dispatch(o, args);
+    libloss_status status = libloss__eval(o, args);
     libloss__leave(word);
     return status;
 }

@@ -85,7 +85,7 @@ libloss_status libloss_describe(const libloss_object *o, libloss_info *info)
         ours.family = "sum";
         ours.values_per = loss_of(o->term[0])->values_per;
     }
-    return libloss__give_struct(nowhere, "libloss_info", info, &ours, sizeof ours, sizeof ours);
+    return libloss__give_struct(nowhere, "libloss_info", info, &ours, sizeof ours, FIRST_INFO);
 }
 
 libloss_status libloss_describe_input(const libloss_object *o, int64_t i, libloss_input *input)
@@ -94,7 +94,7 @@ libloss_status libloss_describe_input(const libloss_object *o, int64_t i, liblos
     if (i < 0 || i >= o->inputs) return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "%s: input %d of %d", o->name, i, (int64_t)o->inputs);
     const loss_input *in = &o->input[i];
     libloss_input ours = { .name = in->name, .description = in->description, .kind = in->kind, .shape = in->shape, .flags = in->flags };
-    return libloss__give_struct(nowhere, "libloss_input", input, &ours, sizeof ours, sizeof ours);
+    return libloss__give_struct(nowhere, "libloss_input", input, &ours, sizeof ours, FIRST_INPUT);
 }
 
 libloss_status libloss_describe_parameter(const libloss_object *o, int64_t i, libloss_parameter *parameter)
@@ -110,7 +110,22 @@ libloss_status libloss_describe_parameter(const libloss_object *o, int64_t i, li
                                .lowest = p->lowest,
                                .highest = p->highest,
                                .flags = p->flags };
-    return libloss__give_struct(nowhere, "libloss_parameter", parameter, &ours, sizeof ours, sizeof ours);
+    return libloss__give_struct(nowhere, "libloss_parameter", parameter, &ours, sizeof ours, FIRST_PARAMETER);
+}
+
+int64_t libloss_parameter_values(const libloss_object *o, int64_t i, double *values, int64_t count)
+{
+    if (!o || i < 0 || i >= o->parameters) return -1;
+    const int64_t first = o->first[i], n = o->first[i + 1] - first;
+    for (int64_t k = 0; values && k < count && k < n; k++) values[k] = o->value[first + k];
+    return n;
+}
+
+const libloss_object *libloss_term(const libloss_object *o, int64_t i, double *factor)
+{
+    if (!o || i < 0 || i >= o->terms) return NULL;
+    if (factor) *factor = o->factor[i];
+    return o->term[i];
 }
 
 const char *libloss_auxiliary_name(const libloss_object *o, int64_t i)

@@ -6,11 +6,8 @@
 
 #include "../cpu/control.h"
 #include "../engine/builtin.h"
-#include "dispatch.h"
+#include "../engine/message.h"
 #include "structs.h"
-
-/* sizes of the first release, for the growth rule */
-enum { FIRST_ARGS = sizeof(libloss_args), FIRST_PLAN = sizeof(libloss_plan) };
 
 /* Sink of a struct that has not been checked yet: none. */
 static const libloss__sink nowhere = { NULL, 0 };
@@ -29,7 +26,7 @@ libloss_status libloss_eval(const libloss_object *o, const libloss_args *args)
     libloss_status status = begin(o, args, &mine);
     if (status != LIBLOSS_OK) return status;
     uint64_t word = libloss__enter();
-    status = libloss__dispatch(o, &mine);
+    status = libloss__eval(o, &mine);
     libloss__leave(word);
     return status;
 }
@@ -64,7 +61,11 @@ libloss_status libloss_reduce(const libloss_object *o, const libloss_args *args)
 {
     libloss_args mine;
     libloss_status status = begin(o, args, &mine);
-    return status == LIBLOSS_OK ? run_step(o, &mine, o->vtable->reduce, "reduce") : status;
+    if (status != LIBLOSS_OK || o->vtable->reduce) return status == LIBLOSS_OK ? run_step(o, &mine, o->vtable->reduce, "reduce") : status;
+    uint64_t word = libloss__enter(); /* a stranger's table without one: the engine's */
+    status = libloss__reduce(o, &mine);
+    libloss__leave(word);
+    return status;
 }
 
 libloss_status libloss_prepare(const libloss_object *o, const libloss_args *args, libloss_plan *plan)
@@ -73,7 +74,9 @@ libloss_status libloss_prepare(const libloss_object *o, const libloss_args *args
     libloss_plan ours = { .struct_size = sizeof ours };
     libloss_status status = begin(o, args, &mine);
     if (status != LIBLOSS_OK) return status;
+    uint64_t word = libloss__enter();
     status = o->vtable->plan(o->self, &mine, &ours);
+    libloss__leave(word);
     if (status != LIBLOSS_OK) return status;
     return libloss__give_struct((libloss__sink){ mine.message, mine.message_size }, "libloss_plan", plan, &ours, sizeof ours, FIRST_PLAN);
 }

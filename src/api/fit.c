@@ -85,12 +85,12 @@ static libloss_status fit_pointwise(fit *f, double lowest, double highest, doubl
     return LIBLOSS_OK;
 }
 
-libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args *args, double *constant, int64_t count)
+static libloss_status fit_constant(const libloss_object *o, const libloss_args *args, double *constant, int64_t count)
 {
     const libloss__sink nowhere = { NULL, 0 };
     fit f = { .object = o };
     if (!o || !constant) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_fit_constant: %s is NULL", o ? "constant" : "object");
-    libloss_status status = libloss__take_struct(nowhere, "libloss_args", &f.args, sizeof f.args, args, sizeof f.args);
+    libloss_status status = libloss__take_struct(nowhere, "libloss_args", &f.args, sizeof f.args, args, FIRST_ARGS);
     if (status != LIBLOSS_OK) return status;
     const libloss__sink sink = { f.args.message, f.args.message_size };
     if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE || !(o->row->loss->info->claims & CONVEX))
@@ -140,10 +140,16 @@ libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args 
                                    .dtype_lanes = 1,
                                    .shape = target->shape };
     f.args.gradient[0] = &f.gradient;
-    uint64_t word = libloss__enter();
     const int probability = o->input[0].kind == KIND_PROBABILITY;
     status = fit_pointwise(&f, probability ? 0 : -0x1.fffffffffffffp1023, probability ? 1 : 0x1.fffffffffffffp1023, constant);
-    libloss__leave(word);
     free(f.constants);
+    return status;
+}
+
+libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args *args, double *constant, int64_t count)
+{
+    uint64_t word = libloss__enter();
+    libloss_status status = fit_constant(o, args, constant, count);
+    libloss__leave(word);
     return status;
 }

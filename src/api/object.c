@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cpu/control.h"
 #include "../engine/builtin.h"
 #include "../engine/call.h"
 #include "../engine/metric.h"
@@ -16,13 +17,6 @@
 enum { MAX_NUMBERS = 64 }; /* of one object, in all parameters together */
 
 static const libloss__sink nowhere = { NULL, 0 };
-
-uint64_t libloss__hash_text(const char *text, int64_t length)
-{
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a, 64 bits */
-    for (int64_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
-    return hash;
-}
 
 static int is_word(const char *words, const char *name, int64_t length)
 {
@@ -59,7 +53,7 @@ static int count_parameters(const loss_info *info)
     return n;
 }
 
-static libloss_status out_of_memory(libloss__sink sink) { return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "out of memory"); }
+libloss_status libloss__out_of_memory(libloss__sink sink) { return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "out of memory"); }
 
 static int8_t parameter_named(const libloss_object *o, const char *name)
 {
@@ -70,15 +64,13 @@ static int8_t parameter_named(const libloss_object *o, const char *name)
 
 void libloss__finish_object(libloss_object *o)
 {
-    char text[4096];
     o->ignore_index = parameter_named(o, "ignore_index");
     o->label_smoothing = parameter_named(o, "label_smoothing");
     o->labels = parameter_named(o, "labels");
     o->class_weight = -1;
     for (int32_t k = 0; k < o->inputs; k++)
         if (o->input[k].shape == PER_CLASS) o->class_weight = (int8_t)k;
-    int64_t length = libloss_spec(o, text, sizeof text);
-    o->hash = libloss__hash_text(text, length < (int64_t)sizeof text ? length : (int64_t)sizeof text - 1);
+    o->hash = libloss__hash_spec(o);
 }
 
 libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, const double *values, const int64_t *counts,
@@ -92,7 +84,7 @@ libloss_status libloss__new_object(libloss__sink sink, const libloss__row *row, 
         return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: more than %d numbers in its parameters", row->loss->name,
                              (int64_t)MAX_NUMBERS);
     libloss_object *o = calloc(1, sizeof *o + (size_t)total * sizeof(double));
-    if (!o) return out_of_memory(sink);
+    if (!o) return libloss__out_of_memory(sink);
     atomic_init(&o->references, 1);
     o->kind = row->metric ? OBJECT_METRIC : OBJECT_LOSS;
     o->name = row->loss->name;
@@ -214,15 +206,7 @@ static libloss_status set_numbers(libloss__sink sink, settings *s, int k, const 
     if (count == 0 && !(p->flags & OPTIONAL)) return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s needs a value", loss, p->name);
     if (count > 1 && !(p->flags & VECTOR))
         return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s is one number, not %d", loss, p->name, count);
-    for (int64_t i = 0; i < count; i++) {
-        TRY(libloss__check_parameter(sink, loss, p, values[i]));
-        if (p->choices) {
-            int64_t choices = 1;
-            for (const char *c = p->choices; *c; c++) choices += *c == ' ';
-            if (values[i] >= (double)choices)
-                return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is none of: %s", loss, p->name, values[i], p->choices);
-        }
-    }
+    for (int64_t i = 0; i < count; i++) TRY(libloss__check_parameter(sink, loss, p, values[i]));
     s->given[k] = values;
     s->count[k] = count;
     return LIBLOSS_OK;
@@ -273,7 +257,7 @@ static libloss_status make_term(const spec *parsed, const spec_term *term, liblo
     return make(nowhere, &s, out);
 }
 
-libloss_status libloss_create(const char *text, libloss_object **out)
+static libloss_status create(const char *text, libloss_object **out)
 {
     spec parsed;
     if (!text) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create: spec is NULL");
@@ -281,23 +265,33 @@ libloss_status libloss_create(const char *text, libloss_object **out)
     TRY(libloss__parse_spec(nowhere, text, &parsed));
     libloss_object *term[SPEC_TERMS] = { NULL };
     double factor[SPEC_TERMS] = { 0 };
+    int64_t column[SPEC_TERMS] = { 0 };
     libloss_status status = LIBLOSS_OK;
     int32_t made = 0;
     for (; made < parsed.terms; made++) {
         status = make_term(&parsed, &parsed.term[made], &term[made]);
         factor[made] = parsed.term[made].factor;
+        column[made] = parsed.term[made].name.column;
         if (status != LIBLOSS_OK) break;
     }
     if (status == LIBLOSS_OK && parsed.terms == 1 && factor[0] == 1) {
         *out = term[0];
         return LIBLOSS_OK;
     }
-    if (status == LIBLOSS_OK) status = libloss_combine((const libloss_object *const *)term, factor, parsed.terms, out);
+    if (status == LIBLOSS_OK) status = libloss__combine((const libloss_object *const *)term, factor, column, parsed.terms, out);
     while (made > 0) libloss_destroy(term[--made]);
     return status;
 }
 
-libloss_status libloss_create_with(const char *name, const libloss_setting *setting, int64_t count, libloss_object **out)
+libloss_status libloss_create(const char *text, libloss_object **out)
+{
+    uint64_t word = libloss__enter();
+    libloss_status status = create(text, out);
+    libloss__leave(word);
+    return status;
+}
+
+static libloss_status create_with(const char *name, const libloss_setting *setting, int64_t count, libloss_object **out)
 {
     if (!name) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: name is NULL");
     if (!out) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_create_with: out is NULL");
@@ -315,148 +309,10 @@ libloss_status libloss_create_with(const char *name, const libloss_setting *sett
     return make(nowhere, &s, out);
 }
 
-/* ---- sums ---- */
-
-/* The inputs of all terms by name, in order of appearance; equal names must mean equal kinds. */
-static libloss_status unite_inputs(libloss_object *sum, loss_input *input)
+libloss_status libloss_create_with(const char *name, const libloss_setting *setting, int64_t count, libloss_object **out)
 {
-    for (int64_t k = 0; k < sum->terms; k++) {
-        const libloss_object *term = sum->term[k];
-        for (int32_t i = 0; i < term->inputs; i++) {
-            int32_t j = 0;
-            while (j < sum->inputs && strcmp(input[j].name, term->input[i].name) != 0) j++;
-            if (j == MAX_INPUTS) return libloss__fail(nowhere, LIBLOSS_ERR_SPEC, "a sum of losses with more than 8 inputs");
-            if (j == sum->inputs) {
-                input[sum->inputs++] = term->input[i];
-            } else {
-                if ((input[j].kind == KIND_CLASS) != (term->input[i].kind == KIND_CLASS) || input[j].shape != term->input[i].shape)
-                    return libloss__fail(nowhere, LIBLOSS_ERR_SPEC, "%s of %s is not what %s is for the terms before it", input[j].name,
-                                         term->name, input[j].name);
-                if (!(term->input[i].flags & OPTIONAL)) input[j].flags &= ~OPTIONAL;
-                input[j].flags |= term->input[i].flags & DIFFERENTIABLE_INPUT;
-            }
-            sum->place[k * MAX_INPUTS + i] = (int8_t)j;
-        }
-    }
-    return LIBLOSS_OK;
-}
-
-libloss_status libloss_combine(const libloss_object *const *terms, const double *factors, int64_t count, libloss_object **out)
-{
-    if (!terms || !factors || !out)
-        return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_combine: %s is NULL", !terms ? "terms" : !factors ? "factors" : "out");
-    int64_t total = 0;
-    if (count < 1 || count > SPEC_TERMS)
-        return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: %d terms; 1 to %d are possible", count, (int64_t)SPEC_TERMS);
-    for (int64_t k = 0; k < count; k++) {
-        if (!terms[k]) return libloss__fail(nowhere, LIBLOSS_ERR_NULL, "libloss_combine: terms[%d] is NULL", k);
-        if (factors[k] - factors[k] != 0)
-            return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: factors[%d] = %g is not finite", k, factors[k]);
-        if (terms[k]->kind == OBJECT_METRIC)
-            return libloss__fail(nowhere, LIBLOSS_ERR_UNSUPPORTED, "%s is a metric; sums are of losses", terms[k]->name);
-        total += terms[k]->kind == OBJECT_SUM ? terms[k]->terms : 1;
-    }
-    if (total > SPEC_TERMS)
-        return libloss__fail(nowhere, LIBLOSS_ERR_OPTION, "libloss_combine: %d terms; 1 to %d are possible", total, (int64_t)SPEC_TERMS);
-    size_t bytes =
-        sizeof(libloss_object) + MAX_INPUTS * sizeof(loss_input) + (size_t)total * (sizeof(void *) + sizeof(double) + MAX_INPUTS);
-    libloss_object *o = calloc(1, bytes);
-    if (!o) return out_of_memory(nowhere);
-    atomic_init(&o->references, 1);
-    o->kind = OBJECT_SUM;
-    o->name = "sum";
-    o->vtable = &libloss__sum_vtable;
-    o->self = o;
-    loss_input *input = (loss_input *)(o + 1);
-    o->input = input;
-    o->term = (libloss_object **)(input + MAX_INPUTS);
-    o->factor = (double *)(o->term + total);
-    o->place = (int8_t *)(o->factor + total);
-    for (int64_t k = 0; k < count; k++) { /* sums of sums are flattened */
-        const int is_sum = terms[k]->kind == OBJECT_SUM;
-        for (int64_t i = 0; i < (is_sum ? terms[k]->terms : 1); i++) {
-            libloss_object *term = is_sum ? terms[k]->term[i] : (libloss_object *)(uintptr_t)terms[k];
-            libloss__retain(term);
-            o->term[o->terms] = term;
-            o->factor[o->terms++] = is_sum ? factors[k] * terms[k]->factor[i] : factors[k];
-        }
-    }
-    libloss_status status = unite_inputs(o, input);
-    if (status != LIBLOSS_OK) {
-        libloss_destroy(o);
-        return status;
-    }
-    libloss__finish_object(o);
-    *out = o;
-    return LIBLOSS_OK;
-}
-
-/* ---- the canonical spec ---- */
-
-typedef struct {
-    char *text;
-    int64_t size, length;
-} writer;
-
-static void put(writer *w, const char *text, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++, w->length++)
-        if (w->length + 1 < w->size) w->text[w->length] = text[i];
-}
-
-static void put_text(writer *w, const char *text) { put(w, text, (int64_t)strlen(text)); }
-
-static void put_number(writer *w, double x)
-{
-    char number[32];
-    put(w, number, libloss__print_number(x, number));
-}
-
-static void put_value(writer *w, const loss_parameter *p, double x)
-{
-    const char *c = p->choices;
-    for (int64_t skip = (int64_t)x; c && skip > 0; skip--) c += strcspn(c, " ") + 1;
-    if (c)
-        put(w, c, (int64_t)strcspn(c, " "));
-    else
-        put_number(w, x);
-}
-
-/* Only what differs from the fallback: specs of equal objects are equal texts. */
-static void put_object(writer *w, const libloss_object *o)
-{
-    int settings = 0;
-    put_text(w, o->name);
-    for (int32_t k = 0; k < o->parameters; k++) {
-        const loss_parameter *p = &o->parameter[k];
-        const int64_t n = o->first[k + 1] - o->first[k];
-        const double *v = o->value + o->first[k];
-        if (p->flags & OPTIONAL ? n == 0 : n == 1 && v[0] == p->fallback) continue;
-        put_text(w, settings++ ? ", " : "(");
-        put_text(w, p->name);
-        put_text(w, "=");
-        if (n != 1) put_text(w, "[");
-        for (int64_t i = 0; i < n; i++) {
-            if (i) put_text(w, ", ");
-            put_value(w, p, v[i]);
-        }
-        if (n != 1) put_text(w, "]");
-    }
-    if (settings) put_text(w, ")");
-}
-
-int64_t libloss_spec(const libloss_object *o, char *text, int64_t size)
-{
-    writer w = { text, text ? size : 0, 0 };
-    if (!o) return 0;
-    if (o->kind != OBJECT_SUM) put_object(&w, o);
-    for (int64_t k = 0; k < o->terms; k++) {
-        double f = o->factor[k];
-        if (k) put_text(&w, f < 0 ? " - " : " + ");
-        put_number(&w, k && f < 0 ? -f : f);
-        put_text(&w, "*");
-        put_object(&w, o->term[k]);
-    }
-    if (w.size > 0) text[w.length < w.size ? w.length : w.size - 1] = 0;
-    return w.length;
+    uint64_t word = libloss__enter();
+    libloss_status status = create_with(name, setting, count, out);
+    libloss__leave(word);
+    return status;
 }

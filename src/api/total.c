@@ -1,14 +1,13 @@
 /*
  * The public side of totals: starting, merging, reading, and bytes that are the same on every machine.
  */
+#include <string.h>
+
+#include "../cpu/control.h"
 #include "../engine/call.h"
 #include "../engine/metric.h"
 #include "../engine/sums.h"
 #include "structs.h"
-
-#include <string.h>
-
-#include "../engine/message.h"
 
 static const libloss__sink nowhere = { NULL, 0 };
 
@@ -23,7 +22,7 @@ libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss
         FAIL(LIBLOSS_ERR_TOTAL, "%s: its value depends on the whole batch, so the values of several calls do not add up", o->name);
     int64_t units = 1, classes = 0, cells = 0;
     libloss_args mine;
-    if (shapes) TRY(libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, sizeof mine));
+    if (shapes) TRY(libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, FIRST_ARGS));
     if (o->kind == OBJECT_METRIC) TRY(libloss__metric_cells(o, shapes ? &mine : NULL, &classes, &cells));
     if (libloss__is_of_sums(o) && shapes) {
         libloss__call c;
@@ -76,10 +75,8 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
 
 /* values[0]: the reduced number (of a metric: all its numbers); then, as far as there is room: the sum of weights, the values
  * present, all values, rows (of the first term). */
-libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
+static libloss_status read_total(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
 {
-    libloss_status status = check(t, "libloss_total_value");
-    if (status != LIBLOSS_OK) return status;
     if (!values && count > 0) FAIL(LIBLOSS_ERR_NULL, "libloss_total_value: values is NULL");
     if (reduction < LIBLOSS_MEAN || reduction > LIBLOSS_BATCH_MEAN || reduction == LIBLOSS_NONE)
         FAIL(LIBLOSS_ERR_OPTION, "libloss_total_value: reduction %d has no number", (int64_t)reduction);
@@ -93,8 +90,9 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
         return libloss__metric_total_value(t, values, count);
     }
     if (t->owner) {
-        const libloss__row *row = libloss__owner_of(t);
-        if (!row || row->loss->shape != SHAPE_SUMS) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_value: a loss this version does not know");
+        const libloss__row *row = libloss__owner_of(t->owner);
+        if (!row || !libloss__parts_fit(t->owner, t->parts))
+            FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_value: a loss this version does not know");
         int64_t present;
         const double value = libloss__sums_total_value(t, row, reduction, empty, divisor, &present);
         const double out[3] = { value, (double)present, (double)present };
@@ -110,6 +108,16 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
             out[0] += t->term[k].factor * libloss__part_value(&t->term[k].part, reduction, divisor, empty);
     for (int64_t i = 0; i < count && i < 5; i++) values[i] = out[i];
     return LIBLOSS_OK;
+}
+
+libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, int32_t empty, double divisor, double *values, int64_t count)
+{
+    libloss_status status = check(t, "libloss_total_value");
+    if (status != LIBLOSS_OK) return status;
+    uint64_t word = libloss__enter();
+    status = read_total(t, reduction, empty, divisor, values, count);
+    libloss__leave(word);
+    return status;
 }
 
 /* ---- bytes: all words that are in use, little-endian ---- */
@@ -154,11 +162,21 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: layout %d is not known to this version", (int64_t)get_word(from + 8));
     const int64_t need = (int64_t)get_word(from + 16), parts = (int64_t)get_word(from + 32);
     const int64_t classes = (int64_t)get_word(from + 48), cells = (int64_t)get_word(from + 56);
-    const int of_metric = parts == 0;
-    const int fits = of_metric ? classes >= 0 && classes <= 32768 && cells == (classes ? classes * classes : 2)
-                               : parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0;
+    const uint64_t owner = get_word(from + 40);
+    const int fits = parts == 0 ? owner != 0 && classes >= 0 && classes <= 32768 && cells == (classes ? classes * classes : 2)
+                                : parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0;
     if (!fits || length != 8 * words_of(parts, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
+    if (owner != 0) {
+        double parameter[MAX_PARAMETERS];
+        for (int k = 0; k < MAX_PARAMETERS; k++) {
+            uint64_t word = get_word(from + offsetof(struct libloss_total, parameter) + 8 * (size_t)k);
+            memcpy(&parameter[k], &word, sizeof word);
+        }
+        if (!libloss__owner_can_read(owner, parameter) || !libloss__parts_fit(owner, parts))
+            FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
+    }
+    if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: total is not 8-byte aligned");
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes of memory; %d are needed", size, need);
     memset(t, 0, (size_t)need);
     for (int64_t i = 0; i < length / 8; i++) {

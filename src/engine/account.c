@@ -114,14 +114,17 @@ libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done
 
 int64_t libloss__workspace(const libloss__call *c)
 {
+    if (c->count == 0) return 0;
+    if (c->object->kind == OBJECT_CUSTOM) return libloss__workspace_of_tiles(c);
     const int shape = c->object->row->loss->shape;
     return shape == SHAPE_SOFTMAX ? libloss__workspace_of_softmax(c) : shape == SHAPE_UNIT ? libloss__workspace_of_units(c) : 0;
 }
 
 libloss_status libloss__run(libloss__call *c, libloss__sum *sum)
 {
-    const loss *loss = c->object->row->loss;
     if (c->count == 0) return LIBLOSS_OK;
+    if (c->object->kind == OBJECT_CUSTOM) return libloss__run_tiles(c, sum);
+    const loss *loss = c->object->row->loss;
     if (loss->shape == SHAPE_SOFTMAX) return libloss__run_softmax(c, sum);
     if (loss->shape == SHAPE_SUMS) return libloss__run_sums(c, sum);
     if (loss->shape == SHAPE_UNIT) return libloss__run_units(c, sum);

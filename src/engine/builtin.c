@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "metric.h"
 #include "sums.h"
 
 static libloss__sink sink_of(const libloss_args *a) { return (libloss__sink){ a->message, a->message_size }; }
@@ -70,11 +71,21 @@ typedef struct {
 
 enum { ADDENDS = 2 * MAX_INPUTS + 1 };
 
+static const double nobody_reads_this = 0; /* gives tensors an aligned address until they have their own */
+
 static void addend_shape(addend *a, const libloss__view *v)
 {
     a->count = v->count;
     a->tensor =
         (libloss_tensor){ .device_type = 1, .ndim = v->ndim, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1, .shape = v->shape };
+    a->tensor.data = (void *)(uintptr_t)&nobody_reads_this;
+}
+
+/* An output of a term as it will be: the addend instead of the caller's tensor. */
+static void take_addend(addend *a, libloss__view *v)
+{
+    addend_shape(a, v);
+    libloss__view_of(v, &a->tensor, DTYPE_F64, a->count);
 }
 
 /* The args of term k: its own inputs out of the sum's, and no outputs yet. */
@@ -95,9 +106,11 @@ static libloss_args args_of_term(const libloss_object *o, int64_t k, const liblo
     return mine;
 }
 
-/* Checks every term as if it alone were asked, so that an error of the last one comes before the first store. */
-static libloss_status check_terms(const libloss_object *o, const libloss_args *args, addend add[ADDENDS])
+/* Checks every term as if it alone were asked, so that an error of the last one comes before the first store. `workspace` is
+ * what the hungriest term needs. */
+static libloss_status check_terms(const libloss_object *o, const libloss_args *args, int survey, addend add[ADDENDS], int64_t *workspace)
 {
+    *workspace = 0;
     for (int64_t k = 0; k < o->terms; k++) {
         libloss__call c;
         libloss_args mine = args_of_term(o, k, args);
@@ -109,26 +122,22 @@ static libloss_status check_terms(const libloss_object *o, const libloss_args *a
         }
         mine.values = args->values;
         TRY(libloss__resolve(&c, o->term[k], &mine, 1));
-        TRY(libloss__survey(&c));
-        if (args->values) addend_shape(&add[2 * MAX_INPUTS], &c.values);
+        if (survey) TRY(libloss__survey(&c));
+        if (args->values) take_addend(&add[2 * MAX_INPUTS], &c.values);
         for (int32_t i = 0; i < o->term[k]->inputs; i++) {
             int j = o->place[k * MAX_INPUTS + i];
-            if (mine.gradient[i]) addend_shape(&add[2 * j], &c.gradient[i]);
-            if (mine.hessian[i]) addend_shape(&add[2 * j + 1], &c.hessian[i]);
+            if (mine.gradient[i]) take_addend(&add[2 * j], &c.gradient[i]);
+            if (mine.hessian[i]) take_addend(&add[2 * j + 1], &c.hessian[i]);
         }
+        const int64_t need = libloss__workspace(&c);
+        if (need > *workspace) *workspace = need;
     }
     return LIBLOSS_OK;
 }
 
-static const libloss_tensor *output_of(const libloss_args *args, int a)
+/* What cannot be asked of a sum. */
+static libloss_status check_sum(const libloss_object *o, const libloss_args *args)
 {
-    return a == 2 * MAX_INPUTS ? args->values : a % 2 ? args->hessian[a / 2] : args->gradient[a / 2];
-}
-
-static libloss_status eval_sum(const libloss_object *o, const libloss_args *args)
-{
-    addend add[ADDENDS];
-    memset(add, 0, sizeof add);
     const libloss__sink sink = sink_of(args);
     if (args->parameters || args->parameter_gradient)
         return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "sum: parameters belong to its terms");
@@ -143,19 +152,35 @@ static libloss_status eval_sum(const libloss_object *o, const libloss_args *args
         if ((args->gradient[k] || args->hessian[k]) && (k >= o->inputs || !(o->input[k].flags & DIFFERENTIABLE_INPUT)))
             return libloss__fail(sink, LIBLOSS_ERR_NO_GRADIENT, "sum: there is no derivative with respect to input[%d]", (int64_t)k);
     }
-    if (args->total) TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
-    TRY(check_terms(o, args, add));
+    return LIBLOSS_OK;
+}
 
-    int64_t bytes = 0;
+static int64_t sum_bytes(const libloss_object *o, const addend add[ADDENDS], int64_t workspace)
+{
+    int64_t bytes = o->terms * (int64_t)sizeof(libloss__part) + workspace;
     for (int a = 0; a < ADDENDS; a++) bytes += 16 * add[a].count;
-    libloss__part *parts = calloc((size_t)o->terms, sizeof *parts);
-    double *memory = bytes ? malloc((size_t)bytes) : NULL;
-    if (!parts || (bytes && !memory)) {
-        free(parts);
-        free(memory);
-        return libloss__fail(sink, LIBLOSS_ERR_MEMORY, "sum: out of memory: %d bytes", bytes);
-    }
-    double *next = memory;
+    return bytes;
+}
+
+static const libloss_tensor *output_of(const libloss_args *args, int a)
+{
+    return a == 2 * MAX_INPUTS ? args->values : a % 2 ? args->hessian[a / 2] : args->gradient[a / 2];
+}
+
+static libloss_status eval_sum(const libloss_object *o, const libloss_args *args)
+{
+    addend add[ADDENDS];
+    int64_t workspace;
+    void *memory, *own;
+    memset(add, 0, sizeof add);
+    TRY(check_sum(o, args));
+    if (args->total) TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
+    TRY(check_terms(o, args, 1, add, &workspace));
+    TRY(take_workspace(args, sum_bytes(o, add, workspace), &memory, &own));
+
+    libloss__part *parts = memory;
+    double *next = (double *)(void *)(parts + o->terms);
+    memset(parts, 0, (size_t)o->terms * sizeof *parts);
     for (int a = 0; a < ADDENDS; a++) {
         if (add[a].count == 0) continue;
         add[a].sum = next;
@@ -167,6 +192,8 @@ static libloss_status eval_sum(const libloss_object *o, const libloss_args *args
     libloss_status status = LIBLOSS_OK;
     for (int64_t k = 0; k < o->terms && status == LIBLOSS_OK; k++) {
         libloss_args mine = args_of_term(o, k, args);
+        mine.workspace = workspace ? next : NULL;
+        mine.workspace_size = (size_t)workspace;
         int fed[ADDENDS] = { 0 };
         for (int32_t i = 0; i < o->term[k]->inputs; i++) {
             int j = o->place[k * MAX_INPUTS + i];
@@ -194,8 +221,7 @@ static libloss_status eval_sum(const libloss_object *o, const libloss_args *args
             libloss__scatter(&v, 0, add[a].count, add[a].sum, DTYPE_F64);
         }
     }
-    free(parts);
-    free(memory);
+    free(own);
     return status;
 }
 
@@ -203,7 +229,12 @@ static libloss_status eval_sum(const libloss_object *o, const libloss_args *args
 
 libloss_status libloss__eval(const libloss_object *o, const libloss_args *args)
 {
-    return o->kind == OBJECT_SUM ? eval_sum(o, args) : eval_loss(o, args);
+    switch (o->kind) {
+    case OBJECT_SUM: return eval_sum(o, args);
+    case OBJECT_METRIC: return libloss__eval_metric(o, args);
+    case OBJECT_CUSTOM: return o->theirs->tile ? eval_loss(o, args) : libloss__eval_steps(o, args);
+    default: return eval_loss(o, args);
+    }
 }
 
 /* Values alone: what is weighed, divided or differentiated is not looked at. */
@@ -235,9 +266,8 @@ static const loss_info identity_info = { .input = { INPUT(values, KIND_REAL, 0, 
 static const loss identity_loss = { "reduce", SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE, &identity_info };
 static const libloss__row identity_row = { "", &identity_loss, { { NULL } }, NULL };
 
-static libloss_status step_reduce(void *self, const libloss_args *args)
+libloss_status libloss__reduce(const libloss_object *owner, const libloss_args *args)
 {
-    const libloss_object *owner = self;
     if (owner->kind == OBJECT_SUM) return libloss__fail(sink_of(args), LIBLOSS_ERR_UNSUPPORTED, "sum: reduce its terms one by one");
     libloss_object o = { .kind = OBJECT_LOSS,
                          .name = owner->name,
@@ -254,7 +284,6 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     memset(&part, 0, sizeof part);
     memset(mine.gradient, 0, sizeof mine.gradient);
     memset(mine.hessian, 0, sizeof mine.hessian);
-    mine.values = NULL;
     mine.parameters = NULL;
     if (args->total && libloss__is_of_sums(owner))
         return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: its total keeps sums over elements, which values no longer tell",
@@ -280,6 +309,13 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     return LIBLOSS_OK;
 }
 
+static libloss_status step_reduce(void *self, const libloss_args *args)
+{
+    libloss_args mine = *args;
+    mine.values = NULL;
+    return libloss__reduce(self, &mine);
+}
+
 libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, libloss_plan *plan)
 {
     libloss__call c;
@@ -294,13 +330,16 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
         for (int32_t k = 0; k < c.values_ndim && k < 8; k++) plan->values_shape[k] = c.values_shape[k];
         return LIBLOSS_OK;
     }
-    for (int64_t k = 0; k < o->terms; k++) { /* of the first term; values are offered only where all agree */
-        libloss_args mine = args_of_term(o, k, args);
-        TRY(libloss__resolve(&c, o->term[k], &mine, 0));
-        if (k > 0) continue;
-        plan->values_ndim = c.values_ndim;
-        for (int32_t i = 0; i < c.values_ndim && i < 8; i++) plan->values_shape[i] = c.values_shape[i];
-    }
+    addend add[ADDENDS];
+    int64_t workspace;
+    memset(add, 0, sizeof add);
+    TRY(check_sum(o, args));
+    TRY(check_terms(o, args, 0, add, &workspace));
+    plan->workspace_size = sum_bytes(o, add, workspace);
+    const libloss_args first = args_of_term(o, 0, args); /* values are offered only where all terms' have this shape */
+    TRY(libloss__resolve(&c, o->term[0], &first, 0));
+    plan->values_ndim = c.values_ndim;
+    for (int32_t i = 0; i < c.values_ndim && i < 8; i++) plan->values_shape[i] = c.values_shape[i];
     return LIBLOSS_OK;
 }
 

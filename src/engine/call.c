@@ -7,7 +7,8 @@
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 
-/* The number of elements, or -1 if the product of the shape does not fit. */
+/* The number of elements, or -1 where there are more than 2^53: so that a count is exact as a double, and no product with the
+ * bytes of all outputs overflows. Stride-0 views can be that large without any memory behind them. */
 static int64_t count_of(const libloss_tensor *t)
 {
     int64_t n = 1;
@@ -15,12 +16,26 @@ static int64_t count_of(const libloss_tensor *t)
     for (int32_t k = 0; k < t->ndim; k++) {
         if (t->shape[k] == 0)
             empty = 1;
-        else if (n > INT64_MAX / 8 / t->shape[k])
+        else if (n > (INT64_C(1) << 53) / t->shape[k])
             return -1;
         else
             n *= t->shape[k];
     }
     return empty ? 0 : n;
+}
+
+/* Whether all elements lie within 2^62 bytes of the first one. */
+static int strides_fit(const libloss_tensor *t)
+{
+    int64_t room = (INT64_C(1) << 62) / (t->dtype_bits / 8);
+    for (int32_t k = 0; t->strides && k < t->ndim; k++) {
+        const int64_t stride = t->strides[k], steps = t->shape[k] - 1;
+        if (steps <= 0 || stride == 0) continue;
+        const uint64_t size = stride < 0 ? 0 - (uint64_t)stride : (uint64_t)stride;
+        if (size > (uint64_t)(room / steps)) return 0;
+        room -= (int64_t)size * steps;
+    }
+    return 1;
 }
 
 /* Everything about one tensor that can be wrong by itself. */
@@ -42,6 +57,7 @@ libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, c
     int64_t count = count_of(t);
     if (count < 0) FAIL(LIBLOSS_ERR_OVERFLOW, "%s: %s has too many elements: %S", name, what, (int64_t)t->ndim, t->shape);
     if (count > 0 && !t->data) FAIL(LIBLOSS_ERR_NULL, "%s: the data of %s is NULL", name, what);
+    if (count > 0 && !strides_fit(t)) FAIL(LIBLOSS_ERR_OVERFLOW, "%s: the strides of %s reach further than memory", name, what);
     libloss__view_of(v, t, dtype, count);
     return LIBLOSS_OK;
 }
@@ -158,15 +174,15 @@ static libloss_status check_input_shape(libloss__call *c, int32_t k)
     int32_t ndim = in->shape == LIKE_FIRST ? c->ndim : c->values_ndim;
     const int64_t *shape = in->shape == LIKE_FIRST ? c->shape : c->values_shape;
     if (in->kind == KIND_CLASS) c->by_index = !(in->flags & OR_ROWS) || v->ndim != c->ndim;
+    if (in->kind == KIND_CLASS && in->shape == PER_VALUE && v->ndim == ndim + 1 && v->shape[ndim] == 1 && c->classes != 1)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
+             (int64_t)ndim, shape);
     const int indices = in->kind == KIND_CLASS ? c->by_index : (in->kind >= KIND_OFFSETS && in->kind <= KIND_LABEL);
     if (indices && libloss__is_float(v->dtype))
         FAIL(LIBLOSS_ERR_DTYPE, "%s: %s is %s; class indices are integers", o->name, in->name, libloss__dtype_name(v->dtype));
     if (in->kind == KIND_CLASS && !c->by_index) {
         ndim = c->ndim;
         shape = c->shape;
-    } else if (in->kind == KIND_CLASS && in->shape == PER_VALUE && v->ndim == ndim + 1 && v->shape[ndim] == 1) {
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; class indices have shape %S", o->name, in->name, (int64_t)v->ndim, v->shape,
-             (int64_t)ndim, shape);
     }
     if (in->shape == OTHER_SHAPE) return in->kind == KIND_CLASS ? check_labels_shape(c, k) : LIBLOSS_OK;
     if (in->shape == PER_CLASS) {
@@ -193,6 +209,7 @@ static libloss_status resolve_inputs(libloss__call *c)
         any_real |= libloss__is_float(v->dtype);
         any_f64 |= v->dtype == DTYPE_F64;
     }
+    if (o->kind == OBJECT_CUSTOM && (o->theirs->flags & LIBLOSS_ONLY_F64)) any_f64 = 1;
     c->arithmetic = any_f64 || !any_real ? DTYPE_F64 : DTYPE_F32;
 #if defined LIBLOSS_PLAIN
     c->arithmetic = DTYPE_F64; /* there are no other kernels */
@@ -380,8 +397,12 @@ static libloss_status resolve_parameters(libloss__call *c)
     const int64_t total = o->first[o->parameters];
     if (c->args->parameters)
         for (int32_t k = 0; k < o->parameters; k++)
-            for (int64_t i = o->first[k]; i < o->first[k + 1]; i++)
+            for (int64_t i = o->first[k]; i < o->first[k + 1]; i++) {
                 TRY(libloss__check_parameter(c->sink, o->name, &o->parameter[k], given[i]));
+                if (c->args->total && given[i] != o->value[i])
+                    FAIL(LIBLOSS_ERR_TOTAL, "%s: a total adds up values of the object's own parameters, but %s = %g is given", o->name,
+                         o->parameter[k].name, given[i]);
+            }
     for (int32_t k = 0; k < o->parameters; k++)
         if ((o->parameter[k].flags & OF_CLASS) && given[o->first[k]] >= (double)c->classes && c->count > 0)
             FAIL(LIBLOSS_ERR_PARAMETER, "%s: %s = %g, but there are %d classes", o->name, o->parameter[k].name, given[o->first[k]],
@@ -392,12 +413,32 @@ static libloss_status resolve_parameters(libloss__call *c)
     return LIBLOSS_OK;
 }
 
+/* From 2^53 on every double is an integer, and beyond int64 the conversion would be undefined. */
+static int is_integer(double x) { return x - x == 0 && (x <= -0x1p53 || x >= 0x1p53 || x == (double)(int64_t)x); }
+
+static int64_t count_choices(const loss_parameter *p)
+{
+    int64_t n = 1;
+    for (const char *c = p->choices; *c; c++) n += *c == ' ';
+    return n;
+}
+
+static int in_range(const loss_parameter *p, double x)
+{
+    return (p->flags & OPEN_BELOW ? x > p->lowest : x >= p->lowest) && (p->flags & OPEN_ABOVE ? x < p->highest : x <= p->highest);
+}
+
+int libloss__parameter_fits(const loss_parameter *p, double x)
+{
+    if (p->choices) return is_integer(x) && x >= 0 && x < (double)count_choices(p);
+    return in_range(p, x) && (!(p->flags & INTEGRAL) || is_integer(x));
+}
+
 libloss_status libloss__check_parameter(libloss__sink sink, const char *loss, const loss_parameter *p, double x)
 {
-    int low = p->flags & OPEN_BELOW ? x > p->lowest : x >= p->lowest;
-    int high = p->flags & OPEN_ABOVE ? x < p->highest : x <= p->highest;
-    if (low && high && (!(p->flags & INTEGRAL) || x == (double)(int64_t)x)) return LIBLOSS_OK;
-    if (low && high) return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is not an integer", loss, p->name, x);
+    if (libloss__parameter_fits(p, x)) return LIBLOSS_OK;
+    if (p->choices) return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is none of: %s", loss, p->name, x, p->choices);
+    if (in_range(p, x)) return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is not an integer", loss, p->name, x);
     return libloss__fail(sink, LIBLOSS_ERR_PARAMETER, "%s: %s = %g is not in %s%g, %g%s", loss, p->name, x,
                          p->flags & OPEN_BELOW ? "(" : "[", p->lowest, p->highest, p->flags & OPEN_ABOVE ? ")" : "]");
 }

@@ -49,6 +49,7 @@ libloss_status libloss__check_weights(const libloss__call *c);
 int libloss__meet(const libloss__view *a, const libloss__view *b); /* may share memory */
 
 /* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */
+int libloss__parameter_fits(const loss_parameter *p, double x);
 libloss_status libloss__check_parameter(libloss__sink sink, const char *loss, const loss_parameter *p, double x);
 
 /* Reads weights, labels and declared domains: the first bad one, the number present, the divisor. */
@@ -60,7 +61,9 @@ libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum); /* adds to the caller's total by itself */
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum);
+libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum); /* a stranger's kernel */
 int64_t libloss__workspace(const libloss__call *c); /* bytes; 0 for everything pointwise and for dense rows */
+int64_t libloss__workspace_of_tiles(const libloss__call *c);
 int64_t libloss__workspace_of_softmax(const libloss__call *c);
 int64_t libloss__workspace_of_units(const libloss__call *c);
 

@@ -3,9 +3,8 @@
  * fl(fl(upstream / divisor) * w) and rounded once. All memory is there before the first store. Kernels run on the
  * calling thread.
  */
-#include "custom.h"
+#include "call.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 16384 }; /* numbers of the first input per kernel call: large enough for callbacks from interpreters */
@@ -18,7 +17,6 @@ typedef struct {
     void *value, *weight;
     double *factor, *scaled;
     void *input[MAX_INPUTS], *gradient[MAX_INPUTS], *hessian[MAX_INPUTS];
-    char *memory;
 } tile_job;
 
 static int64_t width_of(const tile_job *job, int32_t k)
@@ -53,6 +51,21 @@ static size_t lay_out(tile_job *job, char *memory)
     }
 #undef PIECE
     return at;
+}
+
+static tile_job job_of(libloss__call *c)
+{
+    tile_job job = { .c = c, .width = c->object->their_loss->values_per == PER_ROW ? c->classes : 1 };
+    job.units = CHUNK / job.width < 1 ? 1 : CHUNK / job.width;
+    if (job.units > c->count) job.units = c->count;
+    return job;
+}
+
+int64_t libloss__workspace_of_tiles(const libloss__call *c)
+{
+    libloss__call copy = *c;
+    tile_job job = job_of(&copy);
+    return (int64_t)lay_out(&job, NULL);
 }
 
 static double number_at(const libloss__call *c, const void *p, int64_t i)
@@ -150,13 +163,8 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
 
 libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
 {
-    tile_job job = { .c = c, .width = c->object->their_loss->values_per == PER_ROW ? c->classes : 1 };
-    if (c->count == 0) return LIBLOSS_OK;
-    job.units = CHUNK / job.width < 1 ? 1 : CHUNK / job.width;
-    if (job.units > c->count) job.units = c->count;
-    job.memory = malloc(lay_out(&job, NULL));
-    if (!job.memory) return libloss__fail(c->sink, LIBLOSS_ERR_MEMORY, "%s: out of memory", c->object->name);
-    lay_out(&job, job.memory);
+    tile_job job = job_of(c);
+    lay_out(&job, c->args->workspace);
 
     int32_t label_input = 0;
     job.tile = (libloss_tile){ .struct_size = sizeof job.tile,
@@ -180,6 +188,5 @@ libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
         status = run_chunk(&job, start, n, label_input, sum);
         if (status == LIBLOSS_OK) status = libloss__poll(c, &work, n * job.width);
     }
-    free(job.memory);
     return status;
 }

@@ -8,44 +8,12 @@
 #include <string.h>
 
 #include "call.h"
+#include "cells.h"
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 
 enum { STRIP = 512, FEW_CELLS = 64 };
 static const double HEAVIEST = 0x1p40; /* weight; 2^23 of them fit a cell */
-
-/* ---- cells ---- */
-
-static libloss__cell cell_of(double w)
-{
-    libloss__cell cell = { 0, (int64_t)w };
-    double rest = (w - (double)cell.high) * 0x1p64;
-    if (rest < 0x1p52) rest += 0.5; /* truncated below; from 2^52 on every double is whole */
-    cell.low = (uint64_t)rest;
-    return cell;
-}
-
-static libloss__cell cell_add(libloss__cell a, libloss__cell b)
-{
-    libloss__cell s = { a.low + b.low, 0 };
-    s.high = (int64_t)((uint64_t)a.high + (uint64_t)b.high + (s.low < a.low));
-    return s;
-}
-
-/* Rounded once, to nearest even. Cells are never negative. */
-static double cell_round(libloss__cell cell)
-{
-    uint64_t high = (uint64_t)cell.high, low = cell.low;
-    if (high == 0) return (double)low * 0x1p-64;
-    const int shift = __builtin_clzll(high);
-    if (shift) {
-        high = high << shift | low >> (64 - shift);
-        low <<= shift;
-    }
-    double x = (double)(high | (low != 0)); /* the lowest of 64 bits is sticky: below what rounding to 53 bits looks at */
-    for (int k = 0; k < shift; k++) x *= 0.5;
-    return x;
-}
 
 /* ---- resolving ---- */
 
@@ -365,7 +333,7 @@ static libloss_status count_all(const counting *m, libloss__counts *counts)
 
 /* ---- reading ---- */
 
-static void read_values(const metric *metric, int64_t classes, const double *param, const double *count, double *values)
+void libloss__read_metric(const metric *metric, int64_t classes, const double *param, const double *count, double *values)
 {
     const metric_state state = { count, classes, param };
     metric->read(&state, values);
@@ -440,64 +408,11 @@ libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args 
         for (int64_t k = 0; k < m.cells; k++) s.rounded[k] = cell_round(s.counts->cell[k]);
         double parameter[MAX_PARAMETERS];
         libloss__fill_parameters(o, parameter);
-        read_values(m.metric, m.classes, parameter, s.rounded, s.values);
+        libloss__read_metric(m.metric, m.classes, parameter, s.rounded, s.values);
         put_values(c, s.values, values_count(o, m.classes));
     }
     free(s.own);
     return status;
-}
-
-/* ---- totals ---- */
-
-int64_t libloss__metric_total_size(int64_t cells)
-{
-    return (int64_t)(sizeof(struct libloss_total) + sizeof(libloss__counts)) + cells * (int64_t)sizeof(libloss__cell);
-}
-
-void libloss__metric_total_start(libloss_total *t, int64_t classes, int64_t cells)
-{
-    t->classes = (uint64_t)classes;
-    t->cells = (uint64_t)cells;
-}
-
-libloss_status libloss__counts_merge(libloss__sink sink, libloss_total *into, const libloss__counts *from)
-{
-    libloss__counts *to = libloss__counts_of(into);
-    for (uint64_t k = 0; k < into->cells; k++)
-        if (cell_add(to->cell[k], from->cell[k]).high < 0)
-            return libloss__fail(sink, LIBLOSS_ERR_OVERFLOW, "a total's sum of weights passes 2^63");
-    to->present += from->present;
-    to->size += from->size;
-    to->rows += from->rows;
-    for (uint64_t k = 0; k < into->cells; k++) to->cell[k] = cell_add(to->cell[k], from->cell[k]);
-    return LIBLOSS_OK;
-}
-
-libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count)
-{
-    const libloss__sink nowhere = { NULL, 0 };
-    const libloss__counts *counts = libloss__counts_of(t);
-    const libloss__row *row = libloss__owner_of(t);
-    if (!row || !row->metric) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_value: a metric this version does not know");
-    const int64_t cells = (int64_t)t->cells, classes = (int64_t)t->classes;
-    double *rounded = malloc((size_t)(cells + classes * (classes < 4 ? 4 : classes) + 1) * sizeof(double));
-    if (!rounded) return libloss__fail(nowhere, LIBLOSS_ERR_MEMORY, "libloss_total_value: out of memory");
-    libloss__cell sum = { 0, 0 };
-    for (int64_t k = 0; k < cells; k++) {
-        rounded[k] = cell_round(counts->cell[k]);
-        if (row->metric->counts == COUNTS_CONFUSION || k == 0) sum = cell_add(sum, counts->cell[k]);
-    }
-    const metric *metric = row->metric;
-    int64_t n = 1;
-    if (metric->gives == GIVES_MATRIX) n = classes * classes;
-    if (metric->gives == GIVES_CLASS_COUNTS) n = classes * 4;
-    for (int k = 0; metric->gives == GIVES_AVERAGE && metric->self.info->param[k].name; k++)
-        if (strcmp(metric->self.info->param[k].name, "average") == 0 && t->parameter[k] == 4) n = classes;
-    read_values(metric, classes, t->parameter, rounded, rounded + cells);
-    const double tail[4] = { cell_round(sum), (double)counts->present, (double)counts->size, (double)counts->rows };
-    for (int64_t i = 0; i < count && i < n + 4; i++) values[i] = i < n ? rounded[cells + i] : tail[i - n];
-    free(rounded);
-    return LIBLOSS_OK;
 }
 
 /* ---- the table ---- */
@@ -583,7 +498,7 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     }
     double parameter[MAX_PARAMETERS];
     libloss__fill_parameters(o, parameter);
-    read_values(metric, classes, parameter, s.rounded, s.values);
+    libloss__read_metric(metric, classes, parameter, s.rounded, s.values);
     put_values(c, s.values, values_count(o, classes));
     free(s.own);
     return LIBLOSS_OK;

@@ -11,6 +11,9 @@ extern const libloss_vtable libloss__metric_vtable;
 
 libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args *args);
 
+/* The numbers that a metric makes of rounded cells. */
+void libloss__read_metric(const metric *metric, int64_t classes, const double *param, const double *count, double *values);
+
 /* The number of classes and cells of a total; args NULL: as the parameters alone tell. */
 libloss_status libloss__metric_cells(const libloss_object *o, const libloss_args *args, int64_t *classes, int64_t *cells);
 int64_t libloss__metric_total_size(int64_t cells);

@@ -160,51 +160,52 @@ static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum 
     return run_range(&job, 0, c->count);
 }
 
-/* One column of a view: the last axis taken away at place j. `strides` has room for the axes that are left. */
-static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t strides[MAX_DIMENSIONS])
+/* One column of a view: the last axis taken away at place j. Dense views get the strides of the axes that are left from `dense`. */
+static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t dense[MAX_DIMENSIONS])
 {
     if (!libloss__given(v) || v->ndim < ndim) return; /* 0-d, or a weight per row */
-    int64_t dense = 1, count = 1;
+    int64_t below = 1, count = 1;
     for (int32_t k = ndim - 1; k >= 0; k--) {
-        int64_t stride = v->strides ? v->strides[k] : dense;
-        dense *= v->shape[k];
-        if (k == ndim - 1)
+        const int64_t stride = v->strides ? v->strides[k] : below;
+        below *= v->shape[k];
+        if (k == ndim - 1) {
             v->data += v->shape[k] > 1 ? j * stride * v->bytes : 0; /* a weight may be (n, 1) */
-        else
-            strides[k] = stride, count *= v->shape[k];
+            continue;
+        }
+        count *= v->shape[k];
+        if (!v->strides) dense[k] = stride;
     }
-    v->strides = strides;
+    if (!v->strides) v->strides = dense;
     v->ndim = ndim - 1;
     v->count = count;
     v->dense = v->single = 0;
 }
 
 /* Level j of a vector parameter belongs to column j of the last axis: each column is a call of its own, and since sums
- * are exact, nobody can tell from the result. */
-libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum)
+ * are exact, nobody can tell from the result. Not inlined: the copy would lie on every call's stack. */
+static __attribute__((noinline)) libloss_status run_columns(libloss__call *c, int64_t columns, libloss__sum *sum)
 {
-    enum { VIEWS = 3 * MAX_INPUTS + 3 };
-    const int64_t columns = libloss__columns(c);
-    if (columns == 1) return run_column(c, 0, sum);
     for (int64_t j = 0; j < columns; j++) {
         libloss__call column = *c;
-        int64_t strides[VIEWS][MAX_DIMENSIONS];
-        libloss__view *view[VIEWS];
-        int views = 0;
+        int64_t dense[MAX_DIMENSIONS], of_weight[MAX_DIMENSIONS]; /* all others have the same shape, hence the same strides */
         for (int k = 0; k < MAX_INPUTS; k++) {
-            view[views++] = &column.input[k];
-            view[views++] = &column.gradient[k];
-            view[views++] = &column.hessian[k];
+            take_column(&column.input[k], j, c->values_ndim, dense);
+            take_column(&column.gradient[k], j, c->values_ndim, dense);
+            take_column(&column.hessian[k], j, c->values_ndim, dense);
         }
-        view[views++] = &column.weight;
-        view[views++] = &column.upstream;
-        view[views++] = &column.values;
-        for (int k = 0; k < views; k++) take_column(view[k], j, c->values_ndim, strides[k]);
+        take_column(&column.upstream, j, c->values_ndim, dense);
+        take_column(&column.values, j, c->values_ndim, dense);
+        take_column(&column.weight, j, c->values_ndim, of_weight);
         column.values_ndim--;
         column.count /= columns;
         if (column.weight_repeat > 1) column.weight_repeat /= columns;
-        libloss_status status = run_column(&column, j, sum);
-        if (status != LIBLOSS_OK) return status;
+        TRY(run_column(&column, j, sum));
     }
     return LIBLOSS_OK;
+}
+
+libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum)
+{
+    const int64_t columns = libloss__columns(c);
+    return columns == 1 ? run_column(c, 0, sum) : run_columns(c, columns, sum);
 }

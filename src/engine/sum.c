@@ -72,9 +72,9 @@ void libloss__sum_merge(libloss__sum *into, const libloss__sum *from)
         carry = (uint64_t)(t < from->limb[i]) | (uint64_t)(u < t);
         into->limb[i] = u;
     }
-    into->nan += from->nan;
-    into->plus_infinity += from->plus_infinity;
-    into->minus_infinity += from->minus_infinity;
+    libloss__add_count(&into->nan, from->nan);
+    libloss__add_count(&into->plus_infinity, from->plus_infinity);
+    libloss__add_count(&into->minus_infinity, from->minus_infinity);
 }
 
 /* m * 2^e for m with a leading 1 at bit 52, by bits; the exponent may be beyond a double's. */

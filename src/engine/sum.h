@@ -15,6 +15,9 @@ typedef struct {
     int64_t nan, plus_infinity, minus_infinity;
 } libloss__sum;
 
+/* Counts of totals from elsewhere may be anything: they wrap instead of overflowing. */
+static inline void libloss__add_count(int64_t *into, int64_t n) { *into = (int64_t)((uint64_t)*into + (uint64_t)n); }
+
 void libloss__sum_add(libloss__sum *s, double x);
 void libloss__sum_add_doubles(libloss__sum *s, const double *x, int64_t n);
 void libloss__sum_add_count(libloss__sum *s, int64_t n); /* n times 1 */

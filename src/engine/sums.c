@@ -145,6 +145,14 @@ libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum)
 
 int64_t libloss__sums_parts(const libloss_object *o, int64_t units) { return units * kernels_of(o, DTYPE_F64)->terms; }
 
+int libloss__parts_fit(uint64_t owner, int64_t parts)
+{
+    const libloss__row *row = libloss__owner_of(owner);
+    if (!row || row->metric || row->loss->shape != SHAPE_SUMS) return row && row->metric && parts == 0;
+    const sums_kernels *kernels = row->kernels[libloss__isa()][1];
+    return parts > 0 && parts % kernels->terms == 0;
+}
+
 double libloss__sums_total_value(const libloss_total *t, const libloss__row *row, int32_t reduction, int32_t empty, double divisor,
                                  int64_t *present)
 {

@@ -23,8 +23,9 @@ int libloss__is_ignored(const libloss__call *c, int64_t label)
 {
     const libloss_object *o = c->object;
     if (o->ignore_index < 0) return 0;
+    const double *ignored = c->args->parameters ? c->args->parameters : o->value; /* not rounded to the arithmetic */
     for (int64_t i = o->first[o->ignore_index]; i < o->first[o->ignore_index + 1]; i++)
-        if ((double)label == c->parameter[i]) return 1;
+        if ((double)label == ignored[i]) return 1;
     return 0;
 }
 

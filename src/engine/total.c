@@ -22,11 +22,21 @@ uint64_t libloss__owner_hash(const char *name)
     return hash;
 }
 
-const libloss__row *libloss__owner_of(const libloss_total *t)
+const libloss__row *libloss__owner_of(uint64_t owner)
 {
     for (int64_t i = 0; i < libloss__row_count; i++)
-        if (libloss__owner_hash(libloss__rows[i].loss->name) == t->owner) return &libloss__rows[i];
+        if (libloss__owner_hash(libloss__rows[i].loss->name) == owner) return &libloss__rows[i];
     return NULL;
+}
+
+int libloss__owner_can_read(uint64_t owner, const double parameter[MAX_PARAMETERS])
+{
+    const libloss__row *row = libloss__owner_of(owner);
+    if (!row) return 0;
+    const loss_parameter *p = row->loss->info->param;
+    for (int k = 0; k < MAX_PARAMETERS && p[k].name; k++)
+        if (!libloss__parameter_fits(&p[k], parameter[k]) && !((p[k].flags & OPTIONAL) && parameter[k] == p[k].fallback)) return 0;
+    return 1;
 }
 
 void libloss__fill_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS])
@@ -38,9 +48,9 @@ void libloss__fill_parameters(const libloss_object *o, double parameter[MAX_PARA
 
 void libloss__part_merge(libloss__part *into, const libloss__part *from)
 {
-    into->present += from->present;
-    into->size += from->size;
-    into->rows += from->rows;
+    libloss__add_count(&into->present, from->present);
+    libloss__add_count(&into->size, from->size);
+    libloss__add_count(&into->rows, from->rows);
     libloss__sum_merge(&into->sum, &from->sum);
     libloss__sum_merge(&into->weights, &from->weights);
 }
@@ -65,6 +75,8 @@ libloss_status libloss__total_fits(const libloss_total *t, const libloss_object 
     const libloss__sink sink = { message, message_size };
     if (t->magic != TOTAL_MAGIC || t->layout != TOTAL_LAYOUT)
         return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total was never started", o->name);
-    if (t->hash != o->hash) return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total belongs to another loss", o->name);
+    const int64_t parts = o->kind == OBJECT_METRIC ? 0 : o->kind == OBJECT_SUM ? o->terms : 1;
+    const int fits = libloss__is_of_sums(o) ? libloss__parts_fit(t->owner, t->parts) : t->parts == parts;
+    if (t->hash != o->hash || !fits) return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total belongs to another loss", o->name);
     return LIBLOSS_OK;
 }

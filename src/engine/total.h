@@ -47,7 +47,11 @@ enum { TOTAL_LAYOUT = 1 };
 
 int64_t libloss__total_size(const libloss_object *o, int64_t units);
 uint64_t libloss__owner_hash(const char *name);
-const libloss__row *libloss__owner_of(const libloss_total *t);
+const libloss__row *libloss__owner_of(uint64_t owner);
+/* Whether a total from elsewhere is of an owner that this version knows, with parameters that it allows. */
+int libloss__owner_can_read(uint64_t owner, const double parameter[MAX_PARAMETERS]);
+
+/* One number per parameter: the fallback where there is none. */
 void libloss__fill_parameters(const libloss_object *o, double parameter[MAX_PARAMETERS]);
 void libloss__part_merge(libloss__part *into, const libloss__part *from);
 double libloss__part_value(const libloss__part *p, int32_t reduction, double divisor, int32_t empty);

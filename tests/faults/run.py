@@ -1,13 +1,15 @@
 """Shows that the tests can fail: breaks a scratch copy of the sources in one place at a time, and sees some test object.
 
-    python tests/faults/run.py           a few faults
+    python tests/faults/run.py           a few faults, others every day
     python tests/faults/run.py --long    all
 
-Each copy is built with the README's one line of cc, so a fault costs seconds.
+Needs the build of LIBLOSS_SO with its static library beside it: a fault of the engine or the API recompiles one file and is linked before
+that. One in a kernel is built with the README's one line of cc.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import re
@@ -18,7 +20,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FAULTS = [  # file, what stands there, what a slip would make of it, the tests that must object
+CC = os.environ.get("CC", "cc")
+ARCHIVE = pathlib.Path(os.environ.get("LIBLOSS_SO", ROOT / "build/test-cc/src/libloss.so")).with_suffix(".a")  # of the unbroken build
+FAULTS = [  # file, what stands there, what a slip would make of it, the tests that must object: of tests/losses, or a program of tests/unit
     ("losses/distance/huber.c", ".grad = clipped", ".grad = -clipped", "test_accuracy.py -k huber-float64"),
     ("engine/account.c", "term[i] = w == 0 ? 0 : w * v", "term[i] = w * v", "test_engine.py -k 'masked and float64'"),
     ("engine/survey.c", "label[i] >= c->classes", "label[i] > c->classes", "test_engine.py -k bad_input"),
@@ -31,51 +35,117 @@ FAULTS = [  # file, what stands there, what a slip would make of it, the tests t
      "test_limits.py -k 'binary_cross_entropy_with_logits and float64'"),
     ("kernel/math.h", "k * LN2_LO", "k * LN2_HI * 0", "test_accuracy.py -k exponential"),
     ("kernel/softmax.h", "tile->smoothing / (real)n", "tile->smoothing / (real)(n - 1)", "test_peers.py test_accuracy.py -k cross_entropy"),
-    ("engine/total.c", "into->present += from->present", "into->present = from->present", "test_engine.py -k 'split'"),
-    ("engine/tensor.c", "return v->strides[axis]", "return -v->strides[axis]", "test_engine.py -k layout"),
-    ("engine/call.c", "if (libloss__meet(v, seen->view[k]))", "if (0)", "test_engine.py -k bad_input"),
+    # the engine: divisors, weights, surveys, merging
+    ("engine/total.c", "libloss__add_count(&into->present, from->present)", "into->present = from->present", "test_engine.py -k 'split'"),
+    ("engine/survey.c", "c->divisor = (double)c->present", "c->divisor = (double)c->count", "test_engine.py -k 'masked_is and float64'"),
+    ("engine/account.c", "factor[i] *= ((const double *)weight)[i];", "factor[i] *= ((const double *)weight)[i] * ((const double *)weight)[i];",
+     "test_engine.py -k 'one_factor and float64'"),
+    ("engine/builtin.c", "TRY(libloss__survey(&c));\n    void *own;", "libloss__survey(&c);\n    void *own;", "test_engine.py -k bad_input"),
+    ("engine/survey.c", "if (libloss__is_ignored(c, label[i])) {", "if (0) {", "test_engine.py -k 'masked_rows and float64'"),
+    ("engine/survey.c", "w[i] * mass_weight(c, k, start + i, label[i]) : w[i]", "w[i] : w[i]", "test_engine.py -k class_weights_count"),
+    ("engine/sum.c", "if (s->nan || (s->plus", "if ((s->plus", "test_engine.py -k 'nan_stays and float64'"),
     ("engine/builtin.c", "o->factor[k] * add[a].one[i]", "add[a].one[i]", "test_engine.py -k term_by_term"),
+    # tensors and overlaps
+    ("engine/tensor.c", "return v->strides[axis]", "return -v->strides[axis]", "test_engine.py -k layout"),
+    ("engine/tensor.c", "kept += cut > half || (cut == half && (kept & 1));", "kept += cut >= half;", "test_engine.py -k halves"),
+    ("engine/tensor.c", "t->data ? (char *)t->data + t->byte_offset", "t->data ? (char *)t->data", "test_core"),
+    ("engine/call.c", "if (libloss__meet(v, seen->view[k]))", "if (0)", "test_engine.py -k bad_input"),
+    ("engine/call.c", "(INT64_C(1) << 53) / t->shape[k]", "INT64_MAX / 8 / t->shape[k]", "test_core"),
+    ("engine/call.c", "if (count > 0 && !strides_fit(t))", "if (0)", "test_core"),
+    ("engine/plain.c", "if (gradient && ((gradient != prediction", "if (0 && ((gradient != prediction", "test_core"),
+    # strangers, memory, poll
+    ("engine/custom.c", "if (n == 0) return LIBLOSS_OK;", "if (n != 0) return LIBLOSS_OK;", "test_strangers"),
+    ("engine/steps.c", "forward.weight = forward.upstream = NULL;", "forward.upstream = NULL;", "test_strangers"),
+    ("engine/account.c", "if (c->args->poll(c->args->poll_context) == 0) return LIBLOSS_OK;", "return LIBLOSS_OK;", "test_core"),
+    ("engine/builtin.c", "    *memory = *own = malloc((size_t)need);\n    return *own ?", "    *memory = *own = malloc((size_t)need);\n    return 1 ?", "test_memory"),
+    ("engine/rows.c", "enum { ROW_ARRAYS = 7", "enum { ROW_ARRAYS = 4", "test_memory"),
+    ("cpu/control.h", "_mm_setcsr(IEEE_DEFAULT);", "(void)0;", "test_environment"),
+    # the API: structs, specs, messages, totals from elsewhere
+    ("api/structs.c", "if (((const char *)theirs)[i] != 0)", "if (0)", "test_core"),
+    ("api/structs.c", "memset((char *)theirs + both, 0, size - both);", "(void)both;", "test_core"),
+    ("api/spec.c", "term.factor *= sign;", "", "test_core"),
+    ("api/spec.c", "return p->at - p->text + 1;", "return p->at - p->text;", "test_core"),
+    ("api/combine.c", "factors[k] * terms[k]->factor[i] : factors[k]", "terms[k]->factor[i] : factors[k]", "test_core"),
+    ("api/total.c", "into->hash != from->hash || into->parts != from->parts", "0", "test_core"),
+    ("engine/total.c", "t->hash != o->hash || t->parts != parts", "t->hash != o->hash", "test_core"),
+    ("engine/metric_total.c", "if (!libloss__parameter_fits(&p[k], parameter[k])", "if (0", "test_core"),
+    ("engine/metric.c", "if (weighted && w[i] == 0) continue;", "", "test_core"),
+    ("engine/message.c", "if (n < from->length)", "if (0)", "test_core"),
+    ("engine/number.c", "DIGITS = 800", "DIGITS = 20", "test_core"),
 ]
+DAILY = 6  # a rotation: each day of the year takes the next ones
 
 
-def build(source: pathlib.Path, out: pathlib.Path) -> None:
-    line = re.search(r"^cc .*LIBLOSS_PLAIN.* -o libloss.so$", (ROOT / "README.md").read_text(), re.M).group()
-    subprocess.run(["sh", "-c", line.replace("-o libloss.so", f"-o {out}")], cwd=source, check=True, capture_output=True)
+FLAGS = ["-std=gnu11", "-O1", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", f"-I{ROOT}/include"]
 
 
-def objected(library: pathlib.Path, selection: str) -> bool:
-    files = [str(ROOT / "tests/losses" / w) if w.endswith(".py") else w for w in shlex.split(selection)]
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files], env={**os.environ, "LIBLOSS_SO": str(library)},
-                          capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1, 2):
-        raise SystemExit(f"{selection}: {done.stdout[-2000:]}")
-    return done.returncode != 0
+def run(*command: object) -> None:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{command}\n{done.stderr}")
+
+
+class Broken:
+    """A scratch copy with one fault (or none), as the tests want to see it: a shared library, or objects to link a program with."""
+
+    def __init__(self, scratch: pathlib.Path, file: str = "", old: str = "", new: str = ""):
+        self.folder = scratch / "copy"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for part in ("src", "include"):
+            shutil.copytree(ROOT / part, self.folder / part)
+        path = self.folder / "src" / file
+        self.gone = bool(file) and old not in path.read_text()
+        if file and not self.gone:
+            path.write_text(path.read_text().replace(old, new, 1))
+        house = file.startswith(("engine/", "api/", "cpu/"))
+        self.changed = [] if not house else [path] if file.endswith(".c") else sorted((self.folder / "src/api").glob("*.c"))
+        self.whole = bool(file) and not house
+
+    def objects(self) -> list[str]:
+        """What stands before the archive of the unbroken build: the first definition counts."""
+        for source in self.changed:
+            run(CC, *FLAGS, "-c", source, "-o", source.with_suffix(".o"))
+        return [str(source.with_suffix(".o")) for source in self.changed]
+
+    def library(self) -> pathlib.Path:
+        out = self.folder / "libloss.so"
+        if self.whole:  # kernels: everything anew, with the plainest instructions, by the README's line
+            line = re.search(r"^cc .*LIBLOSS_PLAIN.* -o libloss.so$", (ROOT / "README.md").read_text(), re.M).group()
+            subprocess.run(["sh", "-c", line], cwd=self.folder, check=True, capture_output=True)
+        elif not out.exists():
+            run(CC, "-shared", *self.objects(), "-Wl,--allow-multiple-definition", "-Wl,--whole-archive", ARCHIVE, "-Wl,--no-whole-archive", "-o", out)
+        return out
+
+    def objected(self, selection: str) -> bool:
+        words = shlex.split(selection)
+        if not words[0].endswith(".py"):
+            wrap = [f"-Wl,--wrap={f}" for f in ("malloc", "calloc", "free")] if words[0] == "test_memory" else []
+            program = self.folder / words[0]
+            run(CC, *FLAGS, ROOT / f"tests/unit/{words[0]}.c", *self.objects(), ARCHIVE, "-lcmocka", "-pthread", "-lm", *wrap, "-o", program)
+            return subprocess.run([program], capture_output=True, check=False, timeout=300).returncode != 0
+        files = [str(ROOT / "tests/losses" / w) if w.endswith(".py") else w for w in words]
+        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files],
+                              env={**os.environ, "LIBLOSS_SO": str(self.library())}, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1, 2) and done.returncode > 0:  # 2: not even collected; below 0: crashed
+            raise SystemExit(f"{selection}: {done.stdout[-2000:]}")
+        return done.returncode != 0
 
 
 def main() -> int:
-    faults = FAULTS if "--long" in sys.argv else FAULTS[:4]
+    first = 0 if "--long" in sys.argv else datetime.date.today().toordinal() * DAILY % len(FAULTS)
+    faults = FAULTS if "--long" in sys.argv else (FAULTS + FAULTS)[first : first + DAILY]
     missed = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        build(ROOT, pathlib.Path(scratch) / "whole.so")
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = pathlib.Path(folder)
         for selection in dict.fromkeys(selection for *_, selection in faults):
-            if objected(pathlib.Path(scratch) / "whole.so", selection):
+            if Broken(scratch).objected(selection):
                 print(f"ALWAYS    {selection} objects to unbroken sources")
                 missed += 1
         for file, old, new, selection in faults:
-            copy = pathlib.Path(scratch) / "copy"
-            shutil.rmtree(copy, ignore_errors=True)
-            for part in ("src", "include"):
-                shutil.copytree(ROOT / part, copy / part)
-            text = (copy / "src" / file).read_text()
-            if old not in text:
-                print(f"gone      {file}: {old!r} is not there any more")
-                missed += 1
-                continue
-            (copy / "src" / file).write_text(text.replace(old, new, 1))
-            build(copy, copy / "libloss.so")
-            seen = objected(copy / "libloss.so", selection)
-            missed += not seen
-            print(f"{'seen' if seen else 'MISSED':9} {file}: {new!r}", flush=True)
+            broken = Broken(scratch, file, old, new)
+            word = "gone" if broken.gone else "seen" if broken.objected(selection) else "MISSED"
+            missed += word != "seen"
+            print(f"{word:9} {file}: {new!r}", flush=True)
     return missed > 0
 
 

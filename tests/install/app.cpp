@@ -48,14 +48,34 @@ int main()
     try {
         libloss::loss("hubber");
         return 2;
-    } catch (const libloss::error &e) {
+    } catch (const libloss::spec_error &e) {
         HOLDS(e.status() == LIBLOSS_ERR_NAME && std::string(e.what()).find("did you mean huber") != std::string::npos);
     }
     try {
         huber(prediction, std::vector<float>(2));
         return 3;
-    } catch (const libloss::error &e) {
+    } catch (const libloss::tensor_error &e) {
         HOLDS(e.status() == LIBLOSS_ERR_SHAPE);
+    }
+    const std::vector<std::int32_t> labels{ 0, 1 }, wrong{ 0, 3 };
+    const libloss::loss cross_entropy("cross_entropy");
+    HOLDS(cross_entropy.rows(std::vector<double>(z, z + 6), labels) == value);
+    try {
+        cross_entropy.rows(std::vector<double>(z, z + 6), wrong);
+        return 4;
+    } catch (const libloss::data_error &e) {
+        HOLDS(e.status() == LIBLOSS_ERR_LABEL && std::string(e.what()) == "cross_entropy: target[1] = 3 is not in [0, 3)");
+    }
+    try {
+        huber(prediction, target, LIBLOSS_NONE);
+        return 6;
+    } catch (const libloss::error &e) {
+        HOLDS(e.status() == LIBLOSS_ERR_OPTION);
+    }
+    try {
+        cross_entropy.rows(std::vector<double>(5), labels);
+        return 5;
+    } catch (const libloss::tensor_error &) {
     }
     return 0;
 }

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -80,6 +81,49 @@ def test_header_alone(flags, tmp_path):
     run(CC, *flags, "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT}/include", tmp_path / "h")
 
 
+@pytest.mark.parametrize("libdir", ["lib/x86_64-linux-gnu", "absolute"])
+def test_other_libdirs(prefix, tmp_path, libdir):
+    """Deeper ones stay relocatable; absolute ones, with the headers elsewhere again, are written as they are."""
+    base, first = prefix.parent, tmp_path / "first"
+    places = [f"-DCMAKE_INSTALL_LIBDIR={tmp_path}/far/lib", f"-DCMAKE_INSTALL_INCLUDEDIR={tmp_path}/headers"] if libdir == "absolute" else [f"-DCMAKE_INSTALL_LIBDIR={libdir}"]
+    shutil.copytree(base / "build", tmp_path / "build", symlinks=True)
+    (tmp_path / "build/CMakeCache.txt").unlink()
+    run("cmake", "-S", ROOT, "-B", tmp_path / "build", "-G", "Ninja", "-DLIBLOSS_BUILD_TESTS=OFF", f"-DCMAKE_INSTALL_PREFIX={first}", *places)
+    run("cmake", "--build", tmp_path / "build")
+    run("cmake", "--install", tmp_path / "build")
+    lib = tmp_path / "far/lib" if libdir == "absolute" else tmp_path / "second" / libdir
+    if libdir != "absolute":
+        first.rename(tmp_path / "second")
+    flags = run("pkg-config", "--cflags", "--libs", "libloss", env={**os.environ, "PKG_CONFIG_PATH": str(lib / "pkgconfig")}).split()
+    run(CC, base / "app.c", *flags, "-o", tmp_path / "app")
+    run(tmp_path / "app", env={**os.environ, "LD_LIBRARY_PATH": str(lib)})
+
+
+def test_manual_page(prefix):
+    page = prefix / "share/man/man3/libloss.3"
+    text = page.read_text()
+    for name in re.findall(r"^\s+(libloss_\w+);", (ROOT / "src/libloss.map").read_text(), re.M):
+        assert name in text, name
+    example = "\n".join(line for line in re.search(r"^#include <libloss.h>\n#include.*?^\}", text, re.M | re.S).group().splitlines() if line != ".PP")
+    (prefix.parent / "page.c").write_text(example.replace("\\-", "-").replace("\\e", "\\"))
+    run(CC, "-Wall", "-Werror", prefix.parent / "page.c", *pkg_config(prefix, "--cflags", "--libs"), "-o", prefix.parent / "page")
+    assert run(prefix.parent / "page", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}) == "0.833333\n"
+    if shutil.which("groff"):
+        done = subprocess.run(["groff", "-man", "-ww", "-Tascii", str(page)], capture_output=True, text=True, check=True)
+        assert not done.stderr, done.stderr
+
+
+def test_a_fresh_thread_allocates_nothing(prefix, tmp_path):
+    """Opened at run time, first use on a new thread, first failure included: thread-local memory is malloc's in other models than initial-exec."""
+    run(CC, "-std=gnu11", "-rdynamic", f"-I{prefix}/include", ROOT / "tests/install/fresh.c", "-o", tmp_path / "fresh", "-ldl", "-pthread")
+    for isa in ("baseline", "avx2", ""):
+        lines = run(tmp_path / "fresh", prefix / "lib/libloss.so", env={**os.environ, "LIBLOSS_ISA": isa}).splitlines()
+        assert len(lines) == 9
+        for line in lines:
+            what, _, rest = line.partition(": ")
+            assert rest == f"status {12 if what == 'first failing call' else 0}, 0 allocations", line
+
+
 def test_symbols_are_the_map_and_the_header(prefix):
     dynamic = run("nm", "-D", "--defined-only", prefix / "lib/libloss.so")
     exported = {line.split()[-1].partition("@")[0] for line in dynamic.splitlines() if " T " in line}
@@ -110,6 +154,49 @@ def test_one_line_of_cc(tmp_path):
     run(sys.executable, "-m", "pytest", "-q", ROOT / "tests/losses/test_accuracy.py", "-k", "float64", env={**os.environ, "LIBLOSS_SO": str(tmp_path / "libloss.so")})
 
 
+def kernel_objects(prefix):
+    return sorted(p for p in (prefix.parent / "build/src/CMakeFiles").rglob("*.o") if "libloss_kernels_" in str(p) or "libloss_tiles_" in str(p))
+
+
+def test_kernels_need_nothing(prefix):
+    """No libm: where a set lacks fused multiply-add, the builtin would become a call of it. Compilers may copy and clear by these."""
+    objects = kernel_objects(prefix)
+    assert len(objects) > 100
+    for line in run("nm", "-u", *objects).splitlines():
+        if line.strip() and not line.endswith(":"):
+            assert line.split()[-1] in ("memcpy", "memset", "memmove", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"), line
+
+
+def test_no_approximate_instructions(prefix):
+    """Reciprocals and their like differ between makers of processors, and conversions to bfloat16 flush subnormals."""
+    text = run("objdump", "-d", "--no-show-raw-insn", prefix / "lib/libloss.so")
+    words = set(re.findall(r"\t([a-z0-9]+) ", text))
+    assert len(words) > 100
+    assert not {w for w in words if re.match(r"v?rcp|v?rsqrt|frecp|frsqrt|vcvtne", w)}
+
+
+def test_a_new_loss_is_one_file_and_one_line(tmp_path):
+    """Every test of losses has it at once, and so have Python, the command line and the README's table."""
+    for part in ("src", "include"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.copy(ROOT / "tests/install/scratch_cauchy.c", tmp_path / "src/losses/distance")
+    with (tmp_path / "src/losses/losses.def").open("a") as file:
+        file.write("LOSS(distance, scratch_cauchy)\n")
+    line = re.search(r"^cc .*LIBLOSS_PLAIN.* -o libloss.so$", (ROOT / "README.md").read_text(), re.M).group()
+    run("sh", "-c", f"{line} -Wall -Wextra -Werror -s", cwd=tmp_path)
+    library = tmp_path / "libloss.so"
+    done = run(sys.executable, "-m", "pytest", ROOT / "tests/losses", "-k", "scratch_cauchy and float64", env={**os.environ, "LIBLOSS_SO": str(library)})
+    assert int(re.search(r"(\d+) passed", done).group(1)) > 15
+    pytest.importorskip("libloss")
+    preload = {**os.environ, "LD_PRELOAD": str(library)}  # before the package's own
+    assert "scratch_cauchy" in run(sys.executable, "-m", "libloss", "list", env=preload)
+    assert "c^2/2*log1p((r/c)^2)" in run(sys.executable, "-m", "libloss", "show", "scratch_lorentzian", env=preload)
+    value = run(sys.executable, "-c", "import libloss; print(libloss.scratch_cauchy([3.0], [1.0], c=2.0), libloss.Loss('scratch_cauchy', c=2).spec)", env=preload)
+    assert value.split() == ["1.3862943611198906", "scratch_cauchy(c=2)"]
+    table = "import sys; sys.path.insert(0, 'tests/python'); from readme_table import table; print(table())"
+    assert "| `scratch_cauchy` | distance | `c^2/2*log1p((r/c)^2)` | `scratch_lorentzian` |" in run(sys.executable, "-c", table, env=preload, cwd=ROOT)
+
+
 def test_layers():
     """Who includes whom: api -> engine -> losses, metrics -> kernel; kernel includes itself and three standard headers."""
     allowed = {"kernel": {"kernel"}, "losses": {"kernel", "losses", "metrics", "cpu"}, "metrics": {"metrics", "kernel"}, "cpu": {"cpu"}, "engine": {"engine", "losses", "kernel", "cpu"},
@@ -133,7 +220,7 @@ def test_layers():
 
 def test_tensor_has_the_layout_of_dlpack(tmp_path):
     if not pathlib.Path("/usr/include/dlpack/dlpack.h").exists():
-        pytest.skip("dlpack.h is not installed")
+        pytest.skip("dlpack.h is not installed (libdlpack-dev)")
     fields = {"data": "data", "device_type": "device", "ndim": "ndim", "dtype_code": "dtype", "shape": "shape", "strides": "strides", "byte_offset": "byte_offset"}
     lines = [f"_Static_assert(offsetof(libloss_tensor, {a}) == offsetof(DLTensor, {b}), \"{a}\");" for a, b in fields.items()]
     (tmp_path / "l.c").write_text("#include <stddef.h>\n#include <dlpack/dlpack.h>\n#include <libloss.h>\n" + "\n".join(lines) +
@@ -147,3 +234,57 @@ def test_cpp(prefix, tmp_path, compiler):
         pytest.skip(f"no {compiler}")
     run(compiler, "-std=c++17", "-Wall", "-Wextra", "-pedantic", "-Werror", ROOT / "tests/install/app.cpp", *pkg_config(prefix, "--cflags", "--libs"), "-o", tmp_path / "app")
     run(tmp_path / "app", env={**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")})
+
+
+# ---- the Python package, as strangers get it ----
+
+
+TRY = "import libloss, pathlib; assert libloss.huber([1.0, 5.0], [1.0, 1.0]) == 1.75; print(pathlib.Path(libloss.__file__).parent)"
+
+
+def pip_install(folder, source, **environment) -> pathlib.Path:
+    """Installs into a fresh virtual environment that sees this one's NumPy and cffi; the package's folder."""
+    run(sys.executable, "-m", "venv", folder)
+    site = next(folder.glob("lib/python3*/site-packages"))
+    (site / "peers.pth").write_text("\n".join(p for p in sys.path if p.endswith("site-packages")))
+    run(folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--ignore-installed", source, env={**os.environ, **environment})
+    return pathlib.Path(run(folder / "bin/python", "-c", TRY, cwd=folder).strip())
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """Made by the backend as any front end does it."""
+    folder = tmp_path_factory.mktemp("sdist")
+    code = "import sys, _backend; print(_backend.build_sdist(sys.argv[1]))"
+    run(sys.executable, "-m", "venv", folder / "venv")
+    python = folder / "venv/bin/python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "scikit-build-core>=0.11", "cffi>=1.17")
+    run(python, "-c", code, folder, cwd=ROOT / "bindings/python", env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), "PYTHONDONTWRITEBYTECODE": "1"})
+    return next(folder.glob("libloss-*.tar.gz"))
+
+
+def test_sdist_carries_the_c_sources_and_builds(sdist, tmp_path):
+    with tarfile.open(sdist) as tar:
+        held = {name.partition("/")[2] for name in tar.getnames()}
+    carried = {str(file.relative_to(ROOT)) for folder in ("src", "include") for file in (ROOT / folder).rglob("*") if file.is_file()}
+    assert not {f"c/{file}" for file in carried} - held
+    assert not (ROOT / "bindings/python/c").exists(), "the carried copy is gone again"
+    package = pip_install(tmp_path / "venv", sdist)
+    assert package.is_relative_to(tmp_path)
+    extensions = list(package.glob("_libloss*.so"))
+    assert [file.name for file in extensions] == ["_libloss.abi3.so"]
+    assert {"libloss.so.0", "py.typed", "__init__.pyi", "metrics.pyi"} <= {file.name for file in package.iterdir()}
+    wheel = next(package.parent.glob("libloss-*.dist-info/WHEEL")).read_text()
+    assert re.search(r"^Tag: cp311-abi3-", wheel, re.M)
+    needed = run("readelf", "-d", extensions[0])
+    assert "$ORIGIN" in needed and set(re.findall(r"NEEDED.*\[(.*)\]", needed)) <= {"libloss.so.0", "libc.so.6", "libpthread.so.0"}
+
+
+def test_links_an_installed_library(prefix, tmp_path, monkeypatch):
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(prefix / "lib"))
+    monkeypatch.setenv("PKG_CONFIG_PATH", str(prefix / "lib/pkgconfig"))
+    package = pip_install(tmp_path / "venv", ROOT / "bindings/python", SKBUILD_CMAKE_DEFINE="LIBLOSS_SYSTEM=ON")
+    assert not list(package.glob("libloss.so*")), "the library is the installed one"
+    assert (package / "__init__.pyi").exists()
+    maps = "import libloss; print(open('/proc/self/maps').read())"
+    assert str(prefix / "lib/libloss.so") in run(tmp_path / "venv/bin/python", "-c", maps)

@@ -136,6 +136,23 @@ def test_ignored_rows_and_classes_without_weight_are_dropped():
             assert same(a, b)
 
 
+@pytest.mark.parametrize("spec", ["cross_entropy", "nll", "categorical_cross_entropy", "cross_entropy(label_smoothing=0.25)"])
+@pytest.mark.parametrize("rows", [False, True])
+def test_class_weights_count_as_weights(spec, rows):
+    """weighted_mean divides by the sum of w times the weight of the row's classes, before smoothing; gradients know that divisor."""
+    rng, loss = np.random.default_rng(6), Loss(spec)
+    p = rng.dirichlet(np.ones(4), 50)
+    y, cw, w = rng.integers(0, 4, 50), np.array([0.5, 1.5, 0.25, 2]), rng.choice([0, 1, 2.5], 50)
+    t = np.eye(4)[y] * 0.75 + 0.0625 if rows else y
+    mass = w * ((t * cw).sum(1) if rows else cw[y])
+    each = loss.eval(p, t, cw, weight=w, reduction="none", values=np.empty(50))["values"]
+    terms, weights = sum(map(Fraction, each.tolist())), sum(map(Fraction, mass.tolist()))
+    got = loss.eval(p, t, cw, weight=w, reduction="weighted_mean", grad=[0])
+    assert got["value"] == pytest.approx(float(terms / weights), rel=1e-15)
+    whole = loss.eval(p, t, cw, weight=w, reduction="sum", grad=[0])
+    np.testing.assert_allclose(got["grad0"], whole["grad0"] / float(weights), rtol=1e-14, atol=1e-300)
+
+
 def strange(a: np.ndarray) -> list[np.ndarray]:
     """The same numbers in other layouts."""
     wide = np.zeros((a.shape[0] * 2, *a.shape[1:]), a.dtype)
@@ -321,6 +338,78 @@ def test_beyond_2_to_the_31():
     assert Loss("squared_error").eval(p, t, reduction="sum")["value"] == 4 * n
 
 
+ONCE = pytest.mark.skipif(os.environ.get("LIBLOSS_ISA", "avx512") != "avx512", reason="long, and about indices: one instruction set is enough")
+
+
+@ONCE
+def test_rows_beyond_2_to_the_31():
+    """More numbers than an int32 counts, in one row and in many: zeros that nobody wrote take no memory."""
+    wide = 2**31 + 5
+    row = np.zeros((1, wide), np.float32)
+    assert Loss("cross_entropy").eval(row, np.array([wide - 1]))["value"] == pytest.approx(math.log(wide), rel=1e-7)
+    with pytest.raises(Failed, match=rf"target\[0\] = {wide} is not in \[0, {wide}\)"):
+        Loss("cross_entropy").eval(row, np.array([wide]))
+    rows = 2**27 + 3  # of 16 classes: 2^31 + 48 logits
+    logits, label = np.zeros((rows, 16), np.float32), np.broadcast_to(np.int8(7), rows)
+    assert Loss("cross_entropy").eval(logits, label, reduction="sum")["value"] == float(np.float32(math.log(16))) * rows
+    assert Loss("top_k_accuracy(k=8)").eval(logits[: 2**22], label[: 2**22])["value"] == 1
+
+
+@ONCE
+def test_counting_beyond_2_to_the_31():
+    n = 2**31 + 9
+    one, two = np.broadcast_to(np.uint8(1), n), np.broadcast_to(np.uint8(0), n)
+    counts = np.zeros((2, 4))
+    Loss("confusion_counts").eval(two, one, values=counts, value=False)
+    assert counts[1].tolist() == [0, 0, 0, n] and counts[0].tolist() == [0, n, 0, 0]
+
+
+MASKS = [  # what shares a call with the holes: rows narrow and wide; weights of classes; ignored labels; smoothing; halves; in place
+    (spec, classes, dtype, weigh, in_place)
+    for spec in ("cross_entropy(ignore_index=2)", "cross_entropy(ignore_index=[2, -100], label_smoothing=0.1)", "nll(ignore_index=2)", "0.5*cross_entropy + 2*nll")
+    for classes in (5, 70) for dtype in (np.float32, np.float64, np.float16) for weigh in (False, True) for in_place in (False, True)
+]
+
+
+@pytest.mark.parametrize(("spec", "classes", "dtype", "weigh", "in_place"), MASKS)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean"])
+def test_masked_rows_are_dropped(spec, classes, dtype, weigh, in_place, reduction):
+    """The whole product: NaN, infinities, labels of nowhere in the holes, weights other than 0 and 1, holes that shift all that follows."""
+    loss, rng = Loss(spec), np.random.default_rng(classes)
+    n = 700
+    z, y = rng.normal(size=(n, classes)).astype(dtype), rng.integers(0, classes, n)
+    w = rng.choice([0, 0.3, 1, 2.5], n)
+    w[:3] = 0  # from the first row on
+    cw = rng.choice([0, 0.5, 1.25, 3], classes) if weigh else None
+    gone = w == 0
+    if "ignore_index" in spec:
+        gone |= y == 2
+    if weigh and "smoothing" not in spec and "+" not in spec:  # a class of weight 0: not there, unless its mass is spread
+        gone |= cw[y] == 0
+    holes, labels = z.copy(), y.copy()
+    holes[gone] = rng.choice([np.nan, np.inf, -np.inf, -5.0, 6e4], holes[gone].shape)
+    labels[w == 0] = rng.choice([-7, 10**6], (w == 0).sum())
+    if "[2, -100]" in spec:
+        labels[(w != 0) & (y == 2)] = -100
+
+    def run(z, y, w):
+        z, total = z.copy(), np.zeros(512, np.uint64)
+        check(lib.libloss_total_start(ffi.cast("libloss_total *", ffi.from_buffer(total)), total.nbytes, loss.handle, ffi.NULL))
+        out = {"grad0": z} if in_place else None
+        return loss.eval(z, y, cw, weight=w, reduction=reduction, grad=[0], hess=[0], outputs=out, values=np.full(len(z), 7, dtype), total=total), total
+
+    masked, total = run(holes, labels, w)
+    dropped, other = run(z[~gone], y[~gone], w[~gone])
+    for key in ("grad0", "hess0", "values"):
+        assert not masked[key][gone].any(), key
+        masked[key] = masked[key][~gone]
+    assert same(masked, dropped)
+    for term in range(spec.count("+") + 1):  # a term's words: factor, values present, all values, rows, sums; the latter two count what is absent
+        at = 20 + 78 * term + 2
+        total[at : at + 2] = other[at : at + 2]
+    assert bits(total) == bits(other)
+
+
 ERRORS = [
     ("huber", lambda p, t: {"a": (p, t[:, None])}, "SHAPE", r"target has shape \(6, 1\), but prediction has \(6,\)"),
     ("huber", lambda p, t: {"a": (p, t[:3])}, "SHAPE", r"target has shape \(3,\)"),
@@ -388,6 +477,7 @@ def test_every_loss_describes_itself():
         words = {i["name"] for i in loss.inputs} | {q["name"] for q in loss.parameters}
         assert len(words) == len(loss.inputs) + len(loss.parameters)
         assert not words & {"weight", "divisor", "empty", "reduction", "axis", "out", "threads", "upstream", "lambda"}
+        assert all(0 <= bound <= 4 for bound in loss.info["f4"] + loss.info["f8"]) and loss.info["f4"][0] > 0, name  # 0: exact
         assert name not in seen
         seen.add(name)
 

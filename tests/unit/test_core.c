@@ -1,137 +1,14 @@
 /*
- * The C API from C: flat calls, strangers' losses, buffers between guard pages, allocations, messages.
+ * The C API from C: flat calls, messages, specs, metrics, structs that grow, totals from elsewhere, views without memory.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "support.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
-#include "libloss.h"
-
-/* ---- counting allocations: the linker sends the static library's calls here ---- */
-
-static int allocations, fail_from = -1;
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-
-void *__wrap_malloc(size_t size)
+static libloss_status no_kernel(void *self, libloss_tile *tile)
 {
-    allocations++;
-    return fail_from >= 0 && allocations > fail_from ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    allocations++;
-    return fail_from >= 0 && allocations > fail_from ? NULL : __real_calloc(n, size);
-}
-
-/* ---- guard pages: n bytes that end at an unreadable page, or begin after one ---- */
-
-typedef struct {
-    char *map, *bytes;
-    size_t length;
-} guarded;
-
-static guarded guard(size_t bytes, int at_end)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = (bytes + page - 1) / page * page + page;
-    guarded g = { .length = inside + 2 * page };
-    g.map = mmap(NULL, g.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(g.map != MAP_FAILED);
-    assert_int_equal(mprotect(g.map, page, PROT_NONE), 0);
-    assert_int_equal(mprotect(g.map + page + inside, page, PROT_NONE), 0);
-    g.bytes = at_end ? g.map + page + inside - bytes : g.map + page;
-    return g;
-}
-
-static void unguard(guarded g) { munmap(g.map, g.length); }
-
-/* Metrics come after the losses. */
-static int64_t count_losses(void)
-{
-    int64_t n = 0;
-    for (int64_t k = 0; k < libloss_count(); k++) {
-        libloss_object *o;
-        libloss_info info = { .struct_size = sizeof info };
-        assert_int_equal(libloss_create(libloss_name(k), &o), LIBLOSS_OK);
-        assert_int_equal(libloss_describe(o, &info), LIBLOSS_OK);
-        libloss_destroy(o);
-        if (!info.is_metric)
-            n++;
-        else
-            assert_true(k >= n);
-    }
-    return n;
-}
-
-static libloss_object *make(const char *spec)
-{
-    libloss_object *o = NULL;
-    libloss_status status = libloss_create(spec, &o);
-    if (status != LIBLOSS_OK) fail_msg("%s: %s", spec, libloss_message());
-    return o;
-}
-
-/* Every loss, every small size and some around a tile, both ends, f32 and f64, in place as well. */
-static void test_guard_pages(void **state)
-{
-    (void)state;
-    static const int64_t sizes[] = { 0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 1023, 1024, 1025, 3073 };
-    for (int64_t k = 0; k < count_losses(); k++) {
-        libloss_object *o = make(libloss_name(k));
-        libloss_info info = { .struct_size = sizeof info };
-        assert_int_equal(libloss_describe(o, &info), LIBLOSS_OK);
-        libloss_input second = { .struct_size = sizeof second };
-        assert_int_equal(libloss_describe_input(o, 1, &second), LIBLOSS_OK);
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-            for (int at_end = 0; at_end < 2; at_end++)
-                for (int wide = 0; wide < 2; wide++) {
-                    const int64_t n = sizes[s], classes = info.values_per == LIBLOSS_PER_ROW ? 3 : 1;
-                    const size_t bytes = (size_t)(n * classes) * (wide ? 8 : 4);
-                    guarded p = guard(bytes, at_end), t = guard(bytes + (size_t)n * 8, at_end), g = guard(bytes, at_end);
-                    for (int64_t i = 0; i < n * classes; i++) {
-                        if (wide)
-                            ((double *)(void *)p.bytes)[i] = 0.25;
-                        else
-                            ((float *)(void *)p.bytes)[i] = 0.25F;
-                        if (wide)
-                            ((double *)(void *)t.bytes)[i] = 1;
-                        else
-                            ((float *)(void *)t.bytes)[i] = 1;
-                    }
-                    double value = -1;
-                    libloss_status status;
-                    if (classes > 1 && second.kind == LIBLOSS_KIND_CLASS) {
-                        unguard(t);
-                        t = guard((size_t)n * 4, at_end);
-                        int32_t *label = (int32_t *)(void *)t.bytes;
-                        for (int64_t i = 0; i < n; i++) label[i] = (int32_t)(i % classes);
-                        status = wide ? libloss_rows_f64_i32(o, LIBLOSS_SUM, n, classes, (double *)(void *)p.bytes, label, &value,
-                                                             (double *)(void *)g.bytes)
-                                      : libloss_rows_f32_i32(o, LIBLOSS_SUM, n, classes, (float *)(void *)p.bytes, label, &value,
-                                                             (float *)(void *)p.bytes);
-                    } else if (classes > 1) {
-                        unguard(p), unguard(t), unguard(g);
-                        continue;
-                    } else {
-                        status = wide ? libloss_call_f64(o, LIBLOSS_SUM, n, (double *)(void *)p.bytes, (double *)(void *)t.bytes, &value,
-                                                         (double *)(void *)g.bytes)
-                                      : libloss_call_f32(o, LIBLOSS_SUM, n, (float *)(void *)p.bytes, (float *)(void *)t.bytes, &value,
-                                                         (float *)(void *)p.bytes);
-                    }
-                    if (status != LIBLOSS_OK) fail_msg("%s n=%d: %s", libloss_name(k), (int)n, libloss_message());
-                    assert_true(value == value);
-                    unguard(p), unguard(t), unguard(g);
-                }
-        libloss_destroy(o);
-    }
+    (void)self, (void)tile;
+    return LIBLOSS_OK;
 }
 
 /* The flat call's short way has the bits of libloss_eval. */
@@ -171,102 +48,6 @@ static void test_flat_calls_are_eval(void **state)
     }
 }
 
-/* Dense calls of pointwise and softmax losses allocate nothing. */
-static void test_no_allocation(void **state)
-{
-    (void)state;
-    static const char *const names[] = { "huber", "binary_cross_entropy_with_logits", "log_cosh", "hinge" };
-    static float p[5000], t[5000], g[5000];
-    static int32_t label[500];
-    for (int i = 0; i < 5000; i++) t[i] = 1;
-    for (size_t k = 0; k < 4; k++) {
-        libloss_object *o = make(names[k]);
-        double value;
-        allocations = 0;
-        assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 5000, p, t, &value, g), LIBLOSS_OK);
-        assert_int_equal(allocations, 0);
-        libloss_destroy(o);
-    }
-    libloss_object *o = make("cross_entropy");
-    double value;
-    allocations = 0;
-    assert_int_equal(libloss_rows_f32_i32(o, LIBLOSS_MEAN, 500, 10, p, label, &value, g), LIBLOSS_OK);
-    assert_int_equal(allocations, 0);
-    libloss_destroy(o);
-}
-
-/* Memory that runs out: a status, and the outputs as they were. */
-static void test_out_of_memory(void **state)
-{
-    (void)state;
-    libloss_object *o = make("nll"), *none = (libloss_object *)(uintptr_t)8;
-    float p[8] = { 0 }, g[8];
-    int32_t label[2] = { 0 };
-    double value = 42;
-    for (int i = 0; i < 8; i++) g[i] = 42;
-    allocations = 0;
-    fail_from = 0;
-    assert_int_equal(libloss_rows_f32_i32(o, LIBLOSS_MEAN, 2, 4, p, label, &value, g), LIBLOSS_ERR_MEMORY);
-    assert_int_equal(libloss_create("huber", &none), LIBLOSS_ERR_MEMORY);
-    assert_int_equal(libloss_create("0.5*huber + log_cosh", &none), LIBLOSS_ERR_MEMORY);
-    fail_from = -1;
-    assert_true(value == 42 && none == (libloss_object *)(uintptr_t)8);
-    for (int i = 0; i < 8; i++) assert_true(g[i] == 42);
-    libloss_destroy(o);
-}
-
-/* ---- strangers ---- */
-
-static libloss_status cauchy(void *self, libloss_tile *t)
-{
-    int *calls = self;
-    (*calls)++;
-    const double scale = t->parameter[0];
-    for (int64_t i = 0; i < t->count; i++) {
-        double r = ((const double *)t->input[0])[i] - ((const double *)t->input[1])[i], x = r / scale;
-        if (r > 1e6) {
-            strncpy(t->message, "residual too large", t->message_size - 1);
-            return 1;
-        }
-        if (t->value) ((double *)t->value)[i] = x * x;
-        if (t->gradient[0]) ((double *)t->gradient[0])[i] = 2 * x / scale;
-    }
-    return LIBLOSS_OK;
-}
-
-static void test_tile_kernel(void **state)
-{
-    (void)state;
-    const libloss_input p = { .struct_size = sizeof p, .name = "prediction", .flags = LIBLOSS_DIFFERENTIABLE };
-    const libloss_input t = { .struct_size = sizeof t, .name = "target" };
-    const libloss_parameter scale = {
-        .struct_size = sizeof scale, .name = "scale", .fallback = 1, .lowest = 0, .highest = 100, .flags = LIBLOSS_ABOVE
-    };
-    const libloss_input *const inputs[] = { &p, &t };
-    const libloss_parameter *const parameters[] = { &scale };
-    const libloss_info info = { .struct_size = sizeof info, .name = "mine", .inputs = 2, .parameters = 1 };
-    const libloss_vtable table = { .struct_size = sizeof table, .info = &info, .inputs = inputs, .parameters = parameters, .tile = cauchy };
-    const double two = 2, minus = -1;
-    int calls = 0;
-    libloss_object *mine = NULL, *both = NULL;
-    assert_int_equal(libloss_create_custom(&table, &calls, &(libloss_setting){ "scale", &minus, 1 }, 1, &mine), LIBLOSS_ERR_PARAMETER);
-    assert_int_equal(libloss_create_custom(&table, &calls, &(libloss_setting){ "scale", &two, 1 }, 1, &mine), LIBLOSS_OK);
-    double a[3] = { 3, 5, 7 }, b[3] = { 1, 1, 1 }, g[3], w[3] = { 1, 0, 3 }, value;
-    const int64_t n = 3;
-    libloss_tensor x = { .data = a, .device_type = 1, .ndim = 1, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1, .shape = &n };
-    libloss_tensor y = x, weight = x, grad = x;
-    y.data = b, weight.data = w, grad.data = g;
-    libloss_args args = { .struct_size = sizeof args, .input = { &x, &y }, .weight = &weight, .value = &value, .gradient = { &grad } };
-    assert_int_equal(libloss_eval(mine, &args), LIBLOSS_OK);
-    assert_true(value == (1 + 3 * 9) / 2.0 && g[0] == 0.5 && g[1] == 0 && g[2] == 1.5 * 3);
-    assert_int_equal(calls, 1);
-    a[0] = 1e9;
-    assert_int_equal(libloss_eval(mine, &args), LIBLOSS_ERR_CALLBACK);
-    assert_string_equal(libloss_message(), "mine: residual too large");
-    (void)both;
-    libloss_destroy(mine);
-}
-
 static void test_messages(void **state)
 {
     (void)state;
@@ -283,6 +64,25 @@ static void test_messages(void **state)
     assert_string_equal(message, "huber: prediction is NULL");
     assert_int_equal(libloss_eval(NULL, &args), LIBLOSS_ERR_NULL);
     assert_int_equal(libloss_eval(o, NULL), LIBLOSS_ERR_NULL);
+    /* A text that is cut is not cut inside a character. */
+    const libloss_input in = { .struct_size = sizeof in, .name = "eingabe" };
+    const libloss_input *const inputs[] = { &in };
+    const libloss_info info = { .struct_size = sizeof info,
+                                .name = "gr\xc3\xb6\xc3\x9f"
+                                        "e",
+                                .inputs = 1 };
+    const libloss_vtable table = { .struct_size = sizeof table, .info = &info, .inputs = inputs, .tile = no_kernel };
+    libloss_object *mine;
+    assert_int_equal(libloss_create_custom(&table, NULL, NULL, 0, &mine), LIBLOSS_OK);
+    for (size_t size = 1; size < 12; size++) {
+        static const size_t whole[] = { 0, 0, 1, 2, 2, 4, 4, 6, 7, 8, 9, 10 };
+        libloss_args cut = { .struct_size = sizeof cut, .message = message, .message_size = size };
+        memset(message, 1, sizeof message);
+        assert_int_equal(libloss_eval(mine, &cut), LIBLOSS_ERR_NULL);
+        assert_int_equal(strlen(message), whole[size]);
+        assert_int_equal(message[size], 1);
+    }
+    libloss_destroy(mine);
     libloss_destroy(o);
     libloss_destroy(NULL);
 }
@@ -324,6 +124,7 @@ static void test_specs(void **state)
                                         "-huber",
                                         "2*huber/3",
                                         "huber(delta=0x1p-3)",
+                                        "huber(delta=2777777777777777777777777777777777777777777777777777777)",
                                         "0.5*huber(delta=1e+5)+0.5*log_cosh",
                                         "quantile(tau=[0.1,0.5])",
                                         "cross_entropy(ignore_index=none)",
@@ -412,13 +213,413 @@ static void test_metrics(void **state)
     libloss_destroy(binary);
 }
 
+/* Every struct that may grow: what is unknown must be 0, what is shorter than the first release is refused. */
+static void test_structs_grow(void **state)
+{
+    (void)state;
+    libloss_object *o = make("huber"), *mine = NULL;
+    const double one = 1;
+    libloss_tensor x = tensor(&one, F64, 0, NULL);
+    double value = -1;
+    struct {
+        libloss_args args;
+        unsigned char tail[64];
+    } a = { .args = { .struct_size = sizeof a, .input = { &x, &x }, .value = &value } };
+    struct {
+        libloss_plan plan;
+        unsigned char tail[64];
+    } p = { .plan = { .struct_size = sizeof p } };
+    assert_int_equal(libloss_eval(o, &a.args), LIBLOSS_OK);
+    memset(p.tail, 0xff, sizeof p.tail);
+    assert_int_equal(libloss_prepare(o, &a.args, &p.plan), LIBLOSS_OK);
+    for (size_t i = 0; i < sizeof p.tail; i++) assert_int_equal(p.tail[i], 0); /* what a later header knows reads as 0 */
+    assert_int_equal(p.plan.struct_size, sizeof p);
+    for (size_t i = 0; i < sizeof a.tail; i += 21) {
+        libloss_status (*const entries[])(const libloss_object *, const libloss_args *) = { libloss_eval, libloss_forward, libloss_reduce,
+                                                                                            libloss_backward };
+        a.tail[i] = 0xff;
+        for (int k = 0; k < 4; k++) assert_int_equal(entries[k](o, &a.args), LIBLOSS_ERR_STRUCT);
+        assert_int_equal(libloss_prepare(o, &a.args, &p.plan), LIBLOSS_ERR_STRUCT);
+        double constant;
+        assert_int_equal(libloss_fit_constant(o, &a.args, &constant, 1), LIBLOSS_ERR_STRUCT);
+        a.tail[i] = 0;
+    }
+    static const size_t wrong_sizes[][2] = {
+        { 0, 0 }, { 1, 1 }, { 8, 8 }, { sizeof(libloss_args) - 8, sizeof(libloss_plan) - 8 }, { SIZE_MAX, SIZE_MAX }
+    };
+    for (size_t i = 0; i < 5; i++) {
+        a.args.struct_size = wrong_sizes[i][0];
+        assert_int_equal(libloss_eval(o, &a.args), LIBLOSS_ERR_STRUCT);
+        p.plan.struct_size = wrong_sizes[i][1];
+        a.args.struct_size = sizeof a;
+        assert_int_equal(libloss_prepare(o, &a.args, &p.plan), LIBLOSS_ERR_STRUCT);
+    }
+
+    struct {
+        libloss_info info;
+        unsigned char tail[16];
+    } info = { .info = { .struct_size = 8 } };
+    assert_int_equal(libloss_describe(o, &info.info), LIBLOSS_ERR_STRUCT);
+    info.info.struct_size = sizeof info;
+    memset(info.tail, 0xff, sizeof info.tail);
+    assert_int_equal(libloss_describe(o, &info.info), LIBLOSS_OK);
+    assert_int_equal(info.tail[0] | info.tail[15], 0);
+    struct {
+        libloss_input input;
+        unsigned char tail[16];
+    } in = { .input = { .struct_size = 16 } };
+    assert_int_equal(libloss_describe_input(o, 0, &in.input), LIBLOSS_ERR_STRUCT);
+    in.input.struct_size = sizeof in;
+    assert_int_equal(libloss_describe_input(o, 0, &in.input), LIBLOSS_OK);
+    struct {
+        libloss_parameter parameter;
+        unsigned char tail[16];
+    } parameter = { .parameter = { .struct_size = 16 } };
+    assert_int_equal(libloss_describe_parameter(o, 0, &parameter.parameter), LIBLOSS_ERR_STRUCT);
+    parameter.parameter.struct_size = sizeof parameter;
+    assert_int_equal(libloss_describe_parameter(o, 0, &parameter.parameter), LIBLOSS_OK);
+
+    /* The same structs, given: in a stranger's description. */
+    info.info.inputs = 1, info.info.parameters = 1;
+    const libloss_input *const inputs[] = { &in.input };
+    const libloss_parameter *const parameters[] = { &parameter.parameter };
+    struct {
+        libloss_vtable table;
+        unsigned char tail[16];
+    } v = { .table = { .struct_size = sizeof v, .info = &info.info, .inputs = inputs, .parameters = parameters, .tile = no_kernel } };
+    unsigned char *const tails[] = { v.tail, info.tail, in.tail, parameter.tail };
+    assert_int_equal(libloss_create_custom(&v.table, NULL, NULL, 0, &mine), LIBLOSS_OK);
+    libloss_destroy(mine);
+    for (int k = 0; k < 4; k++) {
+        tails[k][7] = 0xff;
+        assert_int_equal(libloss_create_custom(&v.table, NULL, NULL, 0, &mine), LIBLOSS_ERR_STRUCT);
+        tails[k][7] = 0;
+    }
+    size_t *const sizes[] = { &v.table.struct_size, &info.info.struct_size, &in.input.struct_size, &parameter.parameter.struct_size };
+    for (int k = 0; k < 4; k++) {
+        const size_t good = *sizes[k];
+        *sizes[k] = 8;
+        assert_int_equal(libloss_create_custom(&v.table, NULL, NULL, 0, &mine), LIBLOSS_ERR_STRUCT);
+        *sizes[k] = good;
+    }
+    libloss_destroy(o);
+}
+
+/* An object tells its numbers and its terms: nobody parses specs. */
+static void test_values_and_terms(void **state)
+{
+    (void)state;
+    libloss_object *o = make("0.5*quantile(tau=[0.1, 0.9]) - 2*huber(delta=3)"), *e = make("cross_entropy");
+    double factor = 0, v[3] = { -1, -1, -1 };
+    const libloss_object *first = libloss_term(o, 0, &factor);
+    assert_true(factor == 0.5 && libloss_term(o, 1, NULL) && !libloss_term(o, 2, NULL) && !libloss_term(o, -1, NULL));
+    assert_int_equal(libloss_parameter_values(first, 0, NULL, 0), 2);
+    assert_int_equal(libloss_parameter_values(first, 0, v, 1), 2);
+    assert_true(v[0] == 0.1 && v[1] == -1);
+    assert_int_equal(libloss_parameter_values(first, 0, v, 3), 2);
+    assert_true(v[1] == 0.9 && v[2] == -1);
+    assert_int_equal(libloss_parameter_values(libloss_term(o, 1, &factor), 0, v, 3), 1);
+    assert_true(v[0] == 3 && factor == -2);
+    assert_int_equal(libloss_parameter_values(o, 0, v, 3), -1); /* a sum has none of its own */
+    assert_int_equal(libloss_parameter_values(NULL, 0, v, 3), -1);
+    assert_null(libloss_term(first, 0, &factor));
+    const libloss_object *const nested[] = { o };
+    const double two = 2, most = 1e308;
+    libloss_object *flat = NULL;
+    assert_int_equal(libloss_combine(nested, &two, 1, &flat), LIBLOSS_OK);
+    assert_true(libloss_term(flat, 0, &factor) == first && factor == 1);
+    assert_true(libloss_term(flat, 1, &factor) && factor == -4 && !libloss_term(flat, 2, NULL));
+    libloss_destroy(flat);
+    assert_int_equal(libloss_combine(nested, &most, 1, &flat), LIBLOSS_ERR_OPTION); /* -2e308 */
+    libloss_parameter p = { .struct_size = sizeof p };
+    int found = 0;
+    for (int64_t i = 0; libloss_describe_parameter(e, i, &p) == LIBLOSS_OK; i++)
+        if (strcmp(p.name, "ignore_index") == 0) found = libloss_parameter_values(e, i, v, 3) == 0; /* none */
+    assert_true(found);
+    libloss_destroy(o);
+    libloss_destroy(e);
+}
+
+/* Bytes that nobody saved: refused, or harmless when read. */
+static void test_forged_totals(void **state)
+{
+    (void)state;
+    libloss_object *sum = make("huber + log_cosh"), *one = make("huber"), *f = make("f_beta(average=macro, classes=3)"), *h = make("hinge");
+    libloss_object *const objects[] = { sum, one, f };
+    for (int k = 0; k < 3; k++) {
+        uint64_t total[512], bytes[512], loaded[512];
+        assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, objects[k], NULL), LIBLOSS_OK);
+        const int64_t length = libloss_total_save((libloss_total *)total, bytes, sizeof bytes);
+        assert_int_equal(libloss_total_load((libloss_total *)loaded, sizeof loaded, bytes, length), LIBLOSS_OK);
+        assert_int_equal(libloss_total_load((libloss_total *)((char *)loaded + 4), sizeof loaded - 8, bytes, length), LIBLOSS_ERR_TOTAL);
+        for (int64_t cut = 0; cut < length; cut += 61)
+            assert_int_equal(libloss_total_load((libloss_total *)loaded, sizeof loaded, bytes, cut), LIBLOSS_ERR_TOTAL);
+        for (int64_t word = 0; word < length / 8; word++)
+            for (int bad = 0; bad < 4; bad++) {
+                static const uint64_t values[] = { UINT64_MAX, 0, UINT64_C(1) << 62, UINT64_C(0x41dfffffffc00000) };
+                const uint64_t was = bytes[word];
+                bytes[word] = values[bad];
+                if (libloss_total_load((libloss_total *)loaded, sizeof loaded, bytes, length) == LIBLOSS_OK) {
+                    double number[32];
+                    libloss_total_value((libloss_total *)loaded, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, number, 32);
+                    libloss_total_merge((libloss_total *)total, (libloss_total *)loaded);
+                }
+                bytes[word] = was;
+            }
+    }
+    /* A total of one part that calls itself the sum's. */
+    uint64_t total[512], part[192];
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, sum, NULL), LIBLOSS_OK);
+    assert_int_equal(libloss_total_start((libloss_total *)part, sizeof part, one, NULL), LIBLOSS_OK);
+    part[3] = total[3]; /* the hash */
+    const double x = 1;
+    libloss_tensor t = tensor(&x, F64, 0, NULL);
+    libloss_args args = { .struct_size = sizeof args, .input = { &t, &t }, .total = (libloss_total *)part };
+    assert_int_equal(libloss_eval(sum, &args), LIBLOSS_ERR_TOTAL);
+    assert_int_equal(libloss_eval(h, &args), LIBLOSS_ERR_TOTAL);
+    assert_int_equal(libloss_total_merge((libloss_total *)total, (libloss_total *)part), LIBLOSS_ERR_TOTAL);
+    /* Long specs that differ at their very end are different losses. */
+    char text[2][8192], *end[2] = { text[0], text[1] };
+    for (int k = 0; k < 2; k++) {
+        for (int term = 0; term < 14; term++) {
+            end[k] += sprintf(end[k], "%squantile(tau=[", term ? " + " : "");
+            for (int i = 0; i < 18; i++) end[k] += sprintf(end[k], "%s0.12345678901%d%d", i ? ", " : "", term, i);
+            end[k] += sprintf(end[k], "])");
+        }
+        sprintf(end[k], " + huber(delta=%d)", k + 2);
+    }
+    libloss_object *a = make(text[0]), *b = make(text[1]);
+    static uint64_t long_a[4096], long_b[4096];
+    assert_true(libloss_spec(a, NULL, 0) > 4096);
+    assert_int_equal(libloss_total_start((libloss_total *)long_a, sizeof long_a, a, NULL), LIBLOSS_OK);
+    assert_int_equal(libloss_total_start((libloss_total *)long_b, sizeof long_b, b, NULL), LIBLOSS_OK);
+    assert_int_equal(libloss_total_merge((libloss_total *)long_a, (libloss_total *)long_b), LIBLOSS_ERR_TOTAL);
+    libloss_destroy(a), libloss_destroy(b), libloss_destroy(sum), libloss_destroy(one), libloss_destroy(f), libloss_destroy(h);
+}
+
+/* Every field with a value it cannot have: a status, its name in the message, and the output as it was. */
+static void test_options_are_refused(void **state)
+{
+    (void)state;
+    libloss_object *o = make("huber"), *m = make("accuracy");
+    const double x[2] = { 1, 2 }, over = 5;
+    const int64_t n = 2, label[2] = { 0, 1 };
+    double g[2] = { 42, 42 }, value = 42, out[2];
+    uint64_t total[192];
+    libloss_tensor p = tensor(x, F64, 1, &n), grad = tensor(g, F64, 1, &n), l = tensor(label, I64, 1, &n);
+    const libloss_args good = {
+        .struct_size = sizeof good, .input = { &p, &p }, .value = &value, .gradient = { &grad }, .reduction = LIBLOSS_MEAN
+    };
+    static const struct {
+        const char *word;
+        libloss_status status;
+    } cases[] = {
+        { "reduction 6", LIBLOSS_ERR_OPTION },
+        { "reduction -1", LIBLOSS_ERR_OPTION },
+        { "empty 2", LIBLOSS_ERR_OPTION },
+        { "curvature 2", LIBLOSS_ERR_OPTION },
+        { "matrices", LIBLOSS_ERR_UNSUPPORTED },
+        { "hessian_kind 2", LIBLOSS_ERR_OPTION },
+        { "flags", LIBLOSS_ERR_OPTION },
+        { "unit_axes", LIBLOSS_ERR_OPTION },
+        { "threads -1", LIBLOSS_ERR_OPTION },
+        { "learnable", LIBLOSS_ERR_NO_GRADIENT },
+        { "divisor nan", LIBLOSS_ERR_OPTION },
+        { "divisor inf", LIBLOSS_ERR_OPTION },
+        { "delta = -1", LIBLOSS_ERR_PARAMETER },
+        { "auxiliary[3]", LIBLOSS_ERR_OPTION },
+        { "input[7]", LIBLOSS_ERR_OPTION },
+        { "gradient[5]", LIBLOSS_ERR_OPTION },
+        { "delta = 5", LIBLOSS_ERR_TOTAL },
+        { "device of type 2", LIBLOSS_ERR_DEVICE },
+        { "lanes 2", LIBLOSS_ERR_DTYPE },
+        { "65 axes", LIBLOSS_ERR_SHAPE },
+        { "negative length", LIBLOSS_ERR_SHAPE },
+        { "too many elements", LIBLOSS_ERR_OVERFLOW },
+        { "strides", LIBLOSS_ERR_OVERFLOW },
+        { "data of prediction", LIBLOSS_ERR_NULL },
+        { "shape of prediction", LIBLOSS_ERR_NULL },
+    };
+    libloss_args call[sizeof cases / sizeof *cases];
+    const double minus = -1;
+    static const int64_t negative[1] = { -1 }, huge[2] = { INT64_C(1) << 32, INT64_C(1) << 32 }, far[1] = { INT64_C(1) << 61 };
+    int64_t k = 0;
+    libloss_tensor bad[8];
+    for (int i = 0; i < 8; i++) bad[i] = p;
+    for (size_t i = 0; i < sizeof call / sizeof *call; i++) call[i] = good;
+    call[k++].reduction = 6;
+    call[k++].reduction = -1;
+    call[k++].empty = 2;
+    call[k++].curvature = 2;
+    call[k++].hessian_kind = LIBLOSS_ROW_MATRIX;
+    call[k++].hessian_kind = 2;
+    call[k++].flags = 2;
+    call[k++].unit_axes = 1;
+    call[k++].threads = -1;
+    call[k++].parameter_gradient = out;
+    call[k++].divisor = __builtin_nan("");
+    call[k++].divisor = __builtin_inf();
+    call[k++].parameters = &minus;
+    call[k++].auxiliary[3] = &grad;
+    call[k++].input[7] = &p;
+    call[k++].gradient[5] = &grad;
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, o, NULL), LIBLOSS_OK);
+    call[k].parameters = &over;
+    call[k++].total = (libloss_total *)total;
+    bad[0].device_type = 2, call[k++].input[0] = &bad[0];
+    bad[1].dtype_lanes = 2, call[k++].input[0] = &bad[1];
+    bad[2].ndim = 65, call[k++].input[0] = &bad[2];
+    bad[3].shape = negative, call[k++].input[0] = &bad[3];
+    bad[4].ndim = 2, bad[4].shape = huge, call[k++].input[0] = &bad[4];
+    bad[5].strides = far, call[k++].input[0] = &bad[5];
+    bad[6].data = NULL, call[k++].input[0] = &bad[6];
+    bad[7].shape = NULL, call[k++].input[0] = &bad[7];
+    assert_int_equal(k, sizeof cases / sizeof *cases);
+    for (int64_t i = 0; i < k; i++) {
+        char message[256] = "";
+        call[i].message = message, call[i].message_size = sizeof message;
+        const libloss_status status = libloss_eval(o, &call[i]);
+        if (status != cases[i].status || !strstr(message, cases[i].word)) fail_msg("%s: %d, %s", cases[i].word, (int)status, message);
+        assert_string_equal(message, libloss_message());
+        assert_true(value == 42 && g[0] == 42 && g[1] == 42);
+    }
+    assert_int_equal(libloss_eval(o, &good), LIBLOSS_OK);
+    const libloss_args score = { .struct_size = sizeof score, .input = { &l, &p }, .value = &value };
+    assert_int_equal(libloss_eval(m, &score), LIBLOSS_ERR_DTYPE);
+    libloss_destroy(o), libloss_destroy(m);
+}
+
+static int polls;
+
+static int32_t poll_twice(void *context)
+{
+    polls++;
+    return *(int *)context == polls;
+}
+
+/* The caller is asked now and then, in every driver, and an answer stops the call. */
+static void test_poll(void **state)
+{
+    (void)state;
+    static const char *const specs[] = { "squared_error", "cross_entropy", "nll", "accuracy", "top_k_accuracy(k=1)", "huber + log_cosh" };
+    const float x = 0.5F;
+    const int64_t label = 1, zero[2] = { 0, 0 }, shape[2] = { 1 << 20, 3 };
+    for (int k = 0; k < 6; k++)
+        for (int stop = 0; stop < 3; stop += 2) {
+            libloss_object *o = make(specs[k]);
+            const int rows = k == 1 || k == 2 || k == 4;
+            libloss_tensor p = tensor(k == 3 ? (const void *)&label : &x, k == 3 ? I64 : F32, 1 + rows, shape);
+            libloss_tensor t = tensor(rows || k == 3 ? (const void *)&label : &x, rows || k == 3 ? I64 : F32, 1, shape);
+            p.strides = t.strides = zero;
+            double value = 42;
+            int at = stop ? stop : -1;
+            libloss_args args = {
+                .struct_size = sizeof args, .input = { &p, &t }, .value = &value, .poll = poll_twice, .poll_context = &at
+            };
+            polls = 0;
+            assert_int_equal(libloss_eval(o, &args), stop ? LIBLOSS_ERR_STOPPED : LIBLOSS_OK);
+            assert_true(stop ? polls == stop : polls >= 3);
+            if (stop) assert_non_null(strstr(libloss_message(), "stopped by the caller"));
+            libloss_destroy(o);
+        }
+}
+
+/* From data to the first element; backwards; not aligned. */
+static void test_byte_offset(void **state)
+{
+    (void)state;
+    char memory[8 * 5 + 3];
+    const int64_t n = 3, back = -2;
+    const double zeros[3] = { 0 }, numbers[5] = { 3, -1, 2, -1, 1 };
+    double out[3], value;
+    memset(memory, 0x7f, sizeof memory);
+    memcpy(memory + 3, numbers, sizeof numbers);
+    libloss_object *o = make("absolute_error");
+    libloss_tensor p = tensor(memory, F64, 1, &n), t = tensor(zeros, F64, 1, &n), v = tensor(out, F64, 1, &n);
+    p.strides = &back, p.byte_offset = 3 + 4 * 8;
+    libloss_args args = { .struct_size = sizeof args, .input = { &p, &t }, .values = &v, .value = &value };
+    assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+    assert_true(value == 2 && out[0] == 1 && out[1] == 2 && out[2] == 3);
+    libloss_destroy(o);
+}
+
+/* A flat call writes over its prediction, and over nothing else that it reads. */
+static void test_flat_overlap(void **state)
+{
+    (void)state;
+    float a[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, before[8];
+    double value = 42;
+    libloss_object *o = make("huber");
+    memcpy(before, a, sizeof a);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 4, a, a + 4, &value, a + 4), LIBLOSS_ERR_OVERLAP);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 4, a, a + 4, &value, a + 1), LIBLOSS_ERR_OVERLAP);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_MEAN, 4, a, a + 4, &value, a + 3), LIBLOSS_ERR_OVERLAP);
+    assert_memory_equal(a, before, sizeof a);
+    assert_true(value == 42);
+    assert_int_equal(libloss_call_f32(o, LIBLOSS_SUM, 4, a, a + 4, &value, a), LIBLOSS_OK);
+    assert_true(value == 14 && a[0] == -1 && a[3] == -1 && a[4] == 5);
+    libloss_destroy(o);
+}
+
+/* Halfway between two doubles, and a little more: a digit far behind decides. */
+static void test_exact_numbers(void **state)
+{
+    (void)state;
+    libloss_object *half = make("huber(delta=1.00000000000000011102230246251565404236316680908203125)");
+    libloss_object *more = make("huber(delta=1.000000000000000111022302462515654042363166809082031250000000000001)");
+    double x[2] = { 0, 0 };
+    libloss_parameter_values(half, 0, &x[0], 1);
+    libloss_parameter_values(more, 0, &x[1], 1);
+    assert_true(x[0] == 1 && x[1] == 0x1.0000000000001p0);
+    libloss_destroy(half), libloss_destroy(more);
+}
+
+/* One number seen as more than fits into memory: what must be computed is computed or refused, never written past an end. */
+static void test_huge_views(void **state)
+{
+    (void)state;
+    const float x = 0.5F;
+    const int64_t zero[2] = { 0, 0 }, label = 0;
+    static const char *const specs[] = { "nll", "cross_entropy", "kl_divergence", "categorical_cross_entropy", "nll + cross_entropy" };
+    /* 56 bytes of workspace per class: times this it is 2^64 + 40. */
+    static const int64_t widths[] = { INT64_C(329406144173384851), INT64_C(1) << 60, INT64_C(1) << 53, INT64_C(1) << 50 };
+    for (size_t k = 0; k < sizeof specs / sizeof *specs; k++)
+        for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+            libloss_object *o = make(specs[k]);
+            const int64_t shape[2] = { 1, widths[i] }, one = 1;
+            libloss_tensor p = tensor(&x, F32, 2, shape), rows = p, index = tensor(&label, I64, 1, &one);
+            p.strides = rows.strides = zero;
+            double value = 42;
+            libloss_args args = { .struct_size = sizeof args, .input = { &p, k == 2 ? &rows : &index }, .value = &value };
+            libloss_plan plan = { .struct_size = sizeof plan };
+            const libloss_status status = libloss_prepare(o, &args, &plan);
+            assert_int_equal(status, widths[i] > INT64_C(1) << 53 ? LIBLOSS_ERR_OVERFLOW : LIBLOSS_OK);
+            assert_true(plan.workspace_size >= 0);
+            if (status != LIBLOSS_OK || plan.workspace_size > INT64_C(1) << 47) { /* else years of work */
+                const libloss_status failed = libloss_eval(o, &args);
+                assert_true(failed == LIBLOSS_ERR_OVERFLOW || failed == LIBLOSS_ERR_MEMORY);
+                assert_true(value == 42);
+            }
+            libloss_destroy(o);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_guard_pages),   cmocka_unit_test(test_flat_calls_are_eval),
-        cmocka_unit_test(test_no_allocation), cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_tile_kernel),   cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_specs),         cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_flat_calls_are_eval),
+        cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_structs_grow),
+        cmocka_unit_test(test_values_and_terms),
+        cmocka_unit_test(test_forged_totals),
+        cmocka_unit_test(test_options_are_refused),
+        cmocka_unit_test(test_huge_views),
+        cmocka_unit_test(test_poll),
+        cmocka_unit_test(test_byte_offset),
+        cmocka_unit_test(test_flat_overlap),
+        cmocka_unit_test(test_exact_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

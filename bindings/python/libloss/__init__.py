@@ -45,7 +45,6 @@ HINTS = {  # names of other libraries whose conventions differ: answered, never 
     "SparseCategoricalCrossentropy": "categorical_cross_entropy(normalize=True), or cross_entropy for logits", "MeanSquaredError": "squared_error",
     "MeanAbsoluteError": "absolute_error", "MeanAbsolutePercentageError": "100*absolute_percentage_error",
     "l2": "squared_error (r^2) or half_squared_error (r^2/2)",
-    "focal": "none yet",
 }
 
 
@@ -76,16 +75,16 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
     if name in HINTS:
-        raise AttributeError(f"libloss has no {name}: here it is {HINTS[name]}")
+        raise AttributeError(f"libloss has no {name}: here it is {HINTS[name]}", name=name)
     if hasattr(metrics, name):
-        raise AttributeError(f"libloss has no loss {name}: it is a metric, libloss.metrics.{name}")
+        raise AttributeError(f"libloss has no loss {name}: it is a metric, libloss.metrics.{name}", name=name)
     try:
         _core.create(name)
     except Error as problem:
         near = getattr(problem, "nearest", ())
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise AttributeError(f"libloss has no {name}{hint}", name=name) from None
-    raise AttributeError(name)
+    raise AttributeError(f"libloss has no {name}", name=name)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._errors import error
+from ._errors import SpecError, error
 from ._libloss import ffi, lib
 
 lib.libloss_py_init(id(np.ndarray))
@@ -57,6 +57,11 @@ class Input(NamedTuple):
     differentiable: bool
     or_rows: bool
     per: str
+
+    @property
+    def role(self) -> str:
+        """ "prediction" (what a gradient is by, unless ``wrt`` says otherwise), "target" or "extra"."""
+        return "target" if self.name == "target" else "prediction" if self.differentiable and not self.optional else "extra"
 
 
 class ParameterInfo(NamedTuple):
@@ -146,9 +151,20 @@ def describe(handle: Any) -> Info:
 
 def create(spec: str) -> Any:
     """A handle from a spec."""
+    for column, c in enumerate(spec, 1):
+        if not (c in "\t\n" or " " <= c <= "~"):  # a NUL would end it, half a surrogate has no bytes
+            raise SpecError(f"spec: column {column}: {c!r} stands in no spec")
     out = ffi.new("libloss_object **")
     check(lib.libloss_create(spec.encode(), out))
     return ffi.gc(out[0], lib.libloss_destroy)
+
+
+def numbers(handle: Any, i: int) -> list[float]:
+    """The numbers that an object holds as its i-th parameter."""
+    count = lib.libloss_parameter_values(handle, i, ffi.NULL, 0)
+    out = ffi.new("double[]", max(count, 1))
+    lib.libloss_parameter_values(handle, i, out, count)
+    return [float(out[k]) for k in range(count)]
 
 
 def names(*, metrics: bool = False) -> list[str]:

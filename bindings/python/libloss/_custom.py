@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from numbers import Real
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ._core import _keep, check
-from ._errors import ArgumentError, NotDifferentiableError
+from ._arrays import plain, wide
+from ._core import _keep, check, create, describe, names
+from ._errors import ArgumentError, DTypeError, NotDifferentiableError
 from ._libloss import ffi, lib
 from ._loss import Loss
 
@@ -24,47 +26,43 @@ class Origin:
                  differentiable: tuple[str, ...], vectorized: bool = True) -> None:
         self.function, self.name, self.family, self.inputs, self.defaults = function, name, family, inputs, dict(defaults)
         self.differentiable, self.vectorized = differentiable, vectorized
-        self._alive: list[Any] = []
 
-    def _text(self, text: str) -> Any:
-        self._alive.append(ffi.new("char[]", text.encode()))
-        return self._alive[-1]
-
-    def _new(self, kind: str) -> Any:
-        struct = ffi.new(f"{kind} *")
-        struct.struct_size = ffi.sizeof(kind)
-        self._alive.append(struct)
-        return struct
+    @property
+    def shown(self) -> str:
+        """The expression that makes it, as far as there is one."""
+        if isinstance(self.function, CustomLoss):
+            return f"{type(self.function).__qualname__}().build()"
+        options = "".join(f", {key}={value!r}" for key, value, usual in (("name", self.name, _name_of(self.function)), ("family", self.family, "elementwise"),
+                                                                      ("vectorized", self.vectorized, True)) if value != usual)
+        return f"libloss.define({getattr(self.function, '__qualname__', repr(self.function))}{options})"
 
     def make(self, parameters: Mapping[str, Any]) -> Loss:
         """A loss with these parameters; the others keep the function's defaults."""
-        self._alive = []
-        info, table = self._new("libloss_info"), self._new("libloss_vtable")
-        info.name, info.inputs, info.parameters = self._text(self.name), len(self.inputs), len(self.defaults)
-        info.title = self._text((inspect.getdoc(self.function) or self.name).partition("\n")[0])
-        info.formula = info.family = info.aliases = info.citation = self._text("")
-        info.values_per = lib.LIBLOSS_PER_ROW if self.family == "rowwise" else lib.LIBLOSS_PER_ELEMENT
-        inputs, described = [], []
-        for name in self.inputs:
-            x = self._new("libloss_input")
-            x.name, x.description = self._text(name), self._text("")
-            x.flags = lib.LIBLOSS_DIFFERENTIABLE if name in self.differentiable else 0
-            inputs.append(x)
-        for name, fallback in self.defaults.items():
-            p = self._new("libloss_parameter")
-            p.name, p.description, p.fallback = self._text(name), self._text(""), fallback
-            p.lowest, p.highest = -np.inf, np.inf
-            described.append(p)
-        table.info = info
+        parameters = {name: _number(name, value) if name in self.defaults else 0.0 for name, value in parameters.items()}
+        alive: list[Any] = []  # until C has copied all of it
+
+        def text(words: str) -> Any:
+            alive.append(ffi.new("char[]", words.encode()))
+            return alive[-1]
+
+        def new(kind: str, **fields: Any) -> Any:
+            alive.append(ffi.new(f"{kind} *", {"struct_size": ffi.sizeof(kind), **fields}))
+            return alive[-1]
+
+        about = (inspect.getdoc(self.function) or self.name).partition("\n")[0]
+        info = new("libloss_info", name=text(self.name), title=text(about), formula=text(""), family=text(""), aliases=text(""), citation=text(""),
+                   inputs=len(self.inputs), parameters=len(self.defaults),
+                   values_per=lib.LIBLOSS_PER_ROW if self.family == "rowwise" else lib.LIBLOSS_PER_ELEMENT)
+        inputs = [new("libloss_input", name=text(name), description=text(""), flags=lib.LIBLOSS_DIFFERENTIABLE if name in self.differentiable else 0)
+                  for name in self.inputs]
+        described = [new("libloss_parameter", name=text(name), description=text(""), fallback=fallback, lowest=-np.inf, highest=np.inf)
+                     for name, fallback in self.defaults.items()]
         first, second = ffi.new("libloss_input *[]", inputs), ffi.new("libloss_parameter *[]", described or [ffi.NULL])
-        self._alive += [first, second]  # a C struct keeps nothing alive
-        table.inputs, table.parameters = first, second
-        table.tile = lib.libloss_py_tile
+        table = new("libloss_vtable", info=info, inputs=first, parameters=second, tile=lib.libloss_py_tile)
         settings = ffi.new("libloss_setting[]", max(len(parameters), 1))
         for s, (name, value) in zip(settings, parameters.items(), strict=False):
-            numbers = ffi.new("double[]", [float(value)])
-            self._alive.append(numbers)
-            s.name, s.values, s.count = self._text(name), numbers, 1
+            alive.append(ffi.new("double[]", [value]))
+            s.values, s.count, s.name = alive[-1], 1, text(name)
         me, out = ffi.new_handle(self), ffi.new("libloss_object **")
         check(lib.libloss_create_custom(table, me, settings, len(parameters), out))
         loss = object.__new__(Loss)
@@ -82,6 +80,8 @@ class Origin:
             each = [self.function(*row, **numbers) for row in zip(*inputs, strict=True)]
             answer = tuple(np.array(column) for column in zip(*each, strict=True)) if isinstance(each[0], tuple) else np.array(each)
         parts = answer if isinstance(answer, tuple) else (answer,)
+        if len(parts) > 3:
+            raise ArgumentError(f"{self.name} returns {len(parts)} things; it may return (value, gradient, Hessian)")
         return (*parts, None, None)[:3]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -92,6 +92,16 @@ class Origin:
 
     def __hash__(self) -> int:
         return hash((self.function, self.name, self.family))
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, Real):
+        raise ArgumentError(f"{name} = {value!r} is not a number")
+    return float(value)
+
+
+def _name_of(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def remake(origin: Origin, parameters: dict[str, Any]) -> Loss:
@@ -129,10 +139,18 @@ def libloss_py_tile(me: Any, tile: Any) -> int:
             raise NotDifferentiableError(f"{origin.name} returns no {word}: return (value, gradient, Hessian)")
         want = (tile.count, width) if width > 1 else (tile.count,)
         got = np.asarray(part)
+        if got.dtype.kind not in "fiub":
+            raise DTypeError(f"{origin.name} returns a {word} of dtype {got.dtype}; numbers are needed")
         if got.shape not in (want, ()):
             raise ArgumentError(f"{origin.name} returns a {word} of shape {got.shape}; it needs {want}")
         _array(tile, pointer, width)[...] = got
     return 0
+
+
+def _taken() -> frozenset[str]:
+    """Names that mean something else in a spec."""
+    every = [*names(), *names(metrics=True)]
+    return frozenset([*every, *(alias for name in every for alias in describe(create(name)).aliases), "sum"])
 
 
 def define(function: Callable[..., Any], /, *, name: str | None = None, family: Family = "elementwise", vectorized: bool = True) -> Loss:
@@ -147,6 +165,12 @@ def define(function: Callable[..., Any], /, *, name: str | None = None, family: 
     >>> round(cauchy([1.0, 5.0], [0.0, 0.0], weight=[1, 0]), 6)
     0.693147
     """
+    if name is not None and not name.isidentifier():
+        raise ArgumentError(f"name = {name!r} is no identifier")
+    if (name or _name_of(function)) in _taken():
+        raise ArgumentError(f"{name or _name_of(function)} is a loss of libloss: name= another one")
+    if family not in get_args(Family):
+        raise ArgumentError(f"family = {family!r} is none of {', '.join(get_args(Family))}")
     inputs, defaults = [], {}
     for p in inspect.signature(function).parameters.values():
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
@@ -154,10 +178,10 @@ def define(function: Callable[..., Any], /, *, name: str | None = None, family: 
         if p.default is p.empty:
             inputs.append(p.name)
         else:
-            defaults[p.name] = float(p.default)
+            defaults[p.name] = _number(p.name, p.default)
     if not inputs:
         raise ArgumentError("a loss's function needs an input: an argument without a default")
-    return Origin(function, name or function.__name__, family, tuple(inputs), defaults, (inputs[0],), vectorized).make({})
+    return Origin(function, name or _name_of(function), family, tuple(inputs), defaults, (inputs[0],), vectorized).make({})
 
 
 class CustomLoss:
@@ -174,7 +198,7 @@ class CustomLoss:
     ...         below, above = np.minimum(target - low, 0), np.maximum(target - high, 0)
     ...         return below**2 + above**2, {"low": -2 * below, "high": -2 * above}
     >>> Spread().build().grad([0.0, 0.0], [1.0, 1.0], [-1.0, 3.0], wrt=("low", "high"), reduction="sum")
-    (array([2., 0.]), array([-0., -4.]))
+    (array([ 2., -0.]), array([-0., -4.]))
     """
 
     inputs: tuple[str, ...] = ("prediction", "target")
@@ -205,35 +229,56 @@ class Check(NamedTuple):
 
 
 def check_derivatives(loss: Loss | str, /, *inputs: Any, rtol: float = 1e-6) -> Check:
-    """Compares gradient and Hessian by the first input with finite differences of the value, at the given points.
+    """Compares gradient and Hessian by the first input with finite differences of the value at the given points, and attacks the claims.
+
+    A slope must lie between those to the left and to the right (a step of 1e-5 away), up to ``rtol``; so at a kink any between them will do.
 
     >>> bool(libloss.check("log_cosh", [0.5, -3.0], [0.0, 1.0]))
     True
     """
     loss = Loss(loss)
-    arrays = [np.asarray(x, dtype=np.float64) if np.asarray(x).dtype.kind != "i" or k == 0 else np.asarray(x) for k, x in enumerate(inputs)]
-    x = arrays[0]
-    gradient, hessian = loss.grad(*arrays, reduction="sum"), loss.hess(*arrays, reduction="sum")
+    arrays = [wide(p) if k == 0 or p.array.dtype.kind == "f" else p.array
+              for k, p in enumerate(plain(x, f"inputs[{k}]") for k, x in enumerate(inputs))]
+    x = np.asarray(arrays[0], np.float64) if arrays else np.zeros(0)
+
+    def value(at: Any) -> Any:
+        return loss(at, *arrays[1:], reduction="none")
+
+    def slope(at: Any) -> Any:
+        return loss.grad(at, *arrays[1:], reduction="sum", wrt=loss.info.inputs[0].name)
+
+    here, gradient, lines = value(x), slope(x), []
+    try:
+        hessian = loss.hess(x, *arrays[1:], reduction="sum", wrt=loss.info.inputs[0].name)
+    except NotDifferentiableError:
+        hessian = None
+    rows = here.ndim < x.ndim
     step = np.maximum(np.abs(x), 1) * 1e-5
-    rows = loss.info.per_row or (loss._origin is not None and loss._origin[0].family == "rowwise")
-    lines, passed = [], True
+
+    def compare(word: str, mine: Any, low: Any, middle: Any, high: Any, h: Any, where: Any) -> None:
+        """mine against the differences of low, middle, high, which are h apart."""
+        sides = (middle - low) / h, (high - middle) / h
+        slack = rtol * np.maximum(np.abs(mine), 1) + 16 * np.finfo(float).eps * np.abs(middle) / h
+        between = (np.minimum(*sides) - slack <= mine) & (mine <= np.maximum(*sides) + slack)
+        for i in np.argwhere(~between & where)[:1]:
+            i = tuple(int(k) for k in i)
+            lines.append(f"{word} at {(*i, j) if rows else i}: {float(mine[i])!r}, finite difference {float((sides[0] + sides[1])[i] / 2)!r}")
+
     for j in range(x.shape[-1] if rows else 1):
+        part: Any = (..., j) if rows else ...
         side = np.zeros_like(x)
-        side[(..., j) if rows else ...] = step[(..., j) if rows else ...]
-        up, down = ([x + s, *arrays[1:]] for s in (side, -side))
-        for word, have, numeric in (
-            ("gradient", gradient, (loss(*up, reduction="none") - loss(*down, reduction="none"))),
-            ("Hessian", hessian, None),
-        ):
-            mine = have[..., j] if rows else have
-            h = step[..., j] if rows else step
-            if numeric is None:
-                up_g, down_g = loss.grad(*up, reduction="sum"), loss.grad(*down, reduction="sum")
-                numeric = (up_g - down_g)[..., j] if rows else up_g - down_g
-            numeric = numeric / (2 * h)
-            off = np.abs(mine - numeric) > rtol * np.maximum(np.abs(numeric), 1) * 10
-            if np.any(off):
-                passed = False
-                i = tuple(int(k) for k in np.argwhere(off)[0])
-                lines.append(f"{word} at {i}: {mine[i]!r}, finite difference {numeric[i]!r}")
-    return Check(passed, "\n".join(lines) or f"gradient and Hessian agree with finite differences at {x.size} numbers")
+        side[part] = step[part]
+        h, low, high = step[part], slope(x - side), slope(x + side)
+        compare("gradient", gradient[part], value(x - side), here, value(x + side), h, True)
+        if hessian is not None:  # not where the gradient jumps: there is none
+            near = slope(x + side / 8)[part] - slope(x - side / 8)[part]
+            smooth = np.abs(near) < np.maximum(np.abs(high - low)[part] / 2, 1e-3 * np.maximum(np.abs(gradient[part]), 1))
+            compare("Hessian", hessian[part], low[part], gradient[part], high[part], h, smooth)
+    if "nonnegative" in loss.info.claims and np.any(here < 0):
+        lines.append(f"a value of {np.min(here)!r}, though it claims to be nonnegative")
+    if "convex" in loss.info.claims and len(x) > 1 and not rows and x.ndim == 1 and all(np.ndim(a) == 0 for a in arrays[1:]):
+        a, b = x[:-1], x[1:]
+        if np.any(value((a + b) / 2) > (value(a) + value(b)) / 2 * (1 + rtol) + rtol):
+            lines.append("a value above the chord between its neighbours, though it claims to be convex")
+    what = "gradient and Hessian agree" if hessian is not None else "the gradient agrees (there is no Hessian)"
+    return Check(not lines, "\n".join(lines) or f"{what} with finite differences at {x.size} numbers")

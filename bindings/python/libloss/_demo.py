@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import pathlib
+import textwrap
 import time
 from typing import Any, NamedTuple
 
@@ -93,7 +94,7 @@ def counting(random: np.random.Generator) -> None:
     try:
         metrics.Metric("f_beta", threshold=0).grad(prediction=logit, target=panda)
     except libloss.NotDifferentiableError as refusal:
-        say(f"    NotDifferentiableError: {refusal}")
+        say(textwrap.fill(f"NotDifferentiableError: {refusal}", 116, initial_indent="    ", subsequent_indent="        "))
 
 
 def two_pictures() -> None:
@@ -311,5 +312,8 @@ def main(folder: str = ".") -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     counting(np.random.default_rng(100))
     two_pictures()
-    draw(extreme(), classify(), adversaries(), file)
+    from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+    with threadpool_limits(1):  # the matrices are small: BLAS threads would wait for each other, for minutes on a busy machine
+        draw(extreme(), classify(), adversaries(), file)
     say(f"\nThe picture: {file}   ({time.perf_counter() - start:.0f} s)")

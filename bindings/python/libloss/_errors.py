@@ -7,26 +7,35 @@ from typing import Any
 
 from ._libloss import lib
 
+NAMED = re.compile(r"""(?:^|[:;]\ )(\w+)(?:\[([\d, ]+)\])?\ =\ ('[^']*'|\[[^\]]*\]|[^\s,;:(]+)""", re.VERBOSE)
+ABOUT = re.compile(
+    r"""(?:\w+:\ )?(?:(?:there\ is\ no|a)\ derivative\ with\ respect\ to\ (\w+)
+    |unknown\ parameter\ "(\w+)"
+    |(?!\w+\ is\ a\ (?:metric|loss)\b)(\w+)\ (?:has|is|requires|needs|overlaps|and\ \w+\ have)\b)""",
+    re.VERBOSE,
+)
+
 
 class Error(Exception):
     """What libloss refuses. ``argument``, ``position`` and ``value`` are read from the message where it names them."""
 
+    _code = lib.LIBLOSS_ERR_OPTION
+
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
-        self.status = status
+        self.status: int = status or self._code
         self.argument: str | None = None
         self.position: tuple[int, ...] | None = None
         self.value: Any = None
-        named = re.search(r": (\w+)(?:\[([\d, ]+)\])? = (\S+) (?:is|\()", message)
-        if named:
+        if named := NAMED.search(message):
             self.argument = named[1]
             self.position = tuple(int(i) for i in named[2].split(",")) if named[2] else None
             try:
                 self.value = float(named[3])
             except ValueError:
-                self.value = named[3]
-        elif argument := re.match(r"\w+: (\w+) (?:has|is|requires) ", message):
-            self.argument = argument[1]
+                self.value = named[3].strip("'")
+        elif about := ABOUT.match(message):
+            self.argument = about[1] or about[2] or about[3]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.status)
@@ -39,6 +48,8 @@ class ArgumentError(Error, ValueError):
 class SpecError(ArgumentError):
     """A spec that can't be read."""
 
+    _code = lib.LIBLOSS_ERR_SPEC
+
     @property
     def column(self) -> int | None:
         """Where in the spec, counted from 1."""
@@ -48,6 +59,8 @@ class SpecError(ArgumentError):
 
 class UnknownNameError(SpecError):
     """No loss, parameter or function of that name."""
+
+    _code = lib.LIBLOSS_ERR_NAME
 
     @property
     def nearest(self) -> tuple[str, ...]:
@@ -59,25 +72,37 @@ class UnknownNameError(SpecError):
 class ShapeError(ArgumentError):
     """Shapes that do not belong together."""
 
+    _code = lib.LIBLOSS_ERR_SHAPE
+
 
 class DomainError(ArgumentError):
     """A label, probability or weight outside its range."""
+
+    _code = lib.LIBLOSS_ERR_DOMAIN
 
 
 class DTypeError(Error, TypeError):
     """A type of number that does not fit."""
 
+    _code = lib.LIBLOSS_ERR_DTYPE
+
 
 class DeviceError(Error, TypeError):
     """Memory that the CPU does not see."""
+
+    _code = lib.LIBLOSS_ERR_DEVICE
 
 
 class NotDifferentiableError(Error, TypeError):
     """A derivative that does not exist."""
 
+    _code = lib.LIBLOSS_ERR_NO_GRADIENT
+
 
 class IncompatibleVersionError(Error, ValueError):
     """Bytes of a newer libloss."""
+
+    _code = lib.LIBLOSS_ERR_TOTAL
 
 
 KINDS: dict[int, type[Error]] = {
@@ -93,6 +118,8 @@ def error(status: int, message: str) -> Error | MemoryError:
     """The exception for a status."""
     if status == lib.LIBLOSS_ERR_MEMORY:
         return MemoryError(message)
+    if status == lib.LIBLOSS_ERR_TOTAL and "not known to this version" in message:
+        return IncompatibleVersionError(message, status)
     if status == lib.LIBLOSS_ERR_PARAMETER and "unknown parameter" in message:
         return UnknownNameError(message, status)
     return KINDS.get(status, ArgumentError)(message, status)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
-from ._arrays import Plain, absent, plain, same_index, weighed
-from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, text, word
-from ._errors import ArgumentError, DomainError, DTypeError, ShapeError, UnknownNameError
+from ._arrays import Plain, absent, plain, same_index, weighed, wide
+from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, numbers, text, word
+from ._errors import ArgumentError, DTypeError, IncompatibleVersionError, NotDifferentiableError, ShapeError
 from ._libloss import ffi, lib
 from ._threads import wished
 
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
 EMPTY = {"nan": 0, "zero": 1}
 CURVATURE = {"exact": 0, "upper": 1}
+FORMAT = 1  # of pickles
+VALUE = frozenset(("weight", "reduction", "divisor", "empty", "axis", "threads"))  # options of a value, and of derivatives
+GRAD = VALUE | {"wrt"}
+HESS = GRAD | {"curvature"}
+OPTIONS = HESS | {"upstream"}
 ROLES = {"input": 0, "weight": 1, "upstream": 2, "values": 3, "grad": 4, "hess": 5, "auxiliary": 6}
 
 
@@ -31,7 +38,7 @@ class Jet(NamedTuple):
 
 
 class Evaluation(SimpleNamespace):
-    """What ``evaluate`` was asked for, as attributes."""
+    """What ``evaluate`` was asked for, as attributes; the others are not there."""
 
 
 def choose(table: Mapping[str, int], word: str, what: str) -> int:
@@ -48,10 +55,11 @@ def numbers_of(p: ParameterInfo, value: Any) -> list[float]:
     if value is None:
         if p.optional:
             return []
-        raise ArgumentError(f"{p.name} = None: it needs a value")
+        hint = "; did you mean 'none'?" if "none" in p.choices else ""
+        raise ArgumentError(f"{p.name} = None: it needs a value{hint}")
     if p.choices and isinstance(value, str):
         if value not in p.choices:
-            raise ArgumentError(f"{p.name} = {value} is none of: {' '.join(p.choices)}")
+            raise ArgumentError(f"{p.name} = {value!r} is none of {', '.join(p.choices)}")
         return [float(p.choices.index(value))]
     if p.choices and isinstance(value, float) and value != value and "nan" in p.choices:
         return [float(p.choices.index("nan"))]
@@ -80,17 +88,21 @@ def create_with(info: Info, parameters: Mapping[str, Any]) -> Any:
 
 
 def _value_of(p: ParameterInfo, numbers: list[float]) -> Any:
+    if not numbers and p.optional:
+        return None
     if p.kind == "flag":
         return bool(numbers[0])
     if p.kind == "choice":
         return word(p.choices[int(numbers[0])])
     if p.kind in ("integer", "integers"):
         whole = [int(v) for v in numbers]
-        return None if not whole else whole[0] if len(whole) == 1 else tuple(whole)
+        return whole[0] if len(whole) == 1 else tuple(whole)
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
 
 
 def _combine(terms: Sequence[tuple[float, Loss]]) -> Loss:
+    if len(terms) == 1 and terms[0][0] == 1:
+        return terms[0][1]
     handles = ffi.new("libloss_object *[]", [loss._handle for _, loss in terms])
     factors = ffi.new("double[]", [factor for factor, _ in terms])
     out = ffi.new("libloss_object **")
@@ -108,12 +120,14 @@ class Loss:
     same ``reduction`` (default the mean, so 1/n times each value's own; ``"sum"`` and ``"none"`` give every value's own).
     """
 
-    __slots__ = ("__weakref__", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms")
+    __slots__ = ("__weakref__", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
     _handle: Any
     _info: Info
     _parameters: Mapping[str, Any]
     _terms: tuple[tuple[float, Loss], ...]
     _spec: str
+    _wrt: list[int] | None  # the input that a gradient is by where nobody says; None: somebody must
+    __array_ufunc__ = None  # a NumPy number times a loss is a loss
     _origin: tuple[Any, Any] | None  # of a loss of one's own: what it was made from, and the handle that C keeps
 
     def __new__(cls, spec: str | Loss, /, **parameters: Any) -> Loss:
@@ -128,12 +142,11 @@ class Loss:
         if info.family == "sum":
             if parameters:
                 raise ArgumentError("parameters belong to the terms of a sum: write them into its spec")
-            return _parse_sum(text(lambda b, n: lib.libloss_spec(handle, b, n)))
-        set_in_text = _settings(handle, info)
-        both = set(parameters) & {k for k, v in set_in_text.items() if f"{k}=" in spec.replace(" ", "")}
-        if both:
-            raise ArgumentError(f"{', '.join(sorted(both))} is set in the spec and as a keyword")
-        return _make(info, {**set_in_text, **parameters})
+            return _combine(_terms_of(handle))
+        for name in parameters:
+            if re.search(rf"\b{name}\s*=", spec):
+                raise ArgumentError(f"{name} is set in the spec and as a keyword")
+        return _make(info, {**settings(handle, info), **parameters})
 
     def _become(self, handle: Any, parameters: Mapping[str, Any], terms: tuple[tuple[float, Loss], ...]) -> None:
         put = object.__setattr__
@@ -141,6 +154,8 @@ class Loss:
         if not hasattr(self, "_origin"):
             put(self, "_origin", None)
         put(self, "_info", describe(handle))
+        predictions = [k for k, i in enumerate(self._info.inputs) if i.role == "prediction"] or [0]
+        put(self, "_wrt", predictions if len(predictions) == 1 else None)
         put(self, "_parameters", parameters)
         put(self, "_terms", terms or ((1.0, self),))
         put(self, "_spec", text(lambda b, n: lib.libloss_spec(handle, b, n)))
@@ -160,10 +175,7 @@ class Loss:
         args.reduction = choose(REDUCTIONS, reduction, "reduction")
         args.empty = choose(EMPTY, empty, "empty")
         args.curvature = choose(CURVATURE, curvature, "curvature")
-        if divisor is not None:
-            if not divisor > 0:
-                raise ArgumentError(f"divisor = {divisor} is not above 0")
-            args.divisor = divisor
+        args.divisor = _positive(divisor)
         args.threads = wished(threads)
         if "value" not in want or reduction == "none":
             args.flags = NO_VALUE
@@ -171,7 +183,7 @@ class Loss:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
 
         given = self._bind(inputs, named)
-        same_index([(info.inputs[k].name, x) for k, x in enumerate(given)])
+        same_index([*((info.inputs[k].name, x) for k, x in enumerate(given)), ("weight", weight), ("upstream", upstream)])
         slots: list[tuple[Any, int, int, bool]] = []
         arrays: list[Plain | None] = []
         for k, x in enumerate(given):
@@ -179,7 +191,11 @@ class Loss:
                 arrays.append(None)
                 continue
             p = plain(x, info.inputs[k].name)
-            if info.per_row and axis != -1 and info.inputs[k].per != "class" and p.array.ndim == _ndim(given[0]):
+            if info.inputs[k].per == "class":
+                if p.mask is not None:  # a class that is not there
+                    p = p._replace(array=np.where(p.mask, p.array.dtype.type(0), p.array), mask=None)
+            elif axis != -1 and p.array.ndim == _ndim(given[0]):
+                self._check_axis(axis, p.array)
                 p = p._replace(array=np.moveaxis(p.array, axis, -1), mask=None if p.mask is None else np.moveaxis(p.mask, axis, -1))
             arrays.append(p)
             slots.append((p.array, ROLES["input"], k, p.bfloat16))
@@ -187,71 +203,70 @@ class Loss:
         assert first is not None
         shaped = next((a for a in arrays if a is not None and a.array.ndim), first).array
         shape = shaped.shape[:-1] if info.per_row else shaped.shape
-        w = weighed(weight, absent([p.mask for p in arrays if p is not None], len(shape)))
+        masks = [p.mask for p in arrays if p is not None]
+        if upstream is not None:
+            u = plain(upstream, "upstream")
+            masks.append(u.mask)
+            slots.append((u.array, ROLES["upstream"], 0, u.bfloat16))
+        w = weighed(weight, absent(masks, len(shape)))
         if w is not None:
             slots.append((w.array, ROLES["weight"], 0, w.bfloat16))
-        if upstream is not None:
-            slots.append((plain(upstream, "upstream").array, ROLES["upstream"], 0, False))
 
         result: dict[str, Any] = {}
         out = out or {}
-        wide = any(p is not None and p.array.dtype == np.float64 for p in arrays) or not any(
+        copies: list[tuple[Any, Any]] = []  # from memory that C can write to memory that it can't
+
+        def output(own: Any, shape: tuple[int, ...], dtype: Any, role: str, k: int, what: str) -> Any:
+            whole, dense, half = _output(own, shape, dtype, what)
+            if dense is not whole and not np.may_share_memory(whole, dense):
+                copies.append((whole, dense))
+            rows_moved = role in ("grad", "hess") and axis != -1
+            slots.append((np.moveaxis(dense, axis, -1) if rows_moved else dense, ROLES[role], k, half))
+            return whole
+
+        wide_values = any(p is not None and p.array.dtype == np.float64 for p in arrays) or not any(
             p is not None and (p.array.dtype.kind == "f" or p.bfloat16) for p in arrays)
         if "value" in want and reduction == "none":
-            result["value"] = self._output(out.get("value"), shape, np.float64 if wide else np.float32)
-            slots.append((result["value"], ROLES["values"], 0, False))
+            result["value"] = output(out.get("value"), shape, np.float64 if wide_values else np.float32, "values", 0, "out")
         for kind in ("grad", "hess"):
             if kind not in want:
                 continue
-            each: list[Any] = []
-            for k in self._differentiate(wrt):
+            chosen = self._differentiate(wrt)
+            own = out.get(kind)
+            if isinstance(wrt, tuple) and own is not None and not (isinstance(own, tuple) and len(own) == len(chosen)):
+                raise ArgumentError(f"out is a tuple of {len(chosen)}, as wrt is")
+            each = []
+            for place, k in enumerate(chosen):
                 source = arrays[k]
-                assert source is not None
-                kept = source.array.dtype if source.array.dtype.kind == "f" else np.dtype(np.float32 if source.bfloat16 else np.float64)
-                own = out.get(kind)
-                if isinstance(own, tuple):
-                    own = own[len(each)]
-                if info.per_row and axis != -1:
-                    whole = self._output(own, np.moveaxis(source.array, -1, axis).shape, kept)
-                    view = np.moveaxis(whole, axis, -1)
-                else:
-                    view = whole = self._output(own, source.array.shape if source.array.ndim else shape, kept)
-                each.append(whole)
-                slots.append((view, ROLES[kind], k, False))
+                if source is None:
+                    raise NotDifferentiableError(f"{self.name}: there is no derivative with respect to {info.inputs[k].name}")
+                of_input = source.array.shape if source.array.ndim else shape
+                if axis != -1 and len(of_input) > len(shape):
+                    of_input = np.moveaxis(source.array, -1, axis).shape
+                each.append(output(own[place] if isinstance(wrt, tuple) and own is not None else own, of_input, source.dtype, kind, k, "out"))
             result[kind] = tuple(each) if isinstance(wrt, tuple) else each[0]
         for k, name in enumerate(info.auxiliaries):
             if name in want:
-                result[name] = self._output(out.get(name), shape, np.float64)
-                slots.append((result[name], ROLES["auxiliary"], k, False))
+                result[name] = output(out.get(name), shape, np.float64, "auxiliary", k, name)
 
         c_slots = ffi.new("libloss_py_slot[]", [(id(a), role, k, b) for a, role, k, b in slots])
         answer = lib.libloss_py_eval(self._handle, args, c_slots, len(slots), ffi.NULL)
         if answer.status == -1:
-            self._explain(slots)
+            raise DTypeError(f"{self.name}: an array that the buffer protocol does not give")
         check(answer.status)
+        for whole, dense in copies:
+            whole[...] = dense
         if "value" in want and reduction != "none":
             result["value"] = answer.value
         if "correct" in result:
             result["correct"] = result["correct"] != 0
         return result
 
-    @staticmethod
-    def _output(own: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-        if own is None:
-            return np.empty(shape, dtype)
-        if type(own) is not np.ndarray:
-            raise DTypeError(f"out is {type(own).__name__}; it must be a numpy.ndarray")
-        if not own.flags.writeable:
-            raise ArgumentError("out is read-only")
-        if own.shape != shape:
-            raise ShapeError(f"out has shape {own.shape}; it needs {shape}")
-        return own
-
-    def _explain(self, slots: Sequence[tuple[Any, int, int, bool]]) -> None:
-        for array, role, _, _ in slots:
-            if role > ROLES["upstream"] and not array.flags.writeable:
-                raise ArgumentError("out is read-only")
-        raise DTypeError(f"{self.name}: an array that the buffer protocol does not give")
+    def _check_axis(self, axis: int, array: np.ndarray[Any, Any]) -> None:
+        if not self._info.per_row:
+            raise ArgumentError(f"axis = {axis}: {self.name} has no rows")
+        if not -array.ndim <= axis < array.ndim:
+            raise ShapeError(f"axis = {axis} is not in [{-array.ndim}, {array.ndim})")
 
     def _bind(self, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> list[Any]:
         names = [i.name for i in self._info.inputs]
@@ -263,6 +278,8 @@ class Loss:
             given[k] = x
         for name, x in named.items():
             if name not in names:
+                if name in OPTIONS or name == "out":
+                    raise TypeError(f"{self.name}: {name} means nothing here")
                 hint = {"y_true": "target", "y_pred": "prediction", "input": "prediction", "labels": "target", "logits": "prediction",
                         "sample_weight": "weight"}.get(name)
                 also = f"; here it is called {hint!r}" if hint else ""
@@ -272,17 +289,24 @@ class Loss:
             given[names.index(name)] = x
         for k, i in enumerate(self._info.inputs):
             if given[k] is None and not i.optional:
+                if i.name in named or i.name in needed[: len(inputs)]:
+                    raise DTypeError(f"{i.name} is None")
                 raise TypeError(f"{self.name} needs {i.name}")
         return given
 
     def _differentiate(self, wrt: str | tuple[str, ...] | None) -> list[int]:
         names = [i.name for i in self._info.inputs]
         if wrt is None:
-            return [0]
+            if self._wrt is None:
+                several = ", ".join(i.name for i in self._info.inputs if i.role == "prediction")
+                raise ArgumentError(f"{self.name} predicts several things: wrt is needed, one of {several}, or a tuple of them")
+            return self._wrt
         each = wrt if isinstance(wrt, tuple) else (wrt,)
-        for name in each:
+        for k, name in enumerate(each):
             if name not in names:
                 raise ArgumentError(f"wrt = {name!r} is none of the inputs: {', '.join(names)}")
+            if name in each[:k]:
+                raise ArgumentError(f"wrt = {name!r} is named twice")
         return [names.index(name) for name in each]
 
     def _quick(self, inputs: tuple[Any, ...], grad: Any, reduction: str = "mean") -> float | None:
@@ -298,12 +322,14 @@ class Loss:
             value = self._quick(inputs, None)
             if value is not None:
                 return value
-        call, named = _split(options)
+        call, named = _split(options, VALUE)
+        if out is not None and call.get("reduction") != "none":
+            raise ArgumentError("out is for reduction='none': a reduced value is a float")
         return self._evaluate(inputs, named, ("value",), out={"value": out}, **call)["value"]
 
     def grad(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The gradient of the reduced value (of a mean: 1/n times each value's own) by ``wrt``, default the prediction."""
-        call, named = _split(options)
+        call, named = _split(options, GRAD | {"upstream"})
         return self._evaluate(inputs, named, ("grad",), out={"grad": out}, **call)["grad"]
 
     def value_and_grad(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
@@ -312,44 +338,54 @@ class Loss:
             grad = out
             if out is None and inputs[0].dtype.kind == "f" and inputs[0].ndim:
                 grad = np.empty(inputs[0].shape, inputs[0].dtype)
-            if grad is not None:
+            if grad is not None and self._wrt is not None:
                 value = self._quick(inputs, grad)
                 if value is not None:
                     return value, grad
-        call, named = _split(options)
-        pair = out if call.get("reduction") == "none" and isinstance(out, tuple) else (None, out)
+        call, named = _split(options, GRAD)
+        pair = _pair(out, "(value, gradient)") if call.get("reduction") == "none" else (None, out)
         got = self._evaluate(inputs, named, ("value", "grad"), out={"value": pair[0], "grad": pair[1]}, **call)
         return got["value"], got["grad"]
 
     def hess(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The diagonal of the Hessian, or with ``curvature="upper"`` a positive one for Newton steps and boosting."""
-        call, named = _split(options)
+        call, named = _split(options, HESS)
         return self._evaluate(inputs, named, ("hess",), out={"hess": out}, **call)["hess"]
 
-    def grad_and_hess(self, *inputs: Any, out: Any = (None, None), **options: Any) -> tuple[Any, Any]:
+    def grad_and_hess(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """What boosters ask for (they mean ``reduction="sum"``)."""
-        call, named = _split(options)
-        got = self._evaluate(inputs, named, ("grad", "hess"), out={"grad": out[0], "hess": out[1]}, **call)
+        call, named = _split(options, HESS)
+        pair = _pair(out, "(gradient, Hessian)")
+        got = self._evaluate(inputs, named, ("grad", "hess"), out={"grad": pair[0], "hess": pair[1]}, **call)
         return got["grad"], got["hess"]
 
     def jet(self, *inputs: Any, **options: Any) -> Jet:
         """Value, gradient and Hessian in one pass."""
-        call, named = _split(options)
+        call, named = _split(options, HESS)
         return Jet(**self._evaluate(inputs, named, ("value", "grad", "hess"), **call))
 
-    def evaluate(self, *inputs: Any, want: Sequence[str], **options: Any) -> Evaluation:
-        """Everything at once: ``want`` names value, grad, hess and the loss's own auxiliaries (logsumexp, correct)."""
-        call, named = _split(options)
-        for name in want:
-            if name not in ("value", "grad", "hess", *self._info.auxiliaries):
-                raise ArgumentError(f"want = {name!r} is none of value, grad, hess{''.join(', ' + a for a in self._info.auxiliaries)}")
-        return Evaluation(**self._evaluate(inputs, named, tuple(want), **call))
+    def evaluate(self, *inputs: Any, want: Sequence[str], out: Mapping[str, Any] | None = None, **options: Any) -> Evaluation:
+        """Everything at once: ``want`` names value, grad, hess, divisor and the loss's own auxiliaries (logsumexp, correct)."""
+        call, named = _split(options, OPTIONS)
+        want = (want,) if isinstance(want, str) else tuple(want)
+        known = ("value", "grad", "hess", "divisor", *self._info.auxiliaries)
+        for what, words in (("want", want), ("out", tuple(out or ()))):
+            for each in words:
+                if each not in known:
+                    raise ArgumentError(f"{what} = {each!r} is none of {', '.join(known)}")
+        if out and "value" in out and call.get("reduction") != "none":
+            raise ArgumentError("out['value'] is for reduction='none': a reduced value is a float")
+        if "divisor" not in want:
+            return Evaluation(**self._evaluate(inputs, named, want, out=out, **call))
+        total = self.total()
+        got = self._evaluate(inputs, named, want, out=out, total=total._memory, **call)
+        return Evaluation(**got, divisor=call.get("divisor") or total.divisor(call.get("reduction", "mean")))
 
     # ---- the three steps ----
 
     def forward(self, *inputs: Any, axis: int = -1, out: Any = None, **named: Any) -> Any:
         """The values, unweighted and unreduced."""
-        return self(*inputs, axis=axis, out=out, reduction="none", **named)
+        return self._evaluate(inputs, named, ("value",), reduction="none", axis=axis, out={"value": out})["value"]
 
     def backward(self, *inputs: Any, upstream: Any = None, **options: Any) -> Any:
         """The gradient of sum(upstream * values)."""
@@ -360,14 +396,18 @@ class Loss:
         return self._reduce(values, weight, reduction, divisor, empty, None)
 
     def _reduce(self, values: Any, weight: Any, reduction: str, divisor: float | None, empty: str, total: Any) -> float:
+        if reduction == "none":
+            raise ArgumentError("reduction = 'none': these values are reduced to no number")
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
         args.reduction, args.empty = choose(REDUCTIONS, reduction, "reduction"), choose(EMPTY, empty, "empty")
-        args.divisor = divisor or 0.0
-        keep = [_tensor(np.asarray(values))]
+        args.divisor = _positive(divisor)
+        v = plain(values, "values")
+        keep = [_tensor(wide(v))]
         args.input[0] = keep[0][0]
-        if weight is not None:
-            keep.append(_tensor(np.asarray(weight)))
+        w = weighed(weight, v.mask)
+        if w is not None:
+            keep.append(_tensor(wide(w)))
             args.weight = keep[1][0]
         number = ffi.new("double *")
         args.value = number
@@ -378,12 +418,15 @@ class Loss:
 
     def fit_constant(self, target: Any, *, weight: Any = None) -> float:
         """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets."""
+        same_index([("target", target), ("weight", weight)])
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
-        keep = [_tensor(plain(target, "target").array)]
+        t = plain(target, "target")
+        keep = [_tensor(wide(t))]
         args.input[1] = keep[0][0]
-        if weight is not None:
-            keep.append(_tensor(plain(weight, "weight").array))
+        w = weighed(weight, t.mask)
+        if w is not None:
+            keep.append(_tensor(wide(w)))
             args.weight = keep[1][0]
         number = ffi.new("double *")
         check(lib.libloss_fit_constant(self._handle, args, number, 1))
@@ -443,13 +486,15 @@ class Loss:
         return self if isinstance(other, int) and other == 0 else NotImplemented
 
     def __mul__(self, factor: float) -> Loss:
-        if isinstance(factor, Loss):
+        if not isinstance(factor, Real):
             return NotImplemented
         return _combine([(float(factor) * f, loss) for f, loss in self.terms])
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> Loss:
+        if not isinstance(divisor, Real):
+            return NotImplemented
         return _combine([(f / float(divisor), loss) for f, loss in self.terms])
 
     def __neg__(self) -> Loss:
@@ -474,18 +519,20 @@ class Loss:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.name == "sum":
-            return _unpickle_sum, (1, self.terms)
+            return _unpickle_sum, (FORMAT, self.terms)
         if self._origin is not None:
             from ._custom import remake
 
             return remake, (self._origin[0], dict(self._parameters))
-        return _unpickle, (1, self.name, dict(self._parameters))
+        return _unpickle, (FORMAT, self.name, dict(self._parameters))
 
     def __repr__(self) -> str:
         if self.name == "sum":
             return " + ".join(f"{f!r}*{loss!r}" for f, loss in self.terms)
         if self._origin is not None:
-            return f"libloss.define({self._origin[0].function.__qualname__})" + (f".replace(**{dict(self._parameters)!r})" if self._parameters else "")
+            origin = self._origin[0]
+            changed = "".join(f", {k}={v!r}" for k, v in self._parameters.items() if v != origin.defaults[k]).removeprefix(", ")
+            return f"{origin.shown}.replace({changed})" if changed else str(origin.shown)
         changed = "".join(f", {p.name}={self._parameters[p.name]!r}" for p in self._info.parameters if self._parameters[p.name] != p.default)
         return f"Loss({self.name!r}{changed})"
 
@@ -493,12 +540,46 @@ class Loss:
         return self._spec
 
 
-OPTIONS = frozenset(("wrt", "curvature", "weight", "reduction", "divisor", "empty", "upstream", "axis", "threads"))
-
-
-def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(options: Mapping[str, Any], allowed: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the call; inputs by name."""
-    return {k: v for k, v in options.items() if k in OPTIONS}, {k: v for k, v in options.items() if k not in OPTIONS}
+    return {k: v for k, v in options.items() if k in allowed}, {k: v for k, v in options.items() if k not in allowed}
+
+
+def _pair(out: Any, what: str) -> tuple[Any, Any]:
+    """Two outputs, either of which may be None."""
+    if out is None:
+        return None, None
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise ArgumentError(f"out is a pair here: {what}")
+    return out
+
+
+def _positive(divisor: float | None) -> float:
+    """A divisor as C takes it: 0 is the reduction's own."""
+    if divisor is None:
+        return 0.0
+    if not 0 < divisor < np.inf:
+        raise ArgumentError(f"divisor = {divisor!r} is not above 0 and finite")
+    return float(divisor)
+
+
+def _output(own: Any, shape: tuple[int, ...], dtype: Any, what: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], bool]:
+    """What the caller gets back, the memory that C writes (the same, if C can), and whether that is bfloat16."""
+    if own is None:
+        own = np.empty(shape, dtype)
+    elif not isinstance(own, np.ndarray) or isinstance(own, np.ma.MaskedArray):
+        raise DTypeError(f"{what} is a {type(own).__name__}; it must be a numpy.ndarray")
+    if not own.flags.writeable:
+        raise ArgumentError(f"{what} is read-only")
+    if own.shape != shape:
+        raise ShapeError(f"{what} has shape {own.shape}; it needs {shape}")
+    if own.dtype.name == "bfloat16":
+        return own, own.view(np.uint16), True
+    if own.dtype.kind != "f" or own.dtype.itemsize > 8:
+        raise DTypeError(f"{what} has dtype {own.dtype}; it must be floating-point, of at most 64 bits")
+    if not own.dtype.isnative or any(s % own.itemsize for s in own.strides):
+        return own, np.empty(shape, own.dtype.newbyteorder("=")), False
+    return own, own if type(own) is np.ndarray else own.view(np.ndarray), False
 
 
 def _ndim(x: Any) -> int:
@@ -506,8 +587,7 @@ def _ndim(x: Any) -> int:
 
 
 def _tensor(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
-    """A dense tensor and what keeps it alive."""
-    array = np.ascontiguousarray(array, dtype=array.dtype if array.dtype in (np.float32, np.float64) else np.float64).reshape(array.shape)
+    """The tensor of a dense array of float32 or float64, and what keeps it alive."""
     shape = ffi.new("int64_t[]", list(array.shape) or [0])
     t = ffi.new("libloss_tensor *")
     t.data, t.device_type, t.ndim, t.shape = ffi.cast("void *", array.__array_interface__["data"][0]), 1, array.ndim, shape
@@ -515,29 +595,19 @@ def _tensor(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
     return t, shape, array
 
 
-def _settings(handle: Any, info: Info) -> dict[str, Any]:
-    """The parameters of an object that was made from a spec: its canonical text names those that differ."""
-    values = {p.name: p.default for p in info.parameters}
-    canonical = text(lambda b, n: lib.libloss_spec(handle, b, n))
-    _, _, inside = canonical.partition("(")
-    known = {p.name: p for p in info.parameters}
-    for part in _commas(inside.removesuffix(")")):
-        name, _, value = part.partition("=")
-        p = known[name]
-        numbers = [float(v) for v in value.strip("[]").split(",") if v.strip()] if not p.choices else numbers_of(p, value)
-        values[name] = _value_of(p, numbers)
-    return values
+def settings(handle: Any, info: Info) -> dict[str, Any]:
+    """The parameters that an object holds."""
+    return {p.name: _value_of(p, numbers(handle, k)) for k, p in enumerate(info.parameters)}
 
 
-def _commas(inside: str) -> list[str]:
-    """Splits at commas outside brackets."""
-    parts, depth, start = [], 0, 0
-    for i, c in enumerate(inside):
-        depth += (c == "[") - (c == "]")
-        if c == "," and depth == 0:
-            parts.append(inside[start:i].strip())
-            start = i + 1
-    return [p for p in (*parts, inside[start:].strip()) if p]
+def _terms_of(handle: Any) -> list[tuple[float, Loss]]:
+    """The terms of a sum, as losses of their own."""
+    factor = ffi.new("double *")
+    terms: list[tuple[float, Loss]] = []
+    while (term := lib.libloss_term(handle, len(terms), factor)) != ffi.NULL:
+        info = describe(term)
+        terms.append((float(factor[0]), _make(info, settings(term, info))))
+    return terms
 
 
 def _make(info: Info, parameters: Mapping[str, Any]) -> Loss:
@@ -549,26 +619,20 @@ def _make(info: Info, parameters: Mapping[str, Any]) -> Loss:
     return self
 
 
-def _parse_sum(spec: str) -> Loss:
-    """A composition from its canonical text: factor*loss, joined by " + " and " - "."""
-    import re
-
-    terms = []
-    for sign, factor, name in re.findall(r"(?:^|( [+-] ))([^*\s]+)\*(\w+(?:\([^)]*\))?)", spec):
-        terms.append((float(factor) * (-1 if "-" in sign else 1), Loss(name)))
-    return _combine(terms)
+def readable(version: int) -> None:
+    """Whether a pickle's format is known here."""
+    if version > FORMAT:
+        raise IncompatibleVersionError(f"a pickle of format {version}; this libloss reads up to {FORMAT}")
 
 
 def _unpickle(version: int, name: str, parameters: dict[str, Any]) -> Loss:
-    if version > 1:
-        from ._errors import IncompatibleVersionError
-
-        raise IncompatibleVersionError(f"a pickle of format {version}; this libloss reads up to 1")
+    readable(version)
     return Loss(name, **parameters)
 
 
 def _unpickle_sum(version: int, terms: tuple[tuple[float, Loss], ...]) -> Loss:
+    readable(version)
     return _combine(terms)
 
 
-__all__ = ["DomainError", "Evaluation", "Info", "Jet", "Loss", "UnknownNameError"]
+__all__ = ["Evaluation", "Info", "Jet", "Loss"]

@@ -9,11 +9,11 @@ from typing import Any, final
 import numpy as np
 
 from . import _core
-from ._arrays import absent, plain, weighed
+from ._arrays import absent, plain, same_index, weighed, wide
 from ._core import Info, check, create, describe, text
 from ._errors import ArgumentError, DTypeError
 from ._libloss import ffi, lib
-from ._loss import ROLES, _settings, _tensor, _value_of, create_with, numbers_of
+from ._loss import FORMAT, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
 from ._total import Total
 
 
@@ -40,13 +40,13 @@ class Metric:
         info = describe(handle)
         if not info.is_metric:
             raise ArgumentError(f"{info.name} is a loss: libloss.Loss({spec!r})")
-        return cls._make(info, {**_settings(handle, info), **parameters})
+        return cls._make(info, {**settings(handle, info), **parameters})
 
     @classmethod
     def _make(cls, info: Info, parameters: Mapping[str, Any]) -> Metric:
         self = object.__new__(cls)
         known = {p.name: p for p in info.parameters}
-        given = {k: v for k, v in parameters.items() if v is not None or k not in known}
+        given = {k: v for k, v in parameters.items() if v is not None or k not in known or not known[k].optional}
         put = object.__setattr__
         put(self, "_handle", create_with(info, given))
         put(self, "_info", info)
@@ -60,6 +60,7 @@ class Metric:
 
     def _evaluate(self, prediction: Any, target: Any, weight: Any, *, total: Any = None, want: str = "value") -> Any:
         """The numbers ("value"); nothing but a plan ("plan"); a gradient, which is refused ("gradient")."""
+        same_index([("prediction", prediction), ("target", target), ("weight", weight)])
         p, t = plain(prediction, "prediction"), plain(target, "target")
         slots: list[Any] = [(p.array, ROLES["input"], 0, p.bfloat16), (t.array, ROLES["input"], 1, t.bfloat16)]
         w = weighed(weight, absent([p.mask, t.mask], t.array.ndim))
@@ -103,7 +104,7 @@ class Metric:
 
     def of_counts(self, matrix: Any, /) -> Any:
         """The metric of a confusion matrix: rows the targets, columns the predictions."""
-        matrix = np.asarray(matrix, dtype=np.float64)
+        matrix = wide(plain(matrix, "matrix"))
         tensor, *keep = _tensor(matrix)
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
@@ -161,7 +162,7 @@ class Metric:
         return hash(self._spec)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Metric, (self._spec,)
+        return _unpickle, (FORMAT, self.name, dict(self._parameters))
 
     def __repr__(self) -> str:
         changed = "".join(f", {p.name}={self._parameters[p.name]!r}" for p in self._info.parameters if self._parameters[p.name] != p.default)
@@ -169,6 +170,11 @@ class Metric:
 
     def __str__(self) -> str:
         return self._spec
+
+
+def _unpickle(version: int, name: str, parameters: dict[str, Any]) -> Metric:
+    readable(version)
+    return Metric(name, **parameters)
 
 
 class Counts:

@@ -8,16 +8,21 @@ import numpy as np
 
 from ._arrays import plain
 from ._core import REDUCTIONS, check, create, describe
-from ._errors import ArgumentError, Error, IncompatibleVersionError
+from ._errors import ArgumentError
 from ._libloss import ffi, lib
-from ._loss import EMPTY, Loss, _split, choose
+from ._loss import EMPTY, FORMAT, Loss, _positive, _split, choose, readable
 
 if TYPE_CHECKING:
     from ._metrics import Metric
 
+ADD = frozenset(("weight", "axis", "threads"))
+
 
 class Total:
-    """``Total("huber").add(p1, t1).add(p2, t2).mean``: the exact sum with all its divisors."""
+    """``Total("huber").add(p1, t1).add(p2, t2).mean``: the exact sum with all its divisors.
+
+    One total is not for several threads at once: give each its own, and add them up.
+    """
 
     __hash__ = None  # type: ignore[assignment]
     __slots__ = ("_loss", "_memory")
@@ -53,11 +58,14 @@ class Total:
     def add(self, *inputs: Any, **options: Any) -> Total:
         """One more piece of the data. Of a metric: ``add(prediction=, target=, weight=)``."""
         if isinstance(self._loss, Loss):
-            call, named = _split(options)
+            call, named = _split(options, ADD)
             self._loss._evaluate(inputs, named, ("value",), total=self._memory, **call)
             return self
         if inputs:
             raise TypeError(f"{self._loss.name} is a metric: its inputs are keywords, add(prediction=, target=)")
+        missing = [name for name in ("prediction", "target") if name not in options]
+        if missing:
+            raise TypeError(f"{self._loss.name} needs {' and '.join(missing)}")
         prediction, target = options.pop("prediction"), options.pop("target")
         weight = options.pop("weight", None)
         if options:
@@ -81,10 +89,12 @@ class Total:
         return self
 
     def _read(self, reduction: str, divisor: float | None = None, empty: str = "nan") -> list[float]:
+        if reduction == "none":
+            raise ArgumentError("reduction = 'none': a total holds no values of their own")
         numbers = self._numbers
         out = ffi.new("double[]", numbers + 4)
         check(lib.libloss_total_value(self._pointer, choose(REDUCTIONS, reduction if isinstance(self._loss, Loss) else "mean", "reduction"),
-                                      choose(EMPTY, empty, "empty"), divisor or 0.0, out, numbers + 4))
+                                      choose(EMPTY, empty, "empty"), _positive(divisor), out, numbers + 4))
         return [float(x) for x in out]
 
     @property
@@ -115,8 +125,13 @@ class Total:
 
     def divisor(self, reduction: str = "mean") -> float:
         """What the reduction divides by: hand it to ``grad(divisor=...)`` of every piece."""
+        if isinstance(self._loss, Loss) and self._loss.name == "sum":
+            raise ArgumentError("each term of a sum has a divisor of its own")
         weights, present, size, rows = self._read("sum")[-4:]
-        return {"mean": present, "weighted_mean": weights, "size_mean": size, "batch_mean": rows}.get(reduction, 1.0)
+        known = {"mean": present, "weighted_mean": weights, "size_mean": size, "batch_mean": rows}
+        if reduction not in known:
+            raise ArgumentError(f"reduction = {reduction!r} divides by nothing; there are {', '.join(known)}")
+        return known[reduction]
 
     @property
     def loss(self) -> Any:
@@ -191,36 +206,51 @@ class Total:
 
     def to_bytes(self) -> bytes:
         """The state, the same on every machine; the loss's spec goes before it."""
+        return self._loss.spec.encode() + b"\0" + self._state()
+
+    def _state(self) -> bytes:
         if not self._memory.size:
-            return self._loss.spec.encode() + b"\0"
+            return b""
         state = bytearray(lib.libloss_total_save(self._pointer, ffi.NULL, 0))
         lib.libloss_total_save(self._pointer, ffi.from_buffer(state), len(state))
-        return self._loss.spec.encode() + b"\0" + bytes(state)
+        return bytes(state)
 
     @classmethod
     def from_bytes(cls, data: bytes, /) -> Total:
         """What ``to_bytes`` wrote."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a total comes from bytes, not {type(data).__name__}")
         spec, mark, state = bytes(data).partition(b"\0")
         if not mark:
-            raise Error("these bytes are no total")
-        self = cls(spec.decode())
-        if not isinstance(self._loss, Loss):
-            if not state:
-                return self
-            self._start_metric()
-        status = lib.libloss_total_load(self._pointer, self._memory.nbytes, state, len(state))
-        if status == lib.LIBLOSS_ERR_TOTAL and b"newer" in state:
-            raise IncompatibleVersionError("a total of a newer libloss")
-        check(status)
+            raise ArgumentError("these bytes are no total")
+        try:
+            self = cls(spec.decode())
+        except UnicodeDecodeError as problem:
+            raise ArgumentError("these bytes are no total") from problem
+        self._load(state)
         return self
 
+    def _load(self, state: bytes) -> None:
+        if not isinstance(self._loss, Loss):
+            if not state:
+                return
+            self._start_metric()
+        check(lib.libloss_total_load(self._pointer, self._memory.nbytes, state, len(state)))
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Total.from_bytes, (self.to_bytes(),)
+        return _unpickle, (FORMAT, self._loss, self._state())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Total) and self.to_bytes() == other.to_bytes()
+        return isinstance(other, Total) and self._loss == other._loss and self._state() == other._state()
 
     def __repr__(self) -> str:
         if not isinstance(self._loss, Loss):
             return f"<Total of {self._loss.spec}: {self.count} cases>"
         return f"<Total of {self._loss.spec}: {self.count} values, mean {self.mean!r}>"
+
+
+def _unpickle(version: int, loss: Loss | Metric, state: bytes) -> Total:
+    readable(version)
+    total = Total(loss)
+    total._load(state)
+    return total

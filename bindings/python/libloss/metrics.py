@@ -20,7 +20,7 @@ globals().update(functions)
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    near = get_close_matches(name, functions)
+    near = get_close_matches(name.removesuffix("_score"), functions)
     hint = f"; did you mean {', '.join(near)}?" if near else f"; there are {', '.join(metrics())}"
     raise AttributeError(f"libloss.metrics has no {name}{hint}", name=name)
 

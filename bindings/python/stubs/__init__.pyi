@@ -26,6 +26,8 @@ class Input(NamedTuple):
     differentiable: bool
     or_rows: bool
     per: str
+    @property
+    def role(self) -> Literal["prediction", "target", "extra"]: ...
 
 class ParameterInfo(NamedTuple):
     name: str
@@ -63,11 +65,13 @@ class Evaluation:
     hess: Any
     logsumexp: Array
     correct: npt.NDArray[np.bool_]
+    divisor: float
 
 # ---- the object: everything that is more than a value
 
 @final
 class Loss:
+    __array_ufunc__: None
     def __new__(cls, spec: str | Loss, /, **parameters: Parameter) -> Self: ...
     @overload
     def __call__(self, *inputs: ArrayLike, out: None = None, weight: ArrayLike | None = None, reduction: Reduced = "mean",
@@ -99,7 +103,7 @@ class Loss:
     def hess(self, *inputs: ArrayLike, out: Array | None = None, wrt: str | None = None, curvature: Curvature = "exact",
              weight: ArrayLike | None = None, reduction: Reduction = "mean", divisor: float | None = None, empty: Empty = "nan",
              axis: int = -1, threads: int | None = None, **named: ArrayLike) -> Array: ...
-    def grad_and_hess(self, *inputs: ArrayLike, out: tuple[Array | None, Array | None] = ..., wrt: str | None = None,
+    def grad_and_hess(self, *inputs: ArrayLike, out: tuple[Array | None, Array | None] | None = None, wrt: str | None = None,
                       curvature: Curvature = "exact", weight: ArrayLike | None = None, reduction: Reduction = "mean",
                       divisor: float | None = None, empty: Empty = "nan", axis: int = -1, threads: int | None = None,
                       **named: ArrayLike) -> tuple[Array, Array]: ...

@@ -12,6 +12,8 @@ same: float = libloss.mse(p, t, weight=[1, 2, 3], reduction="weighted_mean", div
 loss = libloss.Loss("huber", delta=2)
 number, gradient = loss.value_and_grad(p, t)
 number += 1.5
+divided: float = loss.evaluate(p, t, want=("grad", "divisor")).divisor
+predicted = [i.name for i in loss.info.inputs if i.role == "prediction"]
 gradient *= 2
 both: tuple[libloss.Array, ...] = loss.grad(p, t, wrt=("prediction", "target"))
 one: libloss.Array = loss.hess(p, t, curvature="upper", reduction="sum")
