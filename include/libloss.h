@@ -20,7 +20,13 @@
  * 3. Strings and arrays given to libloss_create* are copied. A const char * answered lives as long as the library, or as the object asked.
  * 4. Every check precedes every store: a status below 90 leaves all outputs untouched; from 90 on (the caller's own callback failed or
  *    stopped the call) outputs, totals included, hold unspecified numbers.
- * 5. Callbacks must not throw, longjmp, or destroy the object that calls them. */
+ * 5. Callbacks must not throw, longjmp, or destroy the object that calls them.
+ *
+ * Threads: a call of some 260,000 elements or more uses as many as pay: at most `threads` of libloss_args, else LIBLOSS_NUM_THREADS, else
+ * OMP_NUM_THREADS (both read once), else the CPUs that the affinity mask and the control group's quota allow. They are the library's own,
+ * sleep between calls and survive no fork: a child starts its own. No bit of a result depends on them. Callbacks run on the calling thread,
+ * a tile kernel with LIBLOSS_ANY_THREAD and an executor's tasks excepted. Everything is computed under the IEEE default of the floating-point
+ * control word, also on borrowed threads; each gets its own word back, but not its sticky exception flags. */
 #ifndef LIBLOSS_H
 #define LIBLOSS_H
 #include <stddef.h>
@@ -121,6 +127,7 @@ libloss_status libloss_rows_f64_i64(const libloss_object *o, int32_t reduction, 
  * queries, sequences), then a unit's own (classes; steps, classes). Arithmetic is f64 when a real input is f64, else f32; parameters are
  * rounded to it; each value is rounded to it; w*v is taken in f64, summed exactly; a mean is fl(fl(sum)/fl(divisor)).
  * Gradients and Hessians are of the reduced value (LIBLOSS_NONE: of the sum of values) times upstream: jet * fl(fl(upstream/divisor)*w). */
+/* The host's threads: run calls task(job, i) once for each i below n, in any order and on any threads, and returns after all. */
 typedef struct {
     void (*run)(void *context, void (*task)(void *job, size_t i), void *job, size_t n);
     void *context;
@@ -134,7 +141,7 @@ typedef struct {
     double divisor; /* 0: the reduction's own */
     int32_t reduction, empty, curvature, hessian_kind;
     int32_t unit_axes; /* losses of sums: how many last axes are one unit; 0: all of them */
-    int32_t threads; /* 0: as many as pay; 1: none but the caller's */
+    int32_t threads; /* at most; 0: as many as pay; 1: none but the caller's */
     uint64_t flags;
     double *value; /* the reduced number */
     const libloss_tensor *values; /* w*v per element, row, query ...; any float dtype; together with value if wanted */
@@ -143,7 +150,7 @@ typedef struct {
     double *parameter_gradient; /* libloss_plan.parameters numbers, summed exactly */
     libloss_total *total; /* added to */
     void *workspace;
-    size_t workspace_size; /* NULL: libloss allocates libloss_plan.workspace_size bytes if that is not 0 */
+    size_t workspace_size; /* NULL: libloss allocates libloss_plan.workspace_size bytes if that is not 0; less is for fewer threads */
     const libloss_executor *executor; /* NULL: own threads */
     int32_t (*poll)(void *context);
     void *poll_context; /* on the calling thread, some 100 times a second; not 0 stops the call */
@@ -241,7 +248,7 @@ libloss_status libloss_describe_input(const libloss_object *o, int64_t i, liblos
 libloss_status libloss_describe_parameter(const libloss_object *o, int64_t i, libloss_parameter *parameter);
 const char *libloss_auxiliary_name(const libloss_object *o, int64_t i);
 const char *libloss_version(void);
-int64_t libloss_config(char *text, int64_t size); /* version, instruction set, threads, compiler */
+int64_t libloss_config(char *text, int64_t size); /* version, instruction set, threads a call may use, compiler */
 
 /* ---- your own loss: either tile (the engine does the rest) or plan + forward + backward (reduce NULL: the engine's). */
 typedef struct {

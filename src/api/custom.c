@@ -1,5 +1,6 @@
 /*
- * A stranger's description is copied whole; their self and vtable functions are called as they are, on the caller's thread.
+ * A stranger's description is copied whole; their self and vtable functions are called as they are, on the caller's thread
+ * (a tile kernel on others too if it says that it may).
  */
 #include "custom.h"
 

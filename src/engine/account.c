@@ -103,15 +103,6 @@ double libloss__finish(const libloss__sum *sum, int32_t reduction, double diviso
     return libloss__sum_mean(sum, divisor);
 }
 
-libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done)
-{
-    *work += done;
-    if (*work < POLL_ELEMENTS || !c->args->poll) return LIBLOSS_OK;
-    *work = 0;
-    if (c->args->poll(c->args->poll_context) == 0) return LIBLOSS_OK;
-    return libloss__fail(c->sink, LIBLOSS_ERR_STOPPED, "%s: stopped by the caller", c->object->name);
-}
-
 int64_t libloss__workspace(const libloss__call *c)
 {
     const int shape = c->object->row->loss->shape;

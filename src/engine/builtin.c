@@ -7,21 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "split.h"
 #include "total.h"
 
 static libloss__sink sink_of(const libloss_args *a) { return (libloss__sink){ a->message, a->message_size }; }
 
-/* The caller's workspace, or one of our own that the caller of this frees. */
-static libloss_status take_workspace(const libloss_args *args, int64_t need, void **memory, void **own)
+/* Bytes for all threads that the call may use; many wide rows at a time are not worth their memory. */
+static int64_t workspace_of(const libloss__call *c)
 {
+    const int64_t each = libloss__workspace(c), most = 1 << 26;
+    int64_t threads = each ? libloss__threads_for(c, c->count * c->classes) : 0;
+    if (threads > c->count) threads = c->count;
+    while (threads > 1 && threads * each > most) threads--;
+    return threads * each;
+}
+
+/* The caller's workspace, for as many threads as it has room for, or one of our own for all, which the caller of this frees. */
+static libloss_status take_workspace(libloss__call *c, void **memory, void **own)
+{
+    const libloss_args *args = c->args;
+    const int64_t each = libloss__workspace(c), need = workspace_of(c);
     *own = NULL;
     *memory = args->workspace;
+    c->slots = need > 0 ? need / each : INT64_MAX;
     if (need == 0) return LIBLOSS_OK;
     if (args->workspace) {
-        if (args->workspace_size >= (size_t)need) return LIBLOSS_OK;
+        c->slots = (int64_t)(args->workspace_size / (size_t)each);
+        if (c->slots > 0) return LIBLOSS_OK;
         return libloss__fail(sink_of(args), LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", (int64_t)args->workspace_size,
-                             need);
+                             each);
     }
     *memory = *own = malloc((size_t)need);
     return *own ? LIBLOSS_OK : libloss__fail(sink_of(args), LIBLOSS_ERR_MEMORY, "out of memory: %d bytes of workspace", need);
@@ -35,7 +49,7 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
     TRY(libloss__survey(&c));
     void *own;
     libloss_args local = *args;
-    TRY(take_workspace(args, libloss__workspace(&c), &local.workspace, &own));
+    TRY(take_workspace(&c, &local.workspace, &own));
     c.args = &local;
     memset(part, 0, sizeof *part);
     libloss_status status = libloss__run(&c, want_sum ? &part->sum : NULL);
@@ -232,6 +246,20 @@ static const loss_info identity_info = { .input = { INPUT(values, KIND_REAL, 0, 
 static const loss identity_loss = { "reduce", SHAPE_POINTWISE, PER_ELEMENT, &identity_info };
 static const libloss__row identity_row = { "", &identity_loss, { { NULL } }, NULL };
 
+static libloss_status reduce_range(const libloss__piece *piece, void *nothing)
+{
+    (void)nothing;
+    const libloss__call *c = piece->c;
+    for (int64_t start = piece->begin; start < piece->end; start += TILE) {
+        double value[TILE], weight[TILE];
+        const int64_t n = piece->end - start < TILE ? piece->end - start : TILE;
+        libloss__gather(&c->input[0], start, n, value, c->arithmetic);
+        if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, weight);
+        libloss__account(c, start, n, value, libloss__given(&c->weight) ? weight : NULL, piece->sum);
+    }
+    return LIBLOSS_OK;
+}
+
 static libloss_status step_reduce(void *self, const libloss_args *args)
 {
     const libloss_object *owner = self;
@@ -255,15 +283,10 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     if (args->total) TRY(libloss__total_fits(args->total, owner, args->message, args->message_size));
     TRY(libloss__resolve(&c, &o, &mine, 1));
     TRY(libloss__survey(&c));
-    int64_t work = 0;
-    for (int64_t start = 0; start < c.count; start += TILE) {
-        double value[TILE], weight[TILE];
-        const int64_t n = c.count - start < TILE ? c.count - start : TILE;
-        libloss__gather(&c.input[0], start, n, value, c.arithmetic);
-        if (libloss__given(&c.weight)) libloss__gather_weight(&c, start, n, weight);
-        libloss__account(&c, start, n, value, libloss__given(&c.weight) ? weight : NULL, &part.sum);
-        TRY(libloss__poll(&c, &work, n));
-    }
+    const libloss__split split = {
+        .run = reduce_range, .count = c.count, .width = 1, .unit = TILE, .threads = libloss__threads_for(&c, c.count)
+    };
+    TRY(libloss__run_split(&c, &split, &part.sum));
     part.present = c.present;
     part.size = c.count;
     part.rows = c.rows;
@@ -281,7 +304,7 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
     if (o->kind != OBJECT_SUM) {
         TRY(libloss__resolve(&c, o, args, 1));
         plan->parameters = o->first[o->parameters];
-        plan->workspace_size = libloss__workspace(&c);
+        plan->workspace_size = workspace_of(&c);
         plan->values_ndim = c.values_ndim;
         for (int32_t k = 0; k < c.values_ndim && k < 8; k++) plan->values_shape[k] = c.shape[k];
         return LIBLOSS_OK;

@@ -1,24 +1,27 @@
 /*
  * Absent units are removed before the kernel sees them, so it knows no weights; what it answers is multiplied by
  * fl(fl(upstream / divisor) * w) and rounded once. All memory is there before the first store. Kernels run on the
- * calling thread.
+ * calling thread unless they say that any will do.
  */
 #include "custom.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "split.h"
+
 enum { CHUNK = 16384 }; /* numbers of the first input per kernel call: large enough for callbacks from interpreters */
 
 typedef struct {
-    libloss__call *c;
+    const libloss__call *c;
     libloss_tile tile;
     int64_t units, width;
     int64_t *unit; /* the numbers of the present units of this chunk */
     void *value, *weight;
     double *factor, *scaled;
     void *input[MAX_INPUTS], *gradient[MAX_INPUTS], *hessian[MAX_INPUTS];
-    char *memory;
+    char *memory; /* of all threads, `bytes` for each */
+    size_t bytes;
 } tile_job;
 
 static int64_t width_of(const tile_job *job, int32_t k)
@@ -34,7 +37,7 @@ static size_t number_size(const libloss__call *c) { return c->arithmetic == DTYP
 /* Walks the pieces twice: once to add up their sizes, once to place them. */
 static size_t lay_out(tile_job *job, char *memory)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     const size_t number = number_size(c), n = (size_t)job->units;
     size_t at = 0;
 #define PIECE(pointer_, bytes_) (pointer_) = (void *)(memory ? memory + at : NULL), at += ((bytes_) + 63) / 64 * 64
@@ -63,7 +66,7 @@ static double number_at(const libloss__call *c, const void *p, int64_t i)
 /* The present units of a chunk, and their weights; the absent ones get zeros in every output. */
 static int64_t select_units(tile_job *job, int64_t start, int64_t n, int32_t label_input)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     int64_t present = 0;
     if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, job->weight);
     for (int64_t i = 0; i < n; i++) {
@@ -93,7 +96,7 @@ static int64_t select_units(tile_job *job, int64_t start, int64_t n, int32_t lab
 
 static void gather_units(tile_job *job, int32_t k, int64_t n, int all)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     const int64_t width = width_of(job, k);
     const int32_t as = is_label(c, k) ? DTYPE_I64 : c->arithmetic;
     const size_t bytes = (size_t)width * (as == DTYPE_F32 ? 4 : 8);
@@ -115,7 +118,7 @@ static void scatter_units(tile_job *job, const libloss__view *v, const void *jet
 
 static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int32_t label_input, libloss__sum *sum)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     const libloss_vtable *theirs = c->object->theirs;
     const int64_t n = select_units(job, start, units, label_input);
     if (n == 0) return LIBLOSS_OK;
@@ -136,14 +139,41 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
                              weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, NULL);
     }
     if (sum) {
-        const libloss__view none = c->values;
-        c->values.dtype = DTYPE_NONE; /* stored already, unit by unit */
-        libloss__account(c, 0, n, job->value, weight, sum);
-        c->values = none;
+        libloss__call stored = *c;
+        stored.values.dtype = DTYPE_NONE; /* already, unit by unit */
+        libloss__account(&stored, 0, n, job->value, weight, sum);
     }
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (libloss__given(&c->gradient[k])) scatter_units(job, &c->gradient[k], job->gradient[k], width_of(job, k), n);
         if (libloss__given(&c->hessian[k])) scatter_units(job, &c->hessian[k], job->hessian[k], width_of(job, k), n);
+    }
+    return LIBLOSS_OK;
+}
+
+static libloss_status run_range(const libloss__piece *piece, void *shared)
+{
+    const libloss__call *c = piece->c;
+    tile_job job = *(const tile_job *)shared;
+    job.c = c;
+    lay_out(&job, job.memory + (size_t)piece->slot * job.bytes);
+    int32_t label_input = 0;
+    job.tile = (libloss_tile){ .struct_size = sizeof job.tile,
+                               .width = job.width,
+                               .bits = c->arithmetic == DTYPE_F32 ? 32 : 64,
+                               .parameters = (int32_t)c->object->first[c->object->parameters],
+                               .parameter = c->parameter,
+                               .value = piece->sum || libloss__given(&c->values) ? job.value : NULL };
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        job.tile.input[k] = job.input[k];
+        job.tile.gradient[k] = job.gradient[k];
+        job.tile.hessian[k] = job.hessian[k];
+        if (is_label(c, k)) label_input = k;
+        if (libloss__given(&c->input[k]) && c->object->input[k].shape == PER_CLASS)
+            libloss__gather(&c->input[k], 0, c->classes, job.input[k], c->arithmetic);
+    }
+    for (int64_t start = piece->begin; start < piece->end; start += job.units) {
+        const int64_t n = piece->end - start < job.units ? piece->end - start : job.units;
+        TRY(run_chunk(&job, start, n, label_input, piece->sum));
     }
     return LIBLOSS_OK;
 }
@@ -154,32 +184,14 @@ libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
     if (c->count == 0) return LIBLOSS_OK;
     job.units = CHUNK / job.width < 1 ? 1 : CHUNK / job.width;
     if (job.units > c->count) job.units = c->count;
-    job.memory = malloc(lay_out(&job, NULL));
+    job.bytes = lay_out(&job, NULL);
+    const int64_t threads = c->object->theirs->flags & LIBLOSS_ANY_THREAD ? libloss__threads_for(c, c->count * job.width) : 1;
+    job.memory = malloc((size_t)threads * job.bytes);
     if (!job.memory) return libloss__fail(c->sink, LIBLOSS_ERR_MEMORY, "%s: out of memory", c->object->name);
-    lay_out(&job, job.memory);
-
-    int32_t label_input = 0;
-    job.tile = (libloss_tile){ .struct_size = sizeof job.tile,
-                               .width = job.width,
-                               .bits = c->arithmetic == DTYPE_F32 ? 32 : 64,
-                               .parameters = (int32_t)c->object->first[c->object->parameters],
-                               .parameter = c->parameter,
-                               .value = sum || libloss__given(&c->values) ? job.value : NULL };
-    for (int32_t k = 0; k < c->object->inputs; k++) {
-        job.tile.input[k] = job.input[k];
-        job.tile.gradient[k] = job.gradient[k];
-        job.tile.hessian[k] = job.hessian[k];
-        if (is_label(c, k)) label_input = k;
-        if (libloss__given(&c->input[k]) && c->object->input[k].shape == PER_CLASS)
-            libloss__gather(&c->input[k], 0, c->classes, job.input[k], c->arithmetic);
-    }
-    libloss_status status = LIBLOSS_OK;
-    int64_t work = 0;
-    for (int64_t start = 0; start < c->count && status == LIBLOSS_OK; start += job.units) {
-        const int64_t n = c->count - start < job.units ? c->count - start : job.units;
-        status = run_chunk(&job, start, n, label_input, sum);
-        if (status == LIBLOSS_OK) status = libloss__poll(c, &work, n * job.width);
-    }
+    const libloss__split split = {
+        .run = run_range, .job = &job, .count = c->count, .width = job.width, .unit = job.units, .longest = CHUNK, .threads = threads
+    };
+    libloss_status status = libloss__run_split(c, &split, sum);
     free(job.memory);
     return status;
 }

@@ -4,12 +4,13 @@
  * caller's workspace, or one piece of memory that was there before the first store.
  */
 #include "rowwise.h"
+#include "split.h"
 
 #include <string.h>
 
 enum { ROW_ARRAYS = 7, STRIP = 256 }; /* x, t, class weights, and four outputs */
 
-static int64_t row_bytes(const libloss__call *c) { return ROW_ARRAYS * c->classes * (int64_t)sizeof(double); }
+static int64_t row_bytes(const libloss__call *c) { return (ROW_ARRAYS * c->classes * (int64_t)sizeof(double) + 63) / 64 * 64; }
 
 static double rounded(const libloss__call *c, double x) { return c->arithmetic == DTYPE_F32 ? (double)(float)x : x; }
 
@@ -20,11 +21,13 @@ static void put_row(const libloss__view *v, int64_t row, int64_t classes, double
     libloss__scatter(v, row * classes, classes, jet, DTYPE_F64);
 }
 
-libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
+static libloss_status run_range(const libloss__piece *piece, void *nothing)
 {
+    (void)nothing;
+    const libloss__call *c = piece->c;
     const row_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
     const int64_t classes = c->classes;
-    double *scratch = c->args->workspace, param[MAX_PARAMETERS] = { 0 };
+    double *scratch = (double *)((char *)c->args->workspace + piece->slot * row_bytes(c)), param[MAX_PARAMETERS] = { 0 };
     double *x = scratch, *t = x + classes, *class_weight = t + classes, *out[4];
     for (int k = 0; k < 4; k++) out[k] = class_weight + (k + 1) * classes;
     for (int32_t k = 0; k < c->object->parameters; k++) param[k] = libloss__parameter_of(c, k, 0);
@@ -36,14 +39,14 @@ libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
     const libloss__view *outputs[4] = { &c->gradient[0], &c->hessian[0], &c->gradient[1], &c->hessian[1] };
     const int derivatives = libloss__wants_derivatives(c);
 
-    int64_t label[STRIP], work = 0;
+    int64_t label[STRIP];
     double factor[STRIP];
     union {
         float f32[STRIP];
         double f64[STRIP];
     } weight, value;
-    for (int64_t start = 0; start < c->count; start += STRIP) {
-        const int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        const int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         if (by_index(c)) libloss__gather(target, start, n, label, DTYPE_I64);
         const void *w = libloss__row_weights(c, start, n, label, &weight);
         if (derivatives) libloss__factors(c, start, n, w, factor);
@@ -79,11 +82,17 @@ libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
             else
                 value.f64[i] = v;
         }
-        libloss__account(c, start, n, &value, w, sum);
-        libloss_status status = libloss__poll(c, &work, n * classes);
-        if (status != LIBLOSS_OK) return status;
+        libloss__account(c, start, n, &value, w, piece->sum);
     }
     return LIBLOSS_OK;
+}
+
+libloss_status libloss__run_rows(libloss__call *c, libloss__sum *sum)
+{
+    const libloss__split split = {
+        .run = run_range, .count = c->count, .width = c->classes, .unit = STRIP, .threads = libloss__row_threads(c)
+    };
+    return libloss__run_split(c, &split, sum);
 }
 
 int64_t libloss__workspace_of_rows(const libloss__call *c) { return row_bytes(c); }
