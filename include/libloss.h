@@ -25,8 +25,13 @@
  * 4. Every check precedes every store: a status below 90 leaves all outputs untouched; from 90 on (the caller's own callback failed or
  *    stopped the call) outputs, totals included, hold unspecified numbers.
  * 5. Callbacks must not throw, longjmp, or destroy the object that calls them; they may call libloss.
- * 6. A call computes under the IEEE default (to nearest, subnormals kept) and gives the caller's settings back; the sticky exception
- *    flags are not kept. errno and the locale are neither read nor changed. */
+ * 6. A call computes under the IEEE default (to nearest, subnormals kept), also on borrowed threads, and gives each its own settings back;
+ *    the sticky exception flags are not kept. errno and the locale are neither read nor changed.
+ *
+ * Threads. A call of some 260,000 elements or more uses as many as pay: at most `threads` of libloss_args, else LIBLOSS_NUM_THREADS, else
+ * OMP_NUM_THREADS (both read once), else the CPUs that the affinity mask and the control group's quota allow. They are the library's own,
+ * sleep between calls and survive no fork: a child starts its own. No bit of a result depends on them. Callbacks run on the calling thread,
+ * a tile kernel with LIBLOSS_ANY_THREAD and an executor's tasks excepted. */
 #ifndef LIBLOSS_H
 #define LIBLOSS_H
 #include <stddef.h>
@@ -224,7 +229,7 @@ typedef struct {
     int32_t reduction, empty, curvature, hessian_kind;
     /* Of losses whose value is of many elements together: how many last axes are one unit. 0 for all others. */
     int32_t unit_axes;
-    /* 0: as many as pay; 1: none but the caller's. The results are the same. */
+    /* At most so many; 0: as many as pay; 1: none but the caller's. The results are the same. */
     int32_t threads;
     uint64_t flags;
 
@@ -240,7 +245,7 @@ typedef struct {
     double *parameter_gradient;
     /* Added to, when the call has succeeded. */
     libloss_total *total;
-    /* libloss_plan.workspace_size bytes, aligned like malloc's; NULL: libloss allocates them for the call. */
+    /* libloss_plan.workspace_size bytes, aligned like malloc's; less is for fewer threads; NULL: libloss allocates them for the call. */
     void *workspace;
     size_t workspace_size;
     /* NULL: threads of the library's own. */
@@ -404,7 +409,7 @@ const char *libloss_auxiliary_name(const libloss_object *o, int64_t i);
 /* The version of the library, which may be another one than this header's LIBLOSS_VERSION_STRING. */
 const char *libloss_version(void);
 
-/* Lines of text: version, instruction set, threads, compiler. Like libloss_spec in what it writes and answers. */
+/* Lines of text: version, instruction set, threads that a call may use, compiler. Like libloss_spec in what it writes and answers. */
 int64_t libloss_config(char *text, int64_t size);
 
 /* ---- your own loss ------------------------------------------------------------------------------------------------------------------*/

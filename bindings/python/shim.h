@@ -18,7 +18,7 @@ typedef struct {
 } libloss_py_result;
 static void libloss_py_init(size_t array_type);
 static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient,
-                                         int32_t reduction);
+                                         int32_t reduction, int32_t threads);
 static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *args, const libloss_py_slot *slots, int32_t count,
                                          libloss_plan *plan);
 /* defined */
@@ -122,7 +122,7 @@ static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *
 
 /* The common case: two plain arrays, perhaps a weight and a gradient, all options at their defaults but the reduction. */
 static libloss_py_result libloss_py_call(const libloss_object *o, size_t prediction, size_t target, size_t weight, size_t gradient,
-                                         int32_t reduction)
+                                         int32_t reduction, int32_t threads)
 {
     libloss_args args;
     libloss_py_slot slots[4] = { { prediction, 0, 0, 0 }, { target, 0, 1, 0 } };
@@ -130,6 +130,7 @@ static libloss_py_result libloss_py_call(const libloss_object *o, size_t predict
     memset(&args, 0, sizeof args);
     args.struct_size = sizeof args;
     args.reduction = reduction;
+    args.threads = threads;
     if (weight) slots[count++] = (libloss_py_slot){ weight, 1, 0, 0 };
     if (gradient) slots[count++] = (libloss_py_slot){ gradient, 4, 0, 0 };
     return libloss_py_eval(o, &args, slots, count, NULL);

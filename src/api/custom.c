@@ -1,6 +1,6 @@
 /*
  * Objects from a stranger's vtable. The description is copied whole; self and the functions are theirs, and are called as
- * they are, on the caller's thread.
+ * they are, on the caller's thread (a tile kernel on others too if it says that it may).
  */
 #include <stdlib.h>
 #include <string.h>

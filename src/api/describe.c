@@ -3,7 +3,9 @@
  */
 #include <string.h>
 
+#include "../engine/number.h"
 #include "../engine/object.h"
+#include "../engine/threads.h"
 #include "../engine/total.h"
 #include "structs.h"
 
@@ -145,10 +147,12 @@ const char *libloss_version(void) { return LIBLOSS_VERSION_STRING; }
 
 int64_t libloss_config(char *text, int64_t size)
 {
-    const char *part[] = { "version " LIBLOSS_VERSION_STRING "\ninstruction set ", libloss__isa_name(libloss__isa()),
-                           "\nthreads 1\ncompiler " COMPILER "\n" };
+    char threads[24];
+    threads[libloss__print_integer(libloss__threads(0), threads)] = 0;
+    const char *part[] = { "version " LIBLOSS_VERSION_STRING "\ninstruction set ", libloss__isa_name(libloss__isa()), "\nthreads ", threads,
+                           "\ncompiler " COMPILER "\n" };
     int64_t length = 0;
-    for (int k = 0; k < 3; k++)
+    for (size_t k = 0; k < sizeof part / sizeof *part; k++)
         for (const char *c = part[k]; *c; c++, length++)
             if (text && length + 1 < size) text[length] = *c;
     if (text && size > 0) text[length < size ? length : size - 1] = 0;

@@ -1,7 +1,7 @@
 /*
  * What happens to the numbers of a tile outside the loss: weights, upstream gradients, divisor, exact sum, storing.
  */
-#include "call.h"
+#include "split.h"
 #include "tiles.h"
 
 #define DECLARE_TILES(isa_) extern const libloss__tiles libloss__tiles_##isa_;
@@ -103,21 +103,19 @@ double libloss__finish(const libloss__sum *sum, int32_t reduction, double diviso
     return libloss__sum_mean(sum, divisor);
 }
 
-libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done)
-{
-    *work += done;
-    if (*work < POLL_ELEMENTS || !c->args->poll) return LIBLOSS_OK;
-    *work = 0;
-    if (c->args->poll(c->args->poll_context) == 0) return LIBLOSS_OK;
-    return libloss__fail(c->sink, LIBLOSS_ERR_STOPPED, "%s: stopped by the caller", c->object->name);
-}
-
 int64_t libloss__workspace(const libloss__call *c)
 {
     if (c->count == 0) return 0;
     if (c->object->kind == OBJECT_CUSTOM) return libloss__workspace_of_tiles(c);
     const int shape = c->object->row->loss->shape;
     return shape == SHAPE_SOFTMAX ? libloss__workspace_of_softmax(c) : shape == SHAPE_UNIT ? libloss__workspace_of_units(c) : 0;
+}
+
+int64_t libloss__threads_of(const libloss__call *c)
+{
+    if (c->object->kind == OBJECT_CUSTOM && !(c->object->theirs->flags & LIBLOSS_ANY_THREAD)) return 1;
+    const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_for(c, units * c->length * c->width);
+    return threads > units ? units : threads;
 }
 
 libloss_status libloss__run(libloss__call *c, libloss__sum *sum)

@@ -7,25 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
 #include "metric.h"
+#include "split.h"
 #include "sums.h"
 
 static libloss__sink sink_of(const libloss_args *a) { return (libloss__sink){ a->message, a->message_size }; }
 
-/* The caller's workspace, or one of our own that the caller of this frees. */
-static libloss_status take_workspace(const libloss_args *args, int64_t need, void **memory, void **own)
+/* Bytes for all threads that the call may use; many wide rows at a time are not worth their memory. */
+static int64_t workspace_of(const libloss__call *c)
+{
+    const int64_t each = libloss__workspace(c), most = 1 << 26;
+    int64_t threads = each ? libloss__threads_of(c) : 0;
+    while (threads > 1 && threads * each > most) threads--;
+    return threads * each;
+}
+
+/* The caller's workspace, or one of our own that the caller of this frees. `least` bytes would do. */
+static libloss_status take_workspace(const libloss_args *args, int64_t least, int64_t wanted, void **memory, void **own)
 {
     *own = NULL;
     *memory = args->workspace;
-    if (need == 0) return LIBLOSS_OK;
+    if (wanted == 0) return LIBLOSS_OK;
     if (args->workspace) {
-        if (args->workspace_size >= (size_t)need) return LIBLOSS_OK;
+        if (args->workspace_size >= (size_t)least) return LIBLOSS_OK;
         return libloss__fail(sink_of(args), LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", (int64_t)args->workspace_size,
-                             need);
+                             least);
     }
-    *memory = *own = malloc((size_t)need);
-    return *own ? LIBLOSS_OK : libloss__fail(sink_of(args), LIBLOSS_ERR_MEMORY, "out of memory: %d bytes of workspace", need);
+    *memory = *own = malloc((size_t)wanted);
+    return *own ? LIBLOSS_OK : libloss__fail(sink_of(args), LIBLOSS_ERR_MEMORY, "out of memory: %d bytes of workspace", wanted);
 }
 
 /* One loss of the registry: everything it was asked for, and its part of a total. */
@@ -39,7 +48,9 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
     TRY(libloss__survey(&c));
     void *own;
     libloss_args local = *args;
-    TRY(take_workspace(args, libloss__workspace(&c), &local.workspace, &own));
+    const int64_t each = libloss__workspace(&c), wanted = workspace_of(&c);
+    TRY(take_workspace(args, each, wanted, &local.workspace, &own));
+    c.slots = each == 0 ? INT64_MAX : (own ? wanted : (int64_t)args->workspace_size) / each; /* so many threads have room */
     c.args = &local;
     memset(part, 0, sizeof *part);
     libloss_status status = libloss__run(&c, want_sum ? &part->sum : NULL);
@@ -129,7 +140,7 @@ static libloss_status check_terms(const libloss_object *o, const libloss_args *a
             if (mine.gradient[i]) take_addend(&add[2 * j], &c.gradient[i]);
             if (mine.hessian[i]) take_addend(&add[2 * j + 1], &c.hessian[i]);
         }
-        const int64_t need = libloss__workspace(&c);
+        const int64_t need = workspace_of(&c);
         if (need > *workspace) *workspace = need;
     }
     return LIBLOSS_OK;
@@ -176,7 +187,8 @@ static libloss_status eval_sum(const libloss_object *o, const libloss_args *args
     TRY(check_sum(o, args));
     if (args->total) TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
     TRY(check_terms(o, args, 1, add, &workspace));
-    TRY(take_workspace(args, sum_bytes(o, add, workspace), &memory, &own));
+    const int64_t bytes = sum_bytes(o, add, workspace);
+    TRY(take_workspace(args, bytes, bytes, &memory, &own));
 
     libloss__part *parts = memory;
     double *next = (double *)(void *)(parts + o->terms);
@@ -266,6 +278,20 @@ static const loss_info identity_info = { .input = { INPUT(values, KIND_REAL, 0, 
 static const loss identity_loss = { "reduce", SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE, &identity_info };
 static const libloss__row identity_row = { "", &identity_loss, { { NULL } }, NULL };
 
+static libloss_status reduce_range(const libloss__piece *piece, void *nothing)
+{
+    (void)nothing;
+    const libloss__call *c = piece->c;
+    for (int64_t start = piece->begin; start < piece->end; start += TILE) {
+        double value[TILE], weight[TILE];
+        const int64_t n = piece->end - start < TILE ? piece->end - start : TILE;
+        libloss__gather(&c->input[0], start, n, value, c->arithmetic);
+        if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, weight);
+        libloss__account(c, start, n, value, libloss__given(&c->weight) ? weight : NULL, piece->sum);
+    }
+    return LIBLOSS_OK;
+}
+
 libloss_status libloss__reduce(const libloss_object *owner, const libloss_args *args)
 {
     if (owner->kind == OBJECT_SUM) return libloss__fail(sink_of(args), LIBLOSS_ERR_UNSUPPORTED, "sum: reduce its terms one by one");
@@ -291,15 +317,10 @@ libloss_status libloss__reduce(const libloss_object *owner, const libloss_args *
     if (args->total) TRY(libloss__total_fits(args->total, owner, args->message, args->message_size));
     TRY(libloss__resolve(&c, &o, &mine, 1));
     TRY(libloss__survey(&c));
-    int64_t work = 0;
-    for (int64_t start = 0; start < c.count; start += TILE) {
-        double value[TILE], weight[TILE];
-        const int64_t n = c.count - start < TILE ? c.count - start : TILE;
-        libloss__gather(&c.input[0], start, n, value, c.arithmetic);
-        if (libloss__given(&c.weight)) libloss__gather_weight(&c, start, n, weight);
-        libloss__account(&c, start, n, value, libloss__given(&c.weight) ? weight : NULL, &part.sum);
-        TRY(libloss__poll(&c, &work, n));
-    }
+    const libloss__split split = {
+        .run = reduce_range, .count = c.count, .width = 1, .unit = TILE, .threads = libloss__threads_for(&c, c.count)
+    };
+    TRY(libloss__run_split(&c, &split, &part.sum));
     part.present = c.present;
     part.size = c.count;
     part.rows = c.rows;
@@ -325,7 +346,7 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
         TRY(libloss__resolve(&c, o, args, 1));
         plan->total_size = libloss__total_size(o, c.count);
         plan->parameters = o->first[o->parameters];
-        plan->workspace_size = libloss__workspace(&c);
+        plan->workspace_size = workspace_of(&c);
         plan->values_ndim = c.values_ndim;
         for (int32_t k = 0; k < c.values_ndim && k < 8; k++) plan->values_shape[k] = c.values_shape[k];
         return LIBLOSS_OK;

@@ -10,7 +10,7 @@
 #include "sum.h"
 #include "tensor.h"
 
-enum { MAX_DIMENSIONS = 64, TILE = 1024, ARENA_BYTES = 24 * 1024, POLL_ELEMENTS = 1 << 18 };
+enum { MAX_DIMENSIONS = 64, TILE = 1024, ARENA_BYTES = 24 * 1024 };
 
 typedef struct {
     const libloss_object *object;
@@ -31,6 +31,8 @@ typedef struct {
     int64_t weight_repeat; /* values that share one weight */
     double *parameter; /* rounded to the arithmetic, flat like the object's; lives in `rounded` */
     double rounded[64];
+    int64_t slots; /* pieces of workspace: so many threads can work */
+    int64_t polled; /* when, in nanoseconds; 0: never */
 
     /* the survey's */
     int64_t present;
@@ -45,7 +47,7 @@ libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const
 /* The pieces of the two steps that metrics share. */
 libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);
 libloss_status libloss__resolve_weight(libloss__call *c);
-libloss_status libloss__check_weights(const libloss__call *c);
+libloss_status libloss__check_weights(libloss__call *c);
 int libloss__meet(const libloss__view *a, const libloss__view *b); /* may share memory */
 
 /* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */
@@ -62,7 +64,8 @@ libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum); /* adds to the caller's total by itself */
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum);
 libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum); /* a stranger's kernel */
-int64_t libloss__workspace(const libloss__call *c); /* bytes; 0 for everything pointwise and for dense rows */
+int64_t libloss__workspace(const libloss__call *c); /* bytes for each thread; 0 for everything pointwise and for dense rows */
+int64_t libloss__threads_of(const libloss__call *c); /* as many as pay, where each needs workspace */
 int64_t libloss__workspace_of_tiles(const libloss__call *c);
 int64_t libloss__workspace_of_softmax(const libloss__call *c);
 int64_t libloss__workspace_of_units(const libloss__call *c);
@@ -90,9 +93,6 @@ void libloss__clear_absent(const libloss__call *c, int64_t start, int64_t n, con
 /* Tells whether row i counts apart from its weight: its label is not ignored and its class has a weight. */
 int libloss__row_is_absent(const libloss__call *c, int64_t label);
 int libloss__is_ignored(const libloss__call *c, int64_t label);
-
-/* The caller's poll, every POLL_ELEMENTS of work: LIBLOSS_ERR_STOPPED if it says so. */
-libloss_status libloss__poll(const libloss__call *c, int64_t *work, int64_t done);
 
 double libloss__parameter_of(const libloss__call *c, int k, double otherwise); /* the first number of parameter k */
 

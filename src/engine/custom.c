@@ -1,16 +1,18 @@
 /*
  * Absent units are removed before the kernel sees them, so it knows no weights; what it answers is multiplied by
  * fl(fl(upstream / divisor) * w) and rounded once. All memory is there before the first store. Kernels run on the
- * calling thread.
+ * calling thread unless they say that any will do.
  */
 #include "call.h"
 
 #include <string.h>
 
+#include "split.h"
+
 enum { CHUNK = 16384 }; /* numbers of the first input per kernel call: large enough for callbacks from interpreters */
 
 typedef struct {
-    libloss__call *c;
+    const libloss__call *c;
     libloss_tile tile;
     int64_t units, width;
     int64_t *unit; /* the numbers of the present units of this chunk */
@@ -32,7 +34,7 @@ static size_t number_size(const libloss__call *c) { return c->arithmetic == DTYP
 /* Walks the pieces twice: once to add up their sizes, once to place them. */
 static size_t lay_out(tile_job *job, char *memory)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     const size_t number = number_size(c), n = (size_t)job->units;
     size_t at = 0;
 #define PIECE(pointer_, bytes_) (pointer_) = (void *)(memory ? memory + at : NULL), at += ((bytes_) + 63) / 64 * 64
@@ -53,7 +55,7 @@ static size_t lay_out(tile_job *job, char *memory)
     return at;
 }
 
-static tile_job job_of(libloss__call *c)
+static tile_job job_of(const libloss__call *c)
 {
     tile_job job = { .c = c, .width = c->object->their_loss->values_per == PER_ROW ? c->classes : 1 };
     job.units = CHUNK / job.width < 1 ? 1 : CHUNK / job.width;
@@ -63,8 +65,7 @@ static tile_job job_of(libloss__call *c)
 
 int64_t libloss__workspace_of_tiles(const libloss__call *c)
 {
-    libloss__call copy = *c;
-    tile_job job = job_of(&copy);
+    tile_job job = job_of(c);
     return (int64_t)lay_out(&job, NULL);
 }
 
@@ -76,7 +77,7 @@ static double number_at(const libloss__call *c, const void *p, int64_t i)
 /* The present units of a chunk, and their weights; the absent ones get zeros in every output. */
 static int64_t select_units(tile_job *job, int64_t start, int64_t n, int32_t label_input)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     int64_t present = 0;
     if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, job->weight);
     for (int64_t i = 0; i < n; i++) {
@@ -106,7 +107,7 @@ static int64_t select_units(tile_job *job, int64_t start, int64_t n, int32_t lab
 
 static void gather_units(tile_job *job, int32_t k, int64_t n, int all)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     const int64_t width = width_of(job, k);
     const int32_t as = is_label(c, k) ? DTYPE_I64 : c->arithmetic;
     const size_t bytes = (size_t)width * (as == DTYPE_F32 ? 4 : 8);
@@ -128,7 +129,7 @@ static void scatter_units(tile_job *job, const libloss__view *v, const void *jet
 
 static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int32_t label_input, libloss__sum *sum)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = job->c;
     const libloss_vtable *theirs = c->object->theirs;
     const int64_t n = select_units(job, start, units, label_input);
     if (n == 0) return LIBLOSS_OK;
@@ -149,10 +150,9 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
                              weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, NULL);
     }
     if (sum) {
-        const libloss__view none = c->values;
-        c->values.dtype = DTYPE_NONE; /* stored already, unit by unit */
-        libloss__account(c, 0, n, job->value, weight, sum);
-        c->values = none;
+        libloss__call stored = *c;
+        stored.values.dtype = DTYPE_NONE; /* already, unit by unit */
+        libloss__account(&stored, 0, n, job->value, weight, sum);
     }
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (libloss__given(&c->gradient[k])) scatter_units(job, &c->gradient[k], job->gradient[k], width_of(job, k), n);
@@ -161,18 +161,19 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
     return LIBLOSS_OK;
 }
 
-libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
+static libloss_status run_range(const libloss__piece *piece, void *shared)
 {
-    tile_job job = job_of(c);
-    lay_out(&job, c->args->workspace);
-
+    const libloss__call *c = piece->c;
+    tile_job job = *(const tile_job *)shared;
+    job.c = c;
+    lay_out(&job, (char *)c->args->workspace + piece->slot * libloss__workspace_of_tiles(c));
     int32_t label_input = 0;
     job.tile = (libloss_tile){ .struct_size = sizeof job.tile,
                                .width = job.width,
                                .bits = c->arithmetic == DTYPE_F32 ? 32 : 64,
                                .parameters = (int32_t)c->object->first[c->object->parameters],
                                .parameter = c->parameter,
-                               .value = sum || libloss__given(&c->values) ? job.value : NULL };
+                               .value = piece->sum || libloss__given(&c->values) ? job.value : NULL };
     for (int32_t k = 0; k < c->object->inputs; k++) {
         job.tile.input[k] = job.input[k];
         job.tile.gradient[k] = job.gradient[k];
@@ -181,12 +182,23 @@ libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
         if (libloss__given(&c->input[k]) && c->object->input[k].shape == PER_CLASS)
             libloss__gather(&c->input[k], 0, c->classes, job.input[k], c->arithmetic);
     }
-    libloss_status status = LIBLOSS_OK;
-    int64_t work = 0;
-    for (int64_t start = 0; start < c->count && status == LIBLOSS_OK; start += job.units) {
-        const int64_t n = c->count - start < job.units ? c->count - start : job.units;
-        status = run_chunk(&job, start, n, label_input, sum);
-        if (status == LIBLOSS_OK) status = libloss__poll(c, &work, n * job.width);
+    for (int64_t start = piece->begin; start < piece->end; start += job.units) {
+        const int64_t n = piece->end - start < job.units ? piece->end - start : job.units;
+        TRY(run_chunk(&job, start, n, label_input, piece->sum));
     }
-    return status;
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss__run_tiles(libloss__call *c, libloss__sum *sum)
+{
+    tile_job job = job_of(c);
+    const int64_t threads = libloss__threads_of(c);
+    const libloss__split split = { .run = run_range,
+                                   .job = &job,
+                                   .count = c->count,
+                                   .width = job.width,
+                                   .unit = job.units,
+                                   .longest = CHUNK,
+                                   .threads = threads < c->slots ? threads : c->slots };
+    return libloss__run_split(c, &split, sum);
 }

@@ -88,7 +88,7 @@ libloss_status libloss__fail(libloss__sink sink, libloss_status status, const ch
     }
     va_end(list);
     w.text[w.length] = 0;
-    copy_cut(last, sizeof last, &w);
-    copy_cut(sink.text, sink.size, &w);
+    if (sink.size < PRIVATE_SINK) copy_cut(last, sizeof last, &w);
+    copy_cut(sink.text, sink.size & ~PRIVATE_SINK, &w);
     return status;
 }

@@ -8,8 +8,10 @@
 
 typedef struct {
     char *text;
-    size_t size;
+    size_t size; /* PRIVATE_SINK added: the thread's own message is left alone */
 } libloss__sink;
+
+#define PRIVATE_SINK (SIZE_MAX / 2 + 1)
 
 /* Returns the status. Directives: %s text (NULL prints nothing), %.*s (int64_t length, text), %d int64_t, %g double, shortest,
  * %S a shape (int64_t ndim, const int64_t *), %%. Never overruns, always ends the text, never cuts a UTF-8 character. */

@@ -4,11 +4,12 @@
  */
 #include "metric.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
 #include "cells.h"
+#include "split.h"
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 
@@ -301,34 +302,76 @@ static libloss_status count_strip(const counting *m, int64_t start, int64_t n, l
     return LIBLOSS_OK;
 }
 
-static libloss_status count_all(const counting *m, libloss__counts *counts)
+/* Long before 2^63: between two looks at most 2^40 is added 2^21 times. */
+static libloss_status check_cells(const libloss__call *c, const libloss__counts *counts, int64_t cells)
 {
-    const libloss__call *c = &m->call;
-    int64_t work = 0;
+    for (int64_t k = 0; k < cells && libloss__given(&c->weight); k++)
+        if (counts->cell[k].high >= INT64_C(1) << 62) FAIL(LIBLOSS_ERR_OVERFLOW, "%s: the sum of weights passes 2^62", c->object->name);
+    return LIBLOSS_OK;
+}
+
+typedef struct {
+    const counting *m;
+    libloss__counts *counts;
+    pthread_mutex_t lock; /* of the counts, where several threads count */
+} count_job;
+
+enum { FEW_BYTES = sizeof(libloss__counts) + FEW_CELLS * sizeof(libloss__cell) };
+
+/* Into cells of its own, which are added to the call's. */
+static libloss_status count_range(const libloss__piece *piece, void *shared)
+{
+    count_job *job = shared;
+    counting m = *job->m;
+    m.call = *piece->c;
+    _Alignas(16) char small[FEW_BYTES];
+    const int few = m.cells <= FEW_CELLS;
+    libloss__counts *counts = few ? (libloss__counts *)(void *)small : job->counts;
+    if (few) memset(small, 0, sizeof small);
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP)
+        TRY(count_strip(&m, start, piece->end - start < STRIP ? piece->end - start : STRIP, counts));
+    if (!few) return check_cells(&m.call, counts, m.cells);
+    pthread_mutex_lock(&job->lock);
+    for (int64_t k = 0; k < m.cells; k++) job->counts->cell[k] = cell_add(job->counts->cell[k], counts->cell[k]);
+    job->counts->present += counts->present;
+    libloss_status status = check_cells(&m.call, job->counts, m.cells);
+    pthread_mutex_unlock(&job->lock);
+    return status;
+}
+
+static libloss_status check_heaviest(const libloss__piece *piece, void *nothing)
+{
+    (void)nothing;
+    const libloss__call *c = piece->c;
+    double w[STRIP];
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        const int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
+        libloss__gather(&c->weight, start, n, w, DTYPE_F64);
+        for (int64_t i = 0; i < n; i++)
+            if (w[i] > HEAVIEST)
+                FAIL(LIBLOSS_ERR_WEIGHT, "%s: weight[%d] = %g; counts take weights up to 2^40", c->object->name, start + i, w[i]);
+    }
+    return LIBLOSS_OK;
+}
+
+static libloss_status count_all(counting *m, libloss__counts *counts)
+{
+    libloss__call *c = &m->call;
     TRY(libloss__check_weights(c));
-    if (libloss__given(&c->weight)) {
-        double w[STRIP];
-        const int64_t total = c->weight.single ? (c->weight.count > 0) : c->weight.count;
-        for (int64_t start = 0; start < total; start += STRIP) {
-            const int64_t n = total - start < STRIP ? total - start : STRIP;
-            libloss__gather(&c->weight, start, n, w, DTYPE_F64);
-            for (int64_t i = 0; i < n; i++)
-                if (w[i] > HEAVIEST)
-                    FAIL(LIBLOSS_ERR_WEIGHT, "%s: weight[%d] = %g; counts take weights up to 2^40", c->object->name, start + i, w[i]);
-        }
-    }
-    for (int64_t start = 0; start < c->count; start += STRIP) {
-        const int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
-        TRY(count_strip(m, start, n, counts));
-        TRY(libloss__poll(c, &work, n * c->classes));
-        if (start % (1 << 22) == 0) /* long before 2^63 */
-            for (int64_t k = 0; k < m->cells; k++)
-                if (counts->cell[k].high >= INT64_C(1) << 62)
-                    FAIL(LIBLOSS_ERR_OVERFLOW, "%s: the sum of weights passes 2^62", c->object->name);
-    }
+    if (libloss__given(&c->weight)) TRY(libloss__scan(c, &c->weight, check_heaviest, NULL));
+    count_job job = { m, counts, PTHREAD_MUTEX_INITIALIZER };
+    const libloss__split split = { .run = count_range,
+                                   .job = &job,
+                                   .count = c->count,
+                                   .width = c->classes,
+                                   .unit = STRIP,
+                                   .longest = m->cells <= FEW_CELLS ? 0 : 1 << 21, /* looking at many cells takes time */
+                                   .threads = m->cells <= FEW_CELLS ? libloss__threads_for(c, c->count * c->classes) : 1 };
+    libloss_status status = libloss__run_split(c, &split, NULL);
+    pthread_mutex_destroy(&job.lock);
     counts->size = c->count;
     counts->rows = c->rows;
-    return LIBLOSS_OK;
+    return status;
 }
 
 /* ---- reading ---- */

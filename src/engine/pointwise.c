@@ -2,7 +2,7 @@
  * The driver of losses of one number per input. Contiguous arrays of the arithmetic's type are used where they lie;
  * everything else goes through tiles of an arena on the stack. Sums are exact, so the length of a tile shows nowhere.
  */
-#include "call.h"
+#include "split.h"
 
 #include <string.h>
 
@@ -28,28 +28,27 @@ static void parameters_of(const libloss__call *c, int64_t column, double *param)
 }
 
 typedef struct {
-    libloss__call *c;
     const pointwise_kernels *kernels;
     double param[MAX_PARAMETERS];
-    int64_t tile, work;
+    int64_t tile;
     int fast, wide; /* by input 0 into stored outputs; everything into double */
     int direct_input[MAX_INPUTS], direct_weight, direct_gradient, direct_hessian, flat_factor;
-    libloss__sum *sum;
 } pointwise_job;
 
 static int64_t size_of(int32_t dtype) { return dtype == DTYPE_F32 ? 4 : 8; }
 
 /* Hands out pieces of the arena, each 64-byte aligned. */
-static void *piece(char **arena, int64_t bytes)
+static void *take(char **arena, int64_t bytes)
 {
     char *p = *arena;
     *arena += (bytes + 63) / 64 * 64;
     return p;
 }
 
-static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
+static libloss_status run_range(const libloss__piece *piece, void *shared)
 {
-    libloss__call *c = job->c;
+    const pointwise_job *job = shared;
+    const libloss__call *c = piece->c;
     const int32_t type = c->arithmetic, inputs = c->object->inputs;
     const int64_t size = size_of(type);
     _Alignas(64) char arena[ARENA_BYTES];
@@ -59,23 +58,23 @@ static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
     const int gradients = job->fast || job->wide;
 
     for (int32_t k = 0; k < inputs; k++)
-        if (!job->direct_input[k]) gathered[k] = piece(&free_bytes, job->tile * size);
-    if (libloss__given(&c->weight) && !job->direct_weight) weights = piece(&free_bytes, job->tile * size);
-    value = piece(&free_bytes, job->tile * size);
-    if (gradients) factor = piece(&free_bytes, job->tile * 8);
-    if (job->fast && !job->direct_gradient) grad = piece(&free_bytes, job->tile * size);
-    if (job->fast && !job->direct_hessian) hess = piece(&free_bytes, job->tile * size);
+        if (!job->direct_input[k]) gathered[k] = take(&free_bytes, job->tile * size);
+    if (libloss__given(&c->weight) && !job->direct_weight) weights = take(&free_bytes, job->tile * size);
+    value = take(&free_bytes, job->tile * size);
+    if (gradients) factor = take(&free_bytes, job->tile * 8);
+    if (job->fast && !job->direct_gradient) grad = take(&free_bytes, job->tile * size);
+    if (job->fast && !job->direct_hessian) hess = take(&free_bytes, job->tile * size);
     for (int32_t k = 0; job->wide && k < inputs; k++) {
-        wide_grad[k] = piece(&free_bytes, job->tile * 8);
-        wide_hess[k] = piece(&free_bytes, job->tile * 8);
+        wide_grad[k] = take(&free_bytes, job->tile * 8);
+        wide_hess[k] = take(&free_bytes, job->tile * 8);
     }
     if (gradients && job->flat_factor) libloss__factors(c, 0, job->tile < c->count ? job->tile : c->count, NULL, factor);
     for (int32_t k = 0; k < inputs; k++)
         if (gathered[k] && c->input[k].single) libloss__gather(&c->input[k], 0, job->tile, gathered[k], type);
 
-    const int want_value = job->sum || libloss__given(&c->values);
-    for (int64_t start = begin; start < end; start += job->tile) {
-        const int64_t n = end - start < job->tile ? end - start : job->tile;
+    const int want_value = piece->sum || libloss__given(&c->values);
+    for (int64_t start = piece->begin; start < piece->end; start += job->tile) {
+        const int64_t n = piece->end - start < job->tile ? piece->end - start : job->tile;
         pointwise_tile tile = {
             .count = n, .factor = factor, .value = value, .param = job->param, .upper = c->args->curvature == LIBLOSS_UPPER
         };
@@ -108,7 +107,7 @@ static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
         } else if (want_value) {
             job->kernels->value(&tile);
         }
-        if (want_value) libloss__account(c, start, n, value, w, job->sum);
+        if (want_value) libloss__account(c, start, n, value, w, piece->sum);
 
         if (job->fast && store_gradient && !job->direct_gradient) libloss__scatter(&c->gradient[0], start, n, grad, type);
         if (job->fast && store_hessian && !job->direct_hessian) libloss__scatter(&c->hessian[0], start, n, hess, type);
@@ -117,20 +116,18 @@ static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
             if (libloss__given(&c->hessian[k])) libloss__scatter(&c->hessian[k], start, n, wide_hess[k], DTYPE_F64);
         }
         if (w && gradients) libloss__clear_absent(c, start, n, w);
-        libloss_status status = libloss__poll(c, &job->work, n);
-        if (status != LIBLOSS_OK) return status;
     }
     return LIBLOSS_OK;
 }
 
 static int stored_as_computed(const libloss__view *v, int32_t type) { return !libloss__given(v) || v->dtype == type; }
 
-static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum *sum)
+static libloss_status run_column(libloss__call *c, int64_t column, int64_t threads, libloss__sum *sum)
 {
     const libloss_object *o = c->object;
     const int32_t type = c->arithmetic;
     const int64_t size = size_of(type);
-    pointwise_job job = { .c = c, .sum = sum, .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64] };
+    pointwise_job job = { .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64] };
     parameters_of(c, column, job.param);
     int any = 0, only_first = 1;
     for (int32_t k = 0; k < o->inputs; k++) {
@@ -157,25 +154,25 @@ static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum 
     if (job.wide) bytes += 16 * o->inputs, pieces += 2 * o->inputs;
     job.tile = (ARENA_BYTES - 64 * pieces) / bytes / 64 * 64;
     if (job.tile > TILE) job.tile = TILE;
-    return run_range(&job, 0, c->count);
+    const libloss__split split = { .run = run_range, .job = &job, .count = c->count, .width = 1, .unit = job.tile, .threads = threads };
+    return libloss__run_split(c, &split, sum);
 }
 
-/* One column of a view: the last axis taken away at place j. Dense views get the strides of the axes that are left from `dense`. */
-static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t dense[MAX_DIMENSIONS])
+/* The strides of C order. */
+static void dense_strides(const libloss__view *v, int64_t strides[MAX_DIMENSIONS])
+{
+    int64_t dense = 1;
+    for (int32_t k = v->ndim - 1; k >= 0; dense *= v->shape[k--]) strides[k] = dense;
+}
+
+/* One column of a view: the last axis taken away at place j. `strides` are those of C order, and outlive the view. */
+static void take_column(libloss__view *v, int64_t j, int32_t ndim, const int64_t *strides)
 {
     if (!libloss__given(v) || v->ndim < ndim) return; /* 0-d, or a weight per row */
-    int64_t below = 1, count = 1;
-    for (int32_t k = ndim - 1; k >= 0; k--) {
-        const int64_t stride = v->strides ? v->strides[k] : below;
-        below *= v->shape[k];
-        if (k == ndim - 1) {
-            v->data += v->shape[k] > 1 ? j * stride * v->bytes : 0; /* a weight may be (n, 1) */
-            continue;
-        }
-        count *= v->shape[k];
-        if (!v->strides) dense[k] = stride;
-    }
-    if (!v->strides) v->strides = dense;
+    int64_t count = 1;
+    for (int32_t k = 0; k < ndim - 1; k++) count *= v->shape[k];
+    if (!v->strides) v->strides = strides;
+    if (v->shape[ndim - 1] > 1) v->data += j * v->strides[ndim - 1] * v->bytes; /* a weight may be (n, 1) */
     v->ndim = ndim - 1;
     v->count = count;
     v->dense = v->single = 0;
@@ -183,29 +180,32 @@ static void take_column(libloss__view *v, int64_t j, int32_t ndim, int64_t dense
 
 /* Level j of a vector parameter belongs to column j of the last axis: each column is a call of its own, and since sums
  * are exact, nobody can tell from the result. Not inlined: the copy would lie on every call's stack. */
-static __attribute__((noinline)) libloss_status run_columns(libloss__call *c, int64_t columns, libloss__sum *sum)
+static __attribute__((noinline)) libloss_status run_columns(libloss__call *c, int64_t columns, int64_t threads, libloss__sum *sum)
 {
+    int64_t strides[MAX_DIMENSIONS], weight_strides[MAX_DIMENSIONS]; /* all have the shape of the values, but perhaps the weight */
+    dense_strides(&(libloss__view){ .shape = c->shape, .ndim = c->values_ndim }, strides);
+    dense_strides(&c->weight, weight_strides);
     for (int64_t j = 0; j < columns; j++) {
         libloss__call column = *c;
-        int64_t dense[MAX_DIMENSIONS], of_weight[MAX_DIMENSIONS]; /* all others have the same shape, hence the same strides */
         for (int k = 0; k < MAX_INPUTS; k++) {
-            take_column(&column.input[k], j, c->values_ndim, dense);
-            take_column(&column.gradient[k], j, c->values_ndim, dense);
-            take_column(&column.hessian[k], j, c->values_ndim, dense);
+            take_column(&column.input[k], j, c->values_ndim, strides);
+            take_column(&column.gradient[k], j, c->values_ndim, strides);
+            take_column(&column.hessian[k], j, c->values_ndim, strides);
         }
-        take_column(&column.upstream, j, c->values_ndim, dense);
-        take_column(&column.values, j, c->values_ndim, dense);
-        take_column(&column.weight, j, c->values_ndim, of_weight);
+        take_column(&column.weight, j, c->values_ndim, weight_strides);
+        take_column(&column.upstream, j, c->values_ndim, strides);
+        take_column(&column.values, j, c->values_ndim, strides);
         column.values_ndim--;
         column.count /= columns;
         if (column.weight_repeat > 1) column.weight_repeat /= columns;
-        TRY(run_column(&column, j, sum));
+        TRY(run_column(&column, j, threads, sum));
+        c->polled = column.polled;
     }
     return LIBLOSS_OK;
 }
 
 libloss_status libloss__run_pointwise(libloss__call *c, libloss__sum *sum)
 {
-    const int64_t columns = libloss__columns(c);
-    return columns == 1 ? run_column(c, 0, sum) : run_columns(c, columns, sum);
+    const int64_t columns = libloss__columns(c), threads = libloss__threads_for(c, c->count);
+    return columns == 1 ? run_column(c, 0, threads, sum) : run_columns(c, columns, threads, sum);
 }

@@ -2,6 +2,7 @@
  * Rows that are not there get weight 0 here, whatever the reason, and zeros in every output.
  */
 #include "rowwise.h"
+#include "split.h"
 
 static void set_weight(const libloss__call *c, void *weights, int64_t i, double w)
 {
@@ -22,6 +23,12 @@ const void *libloss__row_weights(const libloss__call *c, int64_t start, int64_t 
         for (int64_t i = 0; i < n; i++)
             if (label[i] < 0 || label[i] >= c->classes || libloss__row_is_absent(c, label[i])) set_weight(c, weights, i, 0);
     return weights;
+}
+
+int64_t libloss__row_threads(const libloss__call *c)
+{
+    const int64_t threads = libloss__threads_for(c, c->count * c->classes);
+    return threads < c->slots ? threads : c->slots;
 }
 
 int libloss__wants_derivatives(const libloss__call *c)

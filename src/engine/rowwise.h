@@ -21,6 +21,9 @@ static inline int by_index(const libloss__call *c) { return c->object->input[1].
 /* Weights of rows start .. as the arithmetic's numbers: 0 for every row that is not there. NULL if all are, unweighted. */
 const void *libloss__row_weights(const libloss__call *c, int64_t start, int64_t n, const int64_t *label, void *weights);
 
+/* How many threads this call may use, each with a workspace of its own. */
+int64_t libloss__row_threads(const libloss__call *c);
+
 /* Whether any output per class is wanted. */
 int libloss__wants_derivatives(const libloss__call *c);
 

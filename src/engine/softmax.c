@@ -4,6 +4,7 @@
  * arena, or into workspace where a row is too long for it.
  */
 #include "rowwise.h"
+#include "split.h"
 
 #include <string.h>
 
@@ -56,13 +57,20 @@ static void put_auxiliary(const libloss__call *c, int k, int64_t start, int64_t 
     if (libloss__given(&c->auxiliary[k])) libloss__scatter(&c->auxiliary[k], start, n, numbers, DTYPE_F64);
 }
 
-libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
+typedef struct {
+    const libloss__call *c;
+    libloss__sum *sum;
+    char *workspace; /* where the arena is too small */
+} softmax_job;
+
+static void run_range(const softmax_job *job, int64_t begin, int64_t end)
 {
+    const libloss__call *c = job->c;
     const softmax_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
     const softmax_layout l = layout_of(c);
     const int64_t classes = c->classes, size = l.size;
     _Alignas(64) char arena[ARENA_BYTES / 2];
-    char *scratch = l.bytes <= (int64_t)sizeof arena ? arena : c->args->workspace;
+    char *scratch = l.bytes <= (int64_t)sizeof arena ? arena : job->workspace;
     const libloss__view *weights = class_weights_of(c), *target = target_of(c);
     const int rows = !by_index(c), derivatives = libloss__wants_derivatives(c);
     double param[MAX_PARAMETERS] = { 0 }, factor[STRIP], logsumexp[STRIP], correct[STRIP];
@@ -78,15 +86,15 @@ libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
         }
     }
 
-    int64_t label[STRIP], work = 0;
+    int64_t label[STRIP];
     union {
         float f32[STRIP];
         double f64[STRIP];
     } weight, value;
     /* A strip is cut where rows are absent, and into single rows where something has to be gathered or scattered. */
     const int single = l.logits >= 0 || l.target >= 0 || l.wide[0] >= 0 || l.wide[1] >= 0 || l.wide[2] >= 0;
-    for (int64_t start = 0; start < c->count; start += STRIP) {
-        const int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
+    for (int64_t start = begin; start < end; start += STRIP) {
+        const int64_t n = end - start < STRIP ? end - start : STRIP;
         if (!rows) libloss__gather(target, start, n, label, DTYPE_I64);
         const void *w = libloss__row_weights(c, start, n, label, &weight);
         if (derivatives) libloss__factors(c, start, n, w, factor);
@@ -138,11 +146,27 @@ libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
             /* linear in the target: its second derivative is 0 */
             if (libloss__given(&c->hessian[1])) libloss__clear(&c->hessian[1], first, classes);
         }
-        libloss__account(c, start, n, &value, w, sum);
+        libloss__account(c, start, n, &value, w, job->sum);
         put_auxiliary(c, 0, start, n, logsumexp);
         put_auxiliary(c, 1, start, n, correct);
-        libloss_status status = libloss__poll(c, &work, n * classes);
-        if (status != LIBLOSS_OK) return status;
     }
+}
+
+static libloss_status run_piece(const libloss__piece *piece, void *nothing)
+{
+    (void)nothing;
+    char *workspace = piece->c->args->workspace;
+    run_range(&(softmax_job){ .c = piece->c,
+                              .sum = piece->sum,
+                              .workspace = workspace ? workspace + piece->slot * libloss__workspace_of_softmax(piece->c) : NULL },
+              piece->begin, piece->end);
     return LIBLOSS_OK;
+}
+
+libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
+{
+    const libloss__split split = {
+        .run = run_piece, .count = c->count, .width = c->classes, .unit = STRIP, .threads = libloss__row_threads(c)
+    };
+    return libloss__run_split(c, &split, sum);
 }

@@ -5,7 +5,10 @@
  */
 #include "sums.h"
 
+#include <pthread.h>
 #include <string.h>
+
+#include "split.h"
 
 #include "tiles.h"
 #include "units.h"
@@ -98,6 +101,60 @@ static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t 
     }
 }
 
+/* ---- both over a whole unit, which threads may share ---- */
+
+typedef struct {
+    const sums_kernels *kernels;
+    const double *param, *fact;
+    double factor;
+    int64_t start; /* of the unit */
+    pthread_mutex_t lock; /* guards the sums */
+    libloss__sum *sum;
+} unit_pass;
+
+static libloss_status gather_range(const libloss__piece *piece, void *shared)
+{
+    unit_pass *job = shared;
+    libloss__sum own[MAX_TERMS];
+    memset(own, 0, sizeof own);
+    gather(piece->c, job->kernels, job->start + piece->begin, piece->end - piece->begin, job->param, own);
+    pthread_mutex_lock(&job->lock);
+    for (int k = 0; k < job->kernels->terms; k++) libloss__sum_merge(&job->sum[k], &own[k]);
+    pthread_mutex_unlock(&job->lock);
+    return LIBLOSS_OK;
+}
+
+static libloss_status spread_range(const libloss__piece *piece, void *shared)
+{
+    const unit_pass *job = shared;
+    spread(piece->c, job->kernels, job->start + piece->begin, piece->end - piece->begin, job->param, job->fact, job->factor);
+    return LIBLOSS_OK;
+}
+
+static libloss_status pass_over(libloss__call *c, libloss_status (*run)(const libloss__piece *, void *), unit_pass *job, int64_t n)
+{
+    const libloss__split split = {
+        .run = run, .job = job, .count = n, .width = 1, .unit = ELEMENTS, .threads = libloss__threads_for(c, n)
+    };
+    return libloss__run_split(c, &split, NULL);
+}
+
+static libloss_status gather_all(libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param,
+                                 libloss__sum *sum)
+{
+    unit_pass job = { .kernels = kernels, .param = param, .start = start, .lock = PTHREAD_MUTEX_INITIALIZER, .sum = sum };
+    libloss_status status = pass_over(c, gather_range, &job, n);
+    pthread_mutex_destroy(&job.lock);
+    return status;
+}
+
+static libloss_status spread_all(libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param,
+                                 const double *fact, double factor)
+{
+    unit_pass job = { .kernels = kernels, .param = param, .fact = fact, .factor = factor, .start = start };
+    return pass_over(c, spread_range, &job, n);
+}
+
 static int wants_derivatives(const libloss__call *c)
 {
     for (int k = 0; k < 2; k++)
@@ -121,7 +178,6 @@ libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum)
     const int64_t size = c->length * c->width;
     const int derivatives = wants_derivatives(c);
     double param[MAX_PARAMETERS] = { 0 };
-    int64_t work = 0;
     for (int32_t k = 0; k < c->object->parameters; k++) param[k] = libloss__parameter_of(c, k, 0);
     for (int64_t u = 0; u < c->count; u++) {
         libloss__sum sums[MAX_TERMS];
@@ -129,16 +185,14 @@ libloss_status libloss__run_sums(libloss__call *c, libloss__sum *sum)
         const int present = libloss__batch_is_present(c, u);
         memset(sums, 0, sizeof sums);
         if (present) {
-            gather(c, kernels, u * size, size, param, sums);
+            TRY(gather_all(c, kernels, u * size, size, param, sums));
             value = close_sums(exact, sums, param, fact); /* as a total does, whatever the data are */
             libloss__factors(c, u, 1, NULL, &factor);
             if (c->args->total) add_to_total(c->args->total, kernels, u, sums);
         }
-        if (derivatives) spread(c, kernels, u * size, size, param, fact, factor);
+        if (derivatives) TRY(spread_all(c, kernels, u * size, size, param, fact, factor));
         if (libloss__given(&c->values)) libloss__scatter(&c->values, u, 1, &value, DTYPE_F64);
         if (sum && present) libloss__sum_add(sum, value);
-        libloss_status status = libloss__poll(c, &work, size);
-        if (status != LIBLOSS_OK) return status;
     }
     return LIBLOSS_OK;
 }

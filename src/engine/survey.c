@@ -3,7 +3,9 @@
  * leaves every output untouched, and the gradient of a mean knows its divisor in time. Where there is
  * neither weight, nor label, nor domain, nothing is read. Absent values are never looked at.
  */
-#include "call.h"
+#include <stdatomic.h>
+
+#include "split.h"
 #include "tiles.h"
 #include "units.h"
 
@@ -128,32 +130,44 @@ static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, d
     }
 }
 
-/* Declared domains of one input with `width` numbers per value (1, or the classes of a row). */
-static libloss_status check_domain(const libloss__call *c, int32_t k, int kind, int64_t width)
+typedef struct {
+    int32_t input;
+    int kind;
+    int64_t width; /* numbers per value: 1, or the classes of a row */
+} domain_job;
+
+/* Declared domains of one input. */
+static libloss_status check_domain(const libloss__piece *piece, void *shared)
 {
+    const libloss__call *c = piece->c;
+    const domain_job *job = shared;
+    const int32_t k = job->input;
+    const int kind = job->kind;
     const libloss__view *v = &c->input[k];
     const int zero_one = kind == KIND_SIGN && libloss__parameter_of(c, c->object->labels, 0) != 0;
     const int masked = libloss__given(&c->weight) || c->absent_labels;
     double strip[STRIP], w[STRIP];
-    int64_t total = v->single ? (v->count > 0) : v->count;
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
     if (kind != KIND_POSITIVE && !v->single) { /* the quick look at whole arrays; what is found is looked up below */
         const double low = kind == KIND_SIGN && !zero_one ? -1 : 0;
         const int ends = kind == KIND_SIGN || kind == KIND_BINARY;
-        if (libloss__is_direct(v, DTYPE_F32) && !libloss__tiles_now()->outside_f32((float *)(void *)v->data, total, (float)low, 1, ends))
+        const char *data = v->data + piece->begin * v->bytes;
+        const int64_t n = piece->end - piece->begin;
+        if (libloss__is_direct(v, DTYPE_F32) &&
+            !libloss__tiles_now()->outside_f32((const float *)(const void *)data, n, (float)low, 1, ends))
             return LIBLOSS_OK;
-        if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((double *)(void *)v->data, total, low, 1, ends))
+        if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((const double *)(const void *)data, n, low, 1, ends))
             return LIBLOSS_OK;
     }
-    for (int64_t start = 0; start < total; start += STRIP) {
-        int64_t n = total - start < STRIP ? total - start : STRIP;
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         libloss__gather(v, start, n, strip, DTYPE_F64);
         int bad = 0;
         for (int64_t i = 0; i < n; i++) bad |= outside(kind, strip[i], zero_one);
         if (!bad) continue;
         for (int64_t i = 0; i < n; i++) {
             if (!outside(kind, strip[i], zero_one)) continue;
-            int64_t value = (start + i) / width;
+            int64_t value = (start + i) / job->width;
             if (masked && !v->single) {
                 libloss__weights_as_double(c, value, 1, w);
                 if (w[0] == 0) continue;
@@ -183,16 +197,25 @@ static double mass_weight(const libloss__call *c, int32_t k, int64_t row, int64_
     return mass;
 }
 
+typedef struct {
+    int32_t class_input; /* or -1 */
+    int need_mass; /* somebody asks for the sum of weights */
+    atomic_int_fast64_t present;
+    atomic_int absent_labels;
+} presence_job;
+
 /* Labels and class weights: which rows are there, and what they count. */
-static libloss_status survey_rows(libloss__call *c, int32_t k)
+static libloss_status survey_rows(const libloss__piece *piece, void *shared)
 {
+    const libloss__call *c = piece->c;
+    presence_job *job = shared;
+    const int32_t k = job->class_input;
     const int weigh = c->object->class_weight >= 0 && libloss__given(&c->input[c->object->class_weight]);
-    const int need_mass = c->args->reduction == LIBLOSS_WEIGHTED_MEAN || c->args->total;
-    TRY(check_class_weights(c));
-    int64_t label[STRIP];
+    int64_t label[STRIP], present = 0;
     double w[STRIP], term[STRIP];
-    for (int64_t start = 0; start < c->count; start += STRIP) {
-        int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
+    int absent = 0;
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         libloss__weights_as_double(c, start, n, w);
         if (c->by_index) libloss__gather(&c->input[k], start, n, label, DTYPE_I64);
         for (int64_t i = 0; i < n; i++) {
@@ -200,7 +223,7 @@ static libloss_status survey_rows(libloss__call *c, int32_t k)
             if (w[i] == 0) continue;
             if (c->by_index) {
                 if (libloss__is_ignored(c, label[i])) {
-                    c->absent_labels = 1;
+                    absent = 1;
                     continue;
                 }
                 if (label[i] < 0 || label[i] >= c->classes) {
@@ -210,48 +233,73 @@ static libloss_status survey_rows(libloss__call *c, int32_t k)
                          c->classes);
                 }
                 if (libloss__row_is_absent(c, label[i])) {
-                    c->absent_labels = 1;
+                    absent = 1;
                     continue;
                 }
             }
-            c->present++;
-            term[i] = weigh || (need_mass && !c->by_index) ? w[i] * mass_weight(c, k, start + i, label[i]) : w[i];
+            present++;
+            term[i] = weigh || (job->need_mass && !c->by_index) ? w[i] * mass_weight(c, k, start + i, label[i]) : w[i];
         }
-        libloss__sum_add_doubles(&c->weights, term, n);
+        libloss__sum_add_doubles(piece->sum, term, n);
     }
+    atomic_fetch_add(&job->present, present);
+    if (absent) atomic_store(&job->absent_labels, 1);
     return LIBLOSS_OK;
 }
 
-static libloss_status survey_weights(libloss__call *c)
+static libloss_status survey_weights(const libloss__piece *piece, void *shared)
 {
+    presence_job *job = shared;
+    int64_t present = 0;
     double w[STRIP];
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
+        libloss__weights_as_double(piece->c, start, n, w);
+        for (int64_t i = 0; i < n; i++) present += w[i] != 0;
+        libloss__sum_add_doubles(piece->sum, w, n);
+    }
+    atomic_fetch_add(&job->present, present);
+    return LIBLOSS_OK;
+}
+
+/* What is there: the number of values, and the sum of their weights. */
+static libloss_status survey_presence(libloss__call *c, int32_t class_input)
+{
     if (c->unit == UNIT_BATCH) {
         for (int64_t u = 0; u < c->count; u++) c->present += libloss__batch_is_present(c, u);
         libloss__sum_add_count(&c->weights, c->present);
         return LIBLOSS_OK;
     }
-    if (!libloss__given(&c->weight)) {
+    if (class_input < 0 && !libloss__given(&c->weight)) {
         c->present = c->count;
         libloss__sum_add_count(&c->weights, c->count);
         return LIBLOSS_OK;
     }
-    for (int64_t start = 0; start < c->count; start += STRIP) {
-        int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
-        libloss__weights_as_double(c, start, n, w);
-        for (int64_t i = 0; i < n; i++) c->present += w[i] != 0;
-        libloss__sum_add_doubles(&c->weights, w, n);
-    }
+    TRY(check_class_weights(c));
+    presence_job job = { .class_input = class_input, .need_mass = c->args->reduction == LIBLOSS_WEIGHTED_MEAN || c->args->total };
+    const int whole_rows = class_input >= 0 && !c->by_index && job.need_mass;
+    atomic_init(&job.present, 0);
+    atomic_init(&job.absent_labels, 0);
+    const libloss__split split = { .run = class_input < 0 ? survey_weights : survey_rows,
+                                   .job = &job,
+                                   .count = c->count,
+                                   .width = whole_rows ? c->classes : 1,
+                                   .unit = STRIP,
+                                   .threads = libloss__threads_for(c, whole_rows ? c->count * c->classes : c->count) };
+    TRY(libloss__run_split(c, &split, &c->weights));
+    c->present = atomic_load(&job.present);
+    c->absent_labels = (int8_t)atomic_load(&job.absent_labels);
     return LIBLOSS_OK;
 }
 
-libloss_status libloss__check_weights(const libloss__call *c)
+static libloss_status check_weights(const libloss__piece *piece, void *nothing)
 {
+    (void)nothing;
+    const libloss__call *c = piece->c;
     const libloss__view *v = &c->weight;
-    if (!libloss__given(v)) return LIBLOSS_OK;
     double w[STRIP];
-    int64_t total = v->single ? (v->count > 0) : v->count;
-    for (int64_t start = 0; start < total; start += STRIP) {
-        int64_t n = total - start < STRIP ? total - start : STRIP;
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         libloss__gather(v, start, n, w, DTYPE_F64);
         for (int64_t i = 0; i < n; i++) {
             if (!is_weight(w[i]) || (c->arithmetic == DTYPE_F32 && !is_weight((double)(float)w[i])))
@@ -259,6 +307,11 @@ libloss_status libloss__check_weights(const libloss__call *c)
         }
     }
     return LIBLOSS_OK;
+}
+
+libloss_status libloss__check_weights(libloss__call *c)
+{
+    return libloss__given(&c->weight) ? libloss__scan(c, &c->weight, check_weights, NULL) : LIBLOSS_OK;
 }
 
 libloss_status libloss__survey(libloss__call *c)
@@ -269,14 +322,16 @@ libloss_status libloss__survey(libloss__call *c)
         if (o->input[k].kind == KIND_CLASS) class_input = k;
     TRY(libloss__check_weights(c));
     const int by_rows = class_input >= 0 && (c->unit == UNIT_NONE || c->unit == UNIT_ROW);
-    TRY(by_rows ? survey_rows(c, class_input) : survey_weights(c));
+    TRY(survey_presence(c, by_rows ? class_input : -1));
     TRY(libloss__survey_units(c));
     for (int32_t k = 0; k < o->inputs && !(c->args->flags & LIBLOSS_TRUST_DOMAIN); k++) {
         if (!libloss__given(&c->input[k])) continue;
         int kind = o->input[k].kind;
         if (kind == KIND_CLASS && !c->by_index) kind = KIND_PROBABILITY;
         if (kind == KIND_PROBABILITY || kind == KIND_POSITIVE || kind == KIND_SIGN || kind == KIND_BINARY)
-            TRY(check_domain(c, k, kind, c->unit != UNIT_BATCH && c->input[k].ndim > c->values_ndim ? c->length * c->width : 1));
+            TRY(libloss__scan(c, &c->input[k], check_domain,
+                              &(domain_job){ k, kind,
+                                             c->unit != UNIT_BATCH && c->input[k].ndim > c->values_ndim ? c->length * c->width : 1 }));
     }
     switch (c->args->reduction) {
     case LIBLOSS_MEAN: c->divisor = (double)c->present; break;

@@ -5,6 +5,7 @@
  * memory that was there before the first store.
  */
 #include "rowwise.h"
+#include "split.h"
 #include "units.h"
 
 #include <string.h>
@@ -12,11 +13,9 @@
 enum { STRIP = 256 };
 
 typedef struct {
-    libloss__call *c;
+    const libloss__call *c;
     const unit_kernels *kernels;
-    libloss__sum *sum;
     double param[MAX_PARAMETERS];
-    int64_t values; /* values per unit */
     int derivatives;
 } unit_job;
 
@@ -281,14 +280,16 @@ static int any_present(const libloss__call *c, const void *weights, int64_t n)
     return 0;
 }
 
-static libloss_status run_range(unit_job *job, char *memory, int64_t begin, int64_t end)
+static libloss_status run_range(const libloss__piece *piece, void *shared)
 {
-    libloss__call *c = job->c;
+    const libloss__call *c = piece->c;
+    unit_job mine = *(const unit_job *)shared, *job = &mine;
     unit_scratch s;
-    lay_out(c, memory, &s);
-    const int64_t values = c->values_per_unit, strip = values == 1 ? STRIP : 1;
+    job->c = c;
+    lay_out(c, (char *)c->args->workspace + piece->slot * libloss__workspace_of_units(c), &s);
+    const int64_t begin = piece->begin, end = piece->end, values = c->values_per_unit, strip = values == 1 ? STRIP : 1;
     libloss__bounds bounds = { 0 };
-    int64_t label[STRIP], work = 0;
+    int64_t label[STRIP];
 
     for (int32_t k = 0; k < c->object->inputs; k++)
         if (s.real[k] && c->object->input[k].shape == PER_CLASS) {
@@ -319,9 +320,7 @@ static libloss_status run_range(unit_job *job, char *memory, int64_t begin, int6
             }
             for (int64_t j = i * values; j < (i + 1) * values; j++) put_number(c, s.rounded, j, s.value[j]);
         }
-        libloss__account(c, start * values, n * values, s.rounded, w, job->sum);
-        libloss_status status = libloss__poll(c, &work, n * c->length * c->width);
-        if (status != LIBLOSS_OK) return status;
+        libloss__account(c, start * values, n * values, s.rounded, w, piece->sum);
     }
     return LIBLOSS_OK;
 }
@@ -335,10 +334,14 @@ static int wants_derivatives(const libloss__call *c)
 
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
 {
-    unit_job job = { .c = c,
-                     .sum = sum,
-                     .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
-                     .derivatives = wants_derivatives(c) };
+    unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64], .derivatives = wants_derivatives(c) };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
-    return run_range(&job, c->args->workspace, 0, c->count / c->values_per_unit);
+    const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_of(c), each = c->length * c->width;
+    const libloss__split split = { .run = run_range,
+                                   .job = &job,
+                                   .count = units,
+                                   .width = each > 0 ? each : 1,
+                                   .unit = 1,
+                                   .threads = threads < c->slots ? threads : c->slots };
+    return libloss__run_split(c, &split, sum);
 }

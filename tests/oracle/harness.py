@@ -100,7 +100,8 @@ class Loss:
         return out
 
     def eval(self, *inputs, weight=None, reduction="mean", grad=(), hess=(), values=None, value=True, upper=False, divisor=0.0,
-             empty=0, upstream=None, total=None, outputs=None, auxiliary=None, dtypes=None, flags=0, unit_axes=0):
+             empty=0, upstream=None, total=None, outputs=None, auxiliary=None, dtypes=None, flags=0, unit_axes=0,
+             threads=0, poll=ffi.NULL, executor=ffi.NULL):
         """A dict of what was asked: "value", "values", "grad0", "hess0", ... Outputs are of the inputs' dtype unless given."""
         keep: list = []
         args = ffi.new("libloss_args *")
@@ -132,6 +133,7 @@ class Loss:
             args.value = number
         args.reduction, args.divisor, args.empty, args.curvature, args.flags = REDUCTIONS[reduction], divisor, empty, upper, flags
         args.unit_axes = unit_axes
+        args.threads, args.poll, args.executor = threads, poll, executor
         if total is not None:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
         check(lib.libloss_eval(self.handle, args))
@@ -161,3 +163,11 @@ def names(kind: str | None = None) -> list[str]:
         if not info.is_metric:
             out.append(name)
     return out
+
+
+def config() -> dict[str, str]:
+    """What the library says of itself."""
+    buffer = ffi.new("char[512]")
+    lib.libloss_config(buffer, 512)
+    names = ("version", "instruction set", "threads", "compiler")
+    return {name: line.removeprefix(name + " ") for line in ffi.string(buffer).decode().splitlines() for name in names if line.startswith(name)}

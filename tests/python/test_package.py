@@ -8,6 +8,7 @@ import doctest
 import gc
 import inspect
 import math
+import os
 import pathlib
 import pickle
 import re
@@ -559,12 +560,15 @@ def test_define_one_number_at_a_time():
     np.testing.assert_allclose(cauchy.grad(p, 0 * p, reduction="sum"), 2 * p / (1 + p * p), rtol=1e-15)
 
 
-def test_threads(monkeypatch):
-    monkeypatch.delenv("LIBLOSS_NUM_THREADS", raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
-    assert libloss.get_threads() == 3
-    monkeypatch.setenv("LIBLOSS_NUM_THREADS", "5")
-    assert libloss.get_threads() == 5
+def python(text, **environment):
+    env = {k: v for k, v in os.environ.items() if k not in ("LIBLOSS_NUM_THREADS", "OMP_NUM_THREADS")} | environment
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=env, check=True).stdout.strip()
+
+
+def test_threads():
+    ask = "import libloss; print(libloss.get_threads())"
+    assert python(ask, OMP_NUM_THREADS="3,2") == "3"
+    assert python(ask, OMP_NUM_THREADS="3", LIBLOSS_NUM_THREADS="5") == "5"
     libloss.set_threads(4)
     try:
         assert libloss.get_threads() == 4
@@ -579,6 +583,55 @@ def test_threads(monkeypatch):
             libloss.set_threads(wrong)
         with pytest.raises(libloss.ArgumentError, match="threads"):
             libloss.Loss("huber")([1.0], [1.0], threads=wrong)
+
+
+STARTED = """
+import os, time, numpy as np, libloss
+from concurrent.futures import ThreadPoolExecutor
+p, before = np.zeros(1 << 20, "f4"), len(os.listdir("/proc/self/task"))
+started = lambda: len(os.listdir("/proc/self/task")) - before
+libloss.huber(p, p)
+libloss.huber(p, p, threads=1)
+assert started() == 0                                   # the environment's 1
+with libloss.threads(3):
+    with ThreadPoolExecutor(1) as other:                # of another thread nothing was said
+        assert other.submit(lambda: (libloss.huber(p, p), libloss.get_threads())[1]).result() == 1
+    deadline = time.monotonic() + 10
+    while started() > 0 and time.monotonic() < deadline:
+        time.sleep(0.01)                                # what has been joined may linger in /proc
+    assert started() == 0
+    libloss.huber(p, p)
+assert started() == 2
+libloss.set_threads(4)
+libloss.Loss("huber").value_and_grad(p, p)
+assert started() == 3
+libloss.Loss("log_cosh")(p, p, threads=5)
+assert started() == 4
+"""
+
+
+def test_threads_are_started_as_wished():
+    python(STARTED, LIBLOSS_NUM_THREADS="1")
+
+
+POOLS = """
+import sys
+{first}
+import libloss
+assert ("threadpoolctl" in sys.modules) == {early}      # it is not imported for nothing
+import threadpoolctl
+[pool] = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "libloss"]
+assert pool["num_threads"] == 3 and pool["version"] == libloss.__version__
+with threadpoolctl.threadpool_limits(1):
+    assert libloss.get_threads() == 1
+assert libloss.get_threads() == 3
+"""
+
+
+@pytest.mark.parametrize("first", ["import threadpoolctl", ""])
+def test_threadpoolctl(first):
+    pytest.importorskip("threadpoolctl")
+    python(POOLS.format(first=first, early=bool(first)), LIBLOSS_NUM_THREADS="3")
 
 
 def test_total_of_values():

@@ -10,6 +10,7 @@ import numpy as np
 from ._core import REDUCTIONS, Info, check, create, describe, names
 from ._libloss import lib
 from ._loss import Loss
+from ._threads import current
 
 EXAMPLES = {  # what an input of each kind looks like in an example
     "real": ("[0.5, 2.0]", "[1.0, 1.0]"),
@@ -24,10 +25,10 @@ ROW_EXAMPLES = {
 
 TEMPLATE = '''
 def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", divisor=None, empty="nan", out=None, threads=None):
-    if type({first}) is ndarray and type({second}) is ndarray and {plain}divisor is None and empty == "nan" and out is None:
+    if type({first}) is ndarray and type({second}) is ndarray and {plain}divisor is None and empty == "nan" and out is None and threads is None:
         code = REDUCTIONS.get(reduction, 2)
         if code != 2 and (weight is None or type(weight) is ndarray):
-            answer = call({name}_handle, id({first}), id({second}), 0 if weight is None else id(weight), 0, code)
+            answer = call({name}_handle, id({first}), id({second}), 0 if weight is None else id(weight), 0, code, threads_here())
             if answer.status == 0:
                 return answer.value
             if answer.status > 0:
@@ -71,7 +72,7 @@ def docstring(info: Info) -> str:
 
 def build() -> dict[str, Any]:
     """All functions by name, aliases included."""
-    scope: dict[str, Any] = {"ndarray": np.ndarray, "REDUCTIONS": REDUCTIONS, "call": lib.libloss_py_call, "check": check, "id": id}
+    scope: dict[str, Any] = {"ndarray": np.ndarray, "REDUCTIONS": REDUCTIONS, "call": lib.libloss_py_call, "check": check, "id": id, "threads_here": current}
     source, infos = [], []
     for name in names():
         handle = create(name)

@@ -14,7 +14,7 @@ from ._arrays import Plain, absent, plain, same_index, weighed, wide
 from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, numbers, text, word
 from ._errors import ArgumentError, DTypeError, IncompatibleVersionError, NotDifferentiableError, ShapeError
 from ._libloss import ffi, lib
-from ._threads import wished
+from ._threads import current, wished
 
 if TYPE_CHECKING:
     from ._total import Total
@@ -311,7 +311,7 @@ class Loss:
 
     def _quick(self, inputs: tuple[Any, ...], grad: Any, reduction: str = "mean") -> float | None:
         """The value of two plain arrays, or None where it takes more than that to answer."""
-        answer = lib.libloss_py_call(self._handle, id(inputs[0]), id(inputs[1]), 0, 0 if grad is None else id(grad), REDUCTIONS[reduction])
+        answer = lib.libloss_py_call(self._handle, id(inputs[0]), id(inputs[1]), 0, 0 if grad is None else id(grad), REDUCTIONS[reduction], current())
         if answer.status > 0:
             check(answer.status)
         return None if answer.status else float(answer.value)
