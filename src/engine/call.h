@@ -68,6 +68,9 @@ int64_t libloss__columns(const libloss__call *c);
 /* The weights of values start .. as numbers of the arithmetic. */
 void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, void *dst);
 
+/* fl(upstream / divisor) where it is one number for all values; 0 where nothing is present. */
+double libloss__flat_factor(const libloss__call *c);
+
 /* fl(fl(upstream / divisor) * w) for each value; zeros where nothing is present. weight NULL: none. */
 void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor);
 

@@ -227,26 +227,36 @@ static inline void tile_sum_f64(const double *v, ptrdiff_t n, tile_sum *out)
     sum_terms(v, x, n, 52, out);
 }
 
-/* Terms are fl(w * v); a weight of 0 means that the value is not there, whatever it is. The product of two floats has 48 bits. */
+/* Terms are fl(w * v); a weight of 0 means that the value is not there, whatever it is. */
+static inline void terms_f32(double *term, const float *v, const float *w, ptrdiff_t n)
+{
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double product = (double)w[i] * (double)v[i];
+        term[i] = w[i] == 0 ? 0 : product;
+    }
+}
+
+static inline void terms_f64(double *term, const double *v, const double *w, ptrdiff_t n)
+{
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double product = w[i] * v[i];
+        term[i] = w[i] == 0 ? 0 : product;
+    }
+}
+
 static inline void tile_sum_weighted_f32(const float *v, const float *w, ptrdiff_t n, tile_sum *out)
 {
     double x[TILE_SUM_MAX];
-    VECTOR_LOOP
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double term = (double)w[i] * (double)v[i];
-        x[i] = w[i] == 0 ? 0 : term;
-    }
-    sum_terms(x, x, n, 47, out);
+    terms_f32(x, v, w, n);
+    sum_terms(x, x, n, 47, out); /* the product of two floats has 48 bits */
 }
 
 static inline void tile_sum_weighted_f64(const double *v, const double *w, ptrdiff_t n, tile_sum *out)
 {
     double x[TILE_SUM_MAX];
-    VECTOR_LOOP
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double term = w[i] * v[i];
-        x[i] = w[i] == 0 ? 0 : term;
-    }
+    terms_f64(x, v, w, n);
     sum_terms(x, x, n, 52, out);
 }
 
