@@ -176,18 +176,33 @@ static double mass_weight(const libloss__call *c, int32_t k, int64_t row, int64_
     return mass;
 }
 
+static int all_labels(const int64_t *label, int64_t n, int64_t classes)
+{
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) bad |= (uint64_t)label[i] >= (uint64_t)classes;
+    return !bad;
+}
+
 /* Labels and class weights: which rows are there, and what they count. */
 static libloss_status survey_rows(libloss__call *c, int32_t k)
 {
     const int weigh = c->object->class_weight >= 0 && libloss__given(&c->input[c->object->class_weight]);
     const int need_mass = c->args->reduction == LIBLOSS_WEIGHTED_MEAN || c->args->total;
+    const int nothing_but_labels =
+        c->by_index && !weigh && !libloss__given(&c->weight) &&
+        (c->object->ignore_index < 0 || c->object->first[c->object->ignore_index] == c->object->first[c->object->ignore_index + 1]);
     TRY(check_class_weights(c));
     int64_t label[STRIP];
     double w[STRIP], term[STRIP];
     for (int64_t start = 0; start < c->count; start += STRIP) {
         int64_t n = c->count - start < STRIP ? c->count - start : STRIP;
-        weights_as_double(c, start, n, w);
         if (c->by_index) libloss__gather(&c->input[k], start, n, label, DTYPE_I64);
+        if (nothing_but_labels && all_labels(label, n, c->classes)) {
+            c->present += n;
+            libloss__sum_add_count(&c->weights, n);
+            continue;
+        }
+        weights_as_double(c, start, n, w);
         for (int64_t i = 0; i < n; i++) {
             term[i] = 0;
             if (w[i] == 0) continue;
@@ -232,12 +247,28 @@ static libloss_status survey_weights(libloss__call *c)
     return LIBLOSS_OK;
 }
 
+/* The quick look at a whole array that needs no conversion. */
+static int all_weights(const libloss__call *c, const libloss__view *v, int64_t total)
+{
+    enum { PIECE = 1 << 16 };
+    const libloss__tiles *tiles = libloss__tiles_now();
+    int64_t present = 0;
+    int bad = !libloss__is_direct(v, c->arithmetic);
+    for (int64_t start = 0; start < total && !bad; start += PIECE) {
+        const int64_t n = total - start < PIECE ? total - start : PIECE;
+        const void *w = v->data + start * v->bytes;
+        bad = c->arithmetic == DTYPE_F32 ? tiles->not_weights_f32(w, n, &present) : tiles->not_weights_f64(w, n, &present);
+    }
+    return !bad;
+}
+
 libloss_status libloss__check_weights(const libloss__call *c)
 {
     const libloss__view *v = &c->weight;
     if (!libloss__given(v)) return LIBLOSS_OK;
     double w[STRIP];
     int64_t total = v->single ? (v->count > 0) : v->count;
+    if (all_weights(c, v, total)) return LIBLOSS_OK;
     for (int64_t start = 0; start < total; start += STRIP) {
         int64_t n = total - start < STRIP ? total - start : STRIP;
         libloss__gather(v, start, n, w, DTYPE_F64);

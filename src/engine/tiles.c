@@ -4,6 +4,7 @@
 #include "tiles.h"
 
 #include "../kernel/loss.h"
+#include "half.h"
 
 #if defined __x86_64__
 #include <immintrin.h>
@@ -112,6 +113,80 @@ static void weigh_f64(double *factor, const double *w, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) factor[i] *= w[i];
 }
 
+typedef struct __attribute__((packed)) {
+    float x;
+} any_float;
+typedef struct __attribute__((packed)) {
+    double x;
+} any_double;
+typedef struct __attribute__((packed)) {
+    uint16_t x;
+} any_half;
+
+static void from_f16(void *to, const void *from, ptrdiff_t n)
+{
+    any_float *out = to;
+    const any_half *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = libloss__from_f16(in[i].x);
+}
+
+static void from_bf16(void *to, const void *from, ptrdiff_t n)
+{
+    any_float *out = to;
+    const any_half *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = libloss__from_bf16(in[i].x);
+}
+
+static void to_f16_f32(void *to, const void *from, ptrdiff_t n)
+{
+    any_half *out = to;
+    const any_float *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = libloss__to_f16((double)in[i].x);
+}
+
+static void to_f16_f64(void *to, const void *from, ptrdiff_t n)
+{
+    any_half *out = to;
+    const any_double *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = libloss__to_f16(in[i].x);
+}
+
+static void to_bf16_f32(void *to, const void *from, ptrdiff_t n)
+{
+    any_half *out = to;
+    const any_float *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = libloss__to_bf16((double)in[i].x);
+}
+
+static void to_bf16_f64(void *to, const void *from, ptrdiff_t n)
+{
+    any_half *out = to;
+    const any_double *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = libloss__to_bf16(in[i].x);
+}
+
+static void narrow(void *to, const void *from, ptrdiff_t n)
+{
+    any_float *out = to;
+    const any_double *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = (float)in[i].x;
+}
+
+static void widen(void *to, const void *from, ptrdiff_t n)
+{
+    any_double *out = to;
+    const any_float *in = from;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) out[i].x = (double)in[i].x;
+}
+
 /* Whole lines go past the caches, which also spares reading them first; the ends of an unaligned run are stored as ever. */
 static void stream(char *to, const char *from, ptrdiff_t bytes)
 {
@@ -159,5 +234,13 @@ const libloss__tiles TABLE(LIBLOSS_ISA) = {
     .divide = divide,
     .weigh_f32 = weigh_f32,
     .weigh_f64 = weigh_f64,
+    .from_f16 = from_f16,
+    .from_bf16 = from_bf16,
+    .to_f16_f32 = to_f16_f32,
+    .to_f16_f64 = to_f16_f64,
+    .to_bf16_f32 = to_bf16_f32,
+    .to_bf16_f64 = to_bf16_f64,
+    .narrow = narrow,
+    .widen = widen,
     .stream = stream,
 };

@@ -32,6 +32,15 @@ typedef struct {
     void (*divide)(double *factor, double divisor, ptrdiff_t n);
     void (*weigh_f32)(double *factor, const float *w, ptrdiff_t n);
     void (*weigh_f64)(double *factor, const double *w, ptrdiff_t n);
+    /* Dense runs to another type, each number rounded once; none needs to be aligned. */
+    void (*from_f16)(void *to, const void *from, ptrdiff_t n); /* to floats */
+    void (*from_bf16)(void *to, const void *from, ptrdiff_t n);
+    void (*to_f16_f32)(void *to, const void *from, ptrdiff_t n); /* from floats */
+    void (*to_f16_f64)(void *to, const void *from, ptrdiff_t n);
+    void (*to_bf16_f32)(void *to, const void *from, ptrdiff_t n);
+    void (*to_bf16_f64)(void *to, const void *from, ptrdiff_t n);
+    void (*narrow)(void *to, const void *from, ptrdiff_t n); /* doubles to floats */
+    void (*widen)(void *to, const void *from, ptrdiff_t n);
     /* A copy past the caches, for outputs that no cache would keep; libloss__stream_end() when all is written. */
     void (*stream)(char *to, const char *from, ptrdiff_t bytes);
 } libloss__tiles;
