@@ -118,7 +118,9 @@ static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
             .flat = job->scaling == BY_KERNEL ? job->flat : 1,
             .factor = factor,
             .value = value,
-            .grad = grad ? grad : c->gradient[0].data + start * size,
+            .grad = grad                   ? grad
+                    : job->direct_gradient ? c->gradient[0].data + start * size
+                                           : NULL,
             .hess = hess            ? hess
                     : store_hessian ? c->hessian[0].data + start * size
                                     : NULL,
