@@ -42,12 +42,11 @@ int libloss__plain(const libloss_object *o, int32_t reduction, int64_t n, int32_
     const double divisor = reduction == LIBLOSS_MEAN ? (double)n : 1, flat = 1 / divisor;
     pointwise_tile tile = { .count = n, .input = { prediction, target }, .value = values, .grad = gradient, .param = param };
     if (gradient) {
-        const int later = type == DTYPE_F32 && !kernels->by_element && (double)(float)flat != flat;
-        tile.flat = later ? 1 : flat;
+        tile.flat = flat;
+        tile.in_double = (double)(float)flat != flat;
         tile.factor = factor;
         if (kernels->by_element) tiles->fill(factor, flat, n);
         (value ? kernels->value_grad : kernels->grad)(&tile);
-        if (later) tiles->scale_f32(gradient, flat, n);
     } else {
         kernels->value(&tile);
     }

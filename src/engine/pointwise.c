@@ -36,7 +36,6 @@ static void parameters_of(const libloss__call *c, int64_t column, double *param)
 /* Who multiplies the derivatives, and by what. The bits are the same whoever does it. */
 typedef enum {
     BY_KERNEL, /* the kernel, by `flat` or by a tile of factors */
-    BY_FLAT, /* the engine, by one number that is none of the stored type */
     BY_WEIGHT, /* the engine, by one number times the weight */
     BY_FACTORS /* the engine, by a tile of factors: weights and upstream gradients */
 } scaling;
@@ -71,9 +70,7 @@ static void finish_output(const pointwise_job *job, const libloss__view *v, void
 {
     const libloss__tiles *tiles = libloss__tiles_now();
     const int32_t type = job->c->arithmetic;
-    if (job->scaling == BY_FLAT)
-        tiles->scale_f32(x, job->flat, n);
-    else if (job->scaling == BY_WEIGHT)
+    if (job->scaling == BY_WEIGHT)
         type == DTYPE_F32 ? tiles->scale_weighted_f32(x, job->flat, weight, n) : tiles->scale_weighted_f64(x, job->flat, weight, n);
     else if (job->scaling == BY_FACTORS)
         type == DTYPE_F32 ? tiles->scale_each_f32(x, factor, n) : tiles->scale_each_f64(x, factor, n);
@@ -116,6 +113,7 @@ static libloss_status run_range(pointwise_job *job, int64_t begin, int64_t end)
         pointwise_tile tile = {
             .count = n,
             .flat = job->scaling == BY_KERNEL ? job->flat : 1,
+            .in_double = job->scaling == BY_KERNEL && (double)(float)job->flat != job->flat,
             .factor = factor,
             .value = value,
             .grad = grad                   ? grad
@@ -208,14 +206,10 @@ static libloss_status run_column(libloss__call *c, int64_t column, libloss__sum 
     const int weighted = libloss__given(&c->weight), flat = !libloss__given(&c->upstream) || c->upstream.single;
     if (any && flat) job.flat = libloss__flat_factor(c);
     job.flat_factor = flat && !weighted;
-    if (job.wide || job.kernels->by_element)
+    if (job.wide || job.kernels->by_element || job.flat_factor)
         job.scaling = BY_KERNEL;
-    else if (!flat)
-        job.scaling = BY_FACTORS;
-    else if (weighted)
-        job.scaling = BY_WEIGHT;
     else
-        job.scaling = type == DTYPE_F64 || (double)(float)job.flat == job.flat ? BY_KERNEL : BY_FLAT;
+        job.scaling = flat ? BY_WEIGHT : BY_FACTORS;
     job.tile_of_factors = any && (job.wide || job.kernels->by_element || job.scaling == BY_FACTORS);
     job.streams = streams(&job);
 

@@ -53,12 +53,6 @@ static int not_weights_f64(const double *w, ptrdiff_t n, int64_t *present)
     return bad != 0;
 }
 
-static void scale_f32(float *x, double factor, ptrdiff_t n)
-{
-    VECTOR_LOOP
-    for (ptrdiff_t i = 0; i < n; i++) x[i] = (float)((double)x[i] * factor);
-}
-
 static void scale_weighted_f32(float *x, double factor, const float *w, ptrdiff_t n)
 {
     VECTOR_LOOP
@@ -225,7 +219,6 @@ const libloss__tiles TABLE(LIBLOSS_ISA) = {
     .not_weights_f64 = not_weights_f64,
     .terms_f32 = terms_f32,
     .terms_f64 = terms_f64,
-    .scale_f32 = scale_f32,
     .scale_weighted_f32 = scale_weighted_f32,
     .scale_weighted_f64 = scale_weighted_f64,
     .scale_each_f32 = scale_each_f32,

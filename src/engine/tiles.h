@@ -21,8 +21,7 @@ typedef struct {
     /* Terms fl(w * v); 0 where w is 0, whatever v is. */
     void (*terms_f32)(double *term, const float *v, const float *w, ptrdiff_t n);
     void (*terms_f64)(double *term, const double *v, const double *w, ptrdiff_t n);
-    /* Derivatives times factors, in double, rounded once: by one factor, by fl(factor * w) with 0 where w is 0, by one each. */
-    void (*scale_f32)(float *x, double factor, ptrdiff_t n);
+    /* Derivatives times factors, in double, rounded once: by fl(factor * w) with 0 where w is 0, by one each. */
     void (*scale_weighted_f32)(float *x, double factor, const float *w, ptrdiff_t n);
     void (*scale_weighted_f64)(double *x, double factor, const double *w, ptrdiff_t n);
     void (*scale_each_f32)(float *x, const double *factor, ptrdiff_t n);

@@ -124,7 +124,8 @@ typedef struct {
 typedef struct {
     ptrdiff_t count;
     const void *input[MAX_INPUTS]; /* stored */
-    double flat; /* a number of the stored type */
+    double flat;
+    int in_double; /* flat is no number of the stored type: f32 kernels multiply in double, and round once */
     const double *factor; /* weights, upstream gradients and the divisor are in it */
     void *value, *grad, *hess; /* stored; grad and hess with respect to input 0; may lie exactly on an input */
     double *wide_grad[MAX_INPUTS], *wide_hess[MAX_INPUTS]; /* not rounded yet; never NULL where `wide` runs */

@@ -25,18 +25,19 @@ typedef jet formula(const real *x, const real *param);
 enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
 
 /* Double inside for f32 data: the jet is multiplied by its factor before it is rounded. In the stored type a factor that is a
- * number of that type is multiplied with one rounding too, the same as by way of double; what other factors there
- * are the engine applies afterwards, to the same bits, because there the jet has been rounded already. */
+ * number of that type is multiplied with one rounding too, the same as by way of double and much faster; so there are
+ * two loops for f32. */
 #define BY_ELEMENT (REAL_BITS != LIBLOSS_BITS)
 
-FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, real flat)
+FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, double flat, const int in_double)
 {
-    return BY_ELEMENT ? (stored)((double)x * factor[i]) : (stored)(x * flat);
+    if (BY_ELEMENT) return (stored)((double)x * factor[i]);
+    return in_double ? (stored)((double)x * flat) : (stored)(x * (real)flat);
 }
 
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
-FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
+FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double)
 {
     const ptrdiff_t n = tile->count;
     const stored *input[INPUTS];
@@ -44,7 +45,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
     real param[MAX_PARAMETERS];
     const double *factor = tile->factor;
     stored *value = tile->value, *grad = tile->grad, *hess = tile->hess;
-    const real flat = (real)tile->flat;
+    const double flat = tile->flat;
     const int upper = tile->upper;
 
     for (int k = 0; k < INPUTS; k++) {
@@ -60,14 +61,22 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
         for (int k = 0; k < INPUTS; k++) x[k] = input[k][i];
         jet j = f(x, param);
         if (want & VALUE) value[i] = (stored)j.value;
-        if (want & GRAD) grad[i] = scaled(j.grad[0], factor, i, flat);
-        if (want & HESS) hess[i] = scaled(upper ? j.upper[0] : j.hess[0], factor, i, flat);
+        if (want & GRAD) grad[i] = scaled(j.grad[0], factor, i, flat, in_double);
+        if (want & HESS) hess[i] = scaled(upper ? j.upper[0] : j.hess[0], factor, i, flat, in_double);
         if (want & WIDE)
             for (int k = 0; k < INPUTS; k++) {
                 wide_grad[k][i] = (double)j.grad[k] * factor[i];
                 wide_hess[k][i] = (double)(upper ? j.upper[k] : j.hess[k]) * factor[i];
             }
     }
+}
+
+FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
+{
+    if (REAL_BITS == 32 && (want & (GRAD | HESS)) && tile->in_double)
+        pointwise_body(tile, f, want, 1);
+    else
+        pointwise_body(tile, f, want, 0);
 }
 
 /* Wires one formula of inputs into the six loops and names the table. */
