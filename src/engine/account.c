@@ -14,22 +14,27 @@ const libloss__tiles *libloss__tiles_now(void)
     return tiles[libloss__isa()];
 }
 
+double libloss__flat_factor(const libloss__call *c)
+{
+    double upstream = 1;
+    if (libloss__given(&c->upstream)) libloss__gather(&c->upstream, 0, 1, &upstream, DTYPE_F64);
+    return c->present == 0 ? 0 : upstream / c->divisor; /* an empty mean has no slope, whatever it is */
+}
+
 void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor)
 {
-    const double divisor = c->divisor;
-    if (libloss__given(&c->upstream)) {
-        libloss__gather(&c->upstream, start, n, factor, DTYPE_F64);
-        for (int64_t i = 0; i < n; i++) factor[i] /= divisor;
+    const libloss__tiles *tiles = libloss__tiles_now();
+    if (!libloss__given(&c->upstream) || c->upstream.single || c->present == 0) {
+        tiles->fill(factor, libloss__flat_factor(c), n);
     } else {
-        for (int64_t i = 0; i < n; i++) factor[i] = 1 / divisor;
+        libloss__gather(&c->upstream, start, n, factor, DTYPE_F64);
+        tiles->divide(factor, c->divisor, n);
     }
-    if (c->present == 0)
-        for (int64_t i = 0; i < n; i++) factor[i] = 0; /* an empty mean has no slope, whatever it is */
     if (!weight) return;
     if (c->arithmetic == DTYPE_F32)
-        for (int64_t i = 0; i < n; i++) factor[i] *= ((const float *)weight)[i];
+        tiles->weigh_f32(factor, weight, n);
     else
-        for (int64_t i = 0; i < n; i++) factor[i] *= ((const double *)weight)[i];
+        tiles->weigh_f64(factor, weight, n);
 }
 
 static double number_at(const void *p, int32_t dtype, int64_t i)
@@ -37,22 +42,27 @@ static double number_at(const void *p, int32_t dtype, int64_t i)
     return dtype == DTYPE_F32 ? ((const float *)p)[i] : ((const double *)p)[i];
 }
 
+static void store_terms(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight)
+{
+    enum { SOME = 256 };
+    double term[SOME];
+    for (int64_t i = 0; i < n; i += SOME) {
+        const int64_t some = n - i < SOME ? n - i : SOME;
+        if (c->arithmetic == DTYPE_F32)
+            libloss__tiles_now()->terms_f32(term, (const float *)value + i, (const float *)weight + i, some);
+        else
+            libloss__tiles_now()->terms_f64(term, (const double *)value + i, (const double *)weight + i, some);
+        libloss__scatter(&c->values, start + i, some, term, DTYPE_F64);
+    }
+}
+
 void libloss__account(const libloss__call *c, int64_t start, int64_t n, const void *value, const void *weight, libloss__sum *sum)
 {
     if (libloss__given(&c->values)) {
-        if (!weight) {
+        if (weight)
+            store_terms(c, start, n, value, weight);
+        else
             libloss__scatter(&c->values, start, n, value, c->arithmetic);
-        } else {
-            double term[256];
-            for (int64_t done = 0; done < n; done += 256) {
-                int64_t some = n - done < 256 ? n - done : 256;
-                for (int64_t i = 0; i < some; i++) {
-                    double w = number_at(weight, c->arithmetic, done + i), v = number_at(value, c->arithmetic, done + i);
-                    term[i] = w == 0 ? 0 : w * v;
-                }
-                libloss__scatter(&c->values, start + done, some, term, DTYPE_F64);
-            }
-        }
     }
     if (!sum) return;
     tile_sum tile;
@@ -85,7 +95,13 @@ void libloss__account(const libloss__call *c, int64_t start, int64_t n, const vo
 
 void libloss__clear_absent(const libloss__call *c, int64_t start, int64_t n, const void *weight)
 {
-    for (int64_t i = 0; i < n;) {
+    const libloss__tiles *tiles = libloss__tiles_now();
+    int64_t there = 0;
+    if (c->arithmetic == DTYPE_F32)
+        tiles->not_weights_f32(weight, n, &there);
+    else
+        tiles->not_weights_f64(weight, n, &there);
+    for (int64_t i = 0; there < n && i < n;) {
         int64_t run = i;
         while (run < n && number_at(weight, c->arithmetic, run) == 0) run++;
         for (int32_t k = 0; run > i && k < c->object->inputs; k++) {

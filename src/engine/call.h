@@ -80,6 +80,8 @@ void libloss__gather_weight(const libloss__call *c, int64_t start, int64_t n, vo
 
 /* The same as double, after their rounding to the arithmetic; 1 where there are none. */
 void libloss__weights_as_double(const libloss__call *c, int64_t start, int64_t n, double *w);
+/* fl(upstream / divisor) where it is one number for all values; 0 where nothing is present. */
+double libloss__flat_factor(const libloss__call *c);
 
 /* fl(fl(upstream / divisor) * w) for each value; zeros where nothing is present. weight NULL: none. */
 void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const void *weight, double *factor);

@@ -35,25 +35,27 @@ int libloss__plain(const libloss_object *o, int32_t reduction, int64_t n, int32_
     if (!in_domain(o, 0, prediction, n, type) || !in_domain(o, 1, target, n, type)) return 0;
 
     const pointwise_kernels *kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64];
+    const libloss__tiles *tiles = libloss__tiles_now();
     _Alignas(64) double values[TILE], factor[TILE]; /* values hold floats for f32 */
     double param[MAX_PARAMETERS] = { 0 };
     for (int32_t k = 0; k < o->parameters; k++) param[k] = type == DTYPE_F32 ? (double)(float)o->value[k] : o->value[k];
-    const double divisor = reduction == LIBLOSS_MEAN ? (double)n : 1;
+    const double divisor = reduction == LIBLOSS_MEAN ? (double)n : 1, flat = 1 / divisor;
     pointwise_tile tile = { .count = n, .input = { prediction, target }, .value = values, .grad = gradient, .param = param };
     if (gradient) {
-        const double each = 1 / divisor;
-        for (int64_t i = 0; i < n; i++) factor[i] = each;
+        tile.flat = flat;
+        tile.in_double = (double)(float)flat != flat;
         tile.factor = factor;
-        kernels->value_grad(&tile);
+        if (kernels->by_element) tiles->fill(factor, flat, n);
+        (value ? kernels->value_grad : kernels->grad)(&tile);
     } else {
         kernels->value(&tile);
     }
     if (!value) return 1;
     tile_sum sum;
     if (type == DTYPE_F32)
-        libloss__tiles_now()->sum_f32((const float *)(const void *)values, n, &sum);
+        tiles->sum_f32((const float *)(const void *)values, n, &sum);
     else
-        libloss__tiles_now()->sum_f64(values, n, &sum);
+        tiles->sum_f64(values, n, &sum);
     if ((sum.parts == 1 || sum.parts == 2) && sum.nan + sum.plus_infinity + sum.minus_infinity == 0) {
         *value = (sum.part[0] + (sum.parts == 2 ? sum.part[1] : 0.0)) / divisor; /* of two parts one addition is the sum, rounded */
         return 1;

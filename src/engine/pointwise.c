@@ -1,10 +1,16 @@
 /*
  * The driver of losses of one number per input. Contiguous arrays of the arithmetic's type are used where they lie;
  * everything else goes through tiles of an arena on the stack. Sums are exact, so the length of a tile shows nowhere.
+ *
+ * Tried and removed: fetching the next tile by prefetch instructions while this one is summed (no faster in the third cache,
+ * slower in the second: the processor's own prefetching is ahead already).
  */
 #include "split.h"
 
 #include <string.h>
+
+#include "../cpu/cache.h"
+#include "tiles.h"
 
 /* Columns: a vector parameter gives its number j to column j of the last axis. */
 int64_t libloss__columns(const libloss__call *c)
@@ -27,12 +33,23 @@ static void parameters_of(const libloss__call *c, int64_t column, double *param)
     }
 }
 
+/* Who multiplies the derivatives, and by what. The bits are the same whoever does it. */
+typedef enum {
+    BY_KERNEL, /* the kernel, by `flat` or by a tile of factors */
+    BY_WEIGHT, /* the engine, by one number times the weight */
+    BY_FACTORS /* the engine, by a tile of factors: weights and upstream gradients */
+} scaling;
+
 typedef struct {
     const pointwise_kernels *kernels;
     double param[MAX_PARAMETERS];
     int64_t tile;
     int fast, wide; /* by input 0 into stored outputs; everything into double */
-    int direct_input[MAX_INPUTS], direct_weight, direct_gradient, direct_hessian, flat_factor;
+    int direct_input[MAX_INPUTS], direct_weight, direct_gradient, direct_hessian;
+    int tile_of_factors, flat_factor; /* there is one; it is the same for all tiles */
+    int streams; /* gradient and Hessian go past the caches, by way of a tile */
+    scaling scaling;
+    double flat;
 } pointwise_job;
 
 static int64_t size_of(int32_t dtype) { return dtype == DTYPE_F32 ? 4 : 8; }
@@ -45,6 +62,22 @@ static void *take(char **arena, int64_t bytes)
     return p;
 }
 
+/* What the kernel has left to do for a tile x of derivatives that belongs to elements start .. of v. */
+static void finish_output(const libloss__call *c, const pointwise_job *job, const libloss__view *v, void *x, int direct, int64_t start,
+                          int64_t n, const void *weight, const double *factor)
+{
+    const libloss__tiles *tiles = libloss__tiles_now();
+    const int32_t type = c->arithmetic;
+    if (job->scaling == BY_WEIGHT)
+        type == DTYPE_F32 ? tiles->scale_weighted_f32(x, job->flat, weight, n) : tiles->scale_weighted_f64(x, job->flat, weight, n);
+    else if (job->scaling == BY_FACTORS)
+        type == DTYPE_F32 ? tiles->scale_each_f32(x, factor, n) : tiles->scale_each_f64(x, factor, n);
+    if (!direct)
+        libloss__scatter(v, start, n, x, type);
+    else if (job->streams)
+        tiles->stream(v->data + start * size_of(type), x, n * size_of(type));
+}
+
 static libloss_status run_range(const libloss__piece *piece, void *shared)
 {
     const pointwise_job *job = shared;
@@ -53,22 +86,23 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     const int64_t size = size_of(type);
     _Alignas(64) char arena[ARENA_BYTES];
     char *free_bytes = arena;
-    void *gathered[MAX_INPUTS] = { 0 }, *weights = NULL, *value, *grad = NULL, *hess = NULL;
+    void *gathered[MAX_INPUTS] = { 0 }, *weights = NULL, *value = NULL, *grad = NULL, *hess = NULL;
     double *factor = NULL, *wide_grad[MAX_INPUTS] = { 0 }, *wide_hess[MAX_INPUTS] = { 0 };
     const int gradients = job->fast || job->wide;
+    const int store_gradient = job->fast && libloss__given(&c->gradient[0]), store_hessian = job->fast && libloss__given(&c->hessian[0]);
 
     for (int32_t k = 0; k < inputs; k++)
         if (!job->direct_input[k]) gathered[k] = take(&free_bytes, job->tile * size);
     if (libloss__given(&c->weight) && !job->direct_weight) weights = take(&free_bytes, job->tile * size);
     value = take(&free_bytes, job->tile * size);
-    if (gradients) factor = take(&free_bytes, job->tile * 8);
-    if (job->fast && !job->direct_gradient) grad = take(&free_bytes, job->tile * size);
-    if (job->fast && !job->direct_hessian) hess = take(&free_bytes, job->tile * size);
+    if (job->tile_of_factors) factor = take(&free_bytes, job->tile * 8);
+    if (job->fast && (!job->direct_gradient || job->streams)) grad = take(&free_bytes, job->tile * size);
+    if (store_hessian && (!job->direct_hessian || job->streams)) hess = take(&free_bytes, job->tile * size);
     for (int32_t k = 0; job->wide && k < inputs; k++) {
         wide_grad[k] = take(&free_bytes, job->tile * 8);
         wide_hess[k] = take(&free_bytes, job->tile * 8);
     }
-    if (gradients && job->flat_factor) libloss__factors(c, 0, job->tile < c->count ? job->tile : c->count, NULL, factor);
+    if (factor && job->flat_factor) libloss__factors(c, 0, job->tile < c->count ? job->tile : c->count, NULL, factor);
     for (int32_t k = 0; k < inputs; k++)
         if (gathered[k] && c->input[k].single) libloss__gather(&c->input[k], 0, job->tile, gathered[k], type);
 
@@ -76,7 +110,19 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     for (int64_t start = piece->begin; start < piece->end; start += job->tile) {
         const int64_t n = piece->end - start < job->tile ? piece->end - start : job->tile;
         pointwise_tile tile = {
-            .count = n, .factor = factor, .value = value, .param = job->param, .upper = c->args->curvature == LIBLOSS_UPPER
+            .count = n,
+            .flat = job->scaling == BY_KERNEL ? job->flat : 1,
+            .in_double = job->scaling == BY_KERNEL && (double)(float)job->flat != job->flat,
+            .factor = factor,
+            .value = value,
+            .grad = grad                   ? grad
+                    : job->direct_gradient ? c->gradient[0].data + start * size
+                                           : NULL,
+            .hess = hess            ? hess
+                    : store_hessian ? c->hessian[0].data + start * size
+                                    : NULL,
+            .param = job->param,
+            .upper = c->args->curvature == LIBLOSS_UPPER,
         };
         for (int32_t k = 0; k < inputs; k++) {
             if (job->direct_input[k])
@@ -92,35 +138,44 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
             if (!job->direct_weight) libloss__gather_weight(c, start, n, weights);
             w = job->direct_weight ? c->weight.data + start * size : weights;
         }
-        if (gradients && !job->flat_factor) libloss__factors(c, start, n, w, factor);
+        if (factor && !job->flat_factor) libloss__factors(c, start, n, w, factor);
 
-        const int store_gradient = libloss__given(&c->gradient[0]), store_hessian = libloss__given(&c->hessian[0]);
-        tile.grad = job->direct_gradient ? c->gradient[0].data + start * size : grad;
-        tile.hess = job->direct_hessian ? c->hessian[0].data + start * size : hess;
         if (job->wide) {
             if (want_value) job->kernels->value(&tile);
             job->kernels->wide(&tile);
-        } else if (job->fast && store_hessian) {
+        } else if (store_hessian) {
             (want_value ? job->kernels->value_grad_hess : job->kernels->grad_hess)(&tile);
         } else if (job->fast) {
-            job->kernels->value_grad(&tile);
+            (want_value ? job->kernels->value_grad : job->kernels->grad)(&tile);
         } else if (want_value) {
             job->kernels->value(&tile);
         }
-        if (want_value) libloss__account(c, start, n, value, w, piece->sum);
-
-        if (job->fast && store_gradient && !job->direct_gradient) libloss__scatter(&c->gradient[0], start, n, grad, type);
-        if (job->fast && store_hessian && !job->direct_hessian) libloss__scatter(&c->hessian[0], start, n, hess, type);
+        if (store_gradient) finish_output(c, job, &c->gradient[0], tile.grad, job->direct_gradient, start, n, w, factor);
+        if (store_hessian) finish_output(c, job, &c->hessian[0], tile.hess, job->direct_hessian, start, n, w, factor);
         for (int32_t k = 0; job->wide && k < inputs; k++) {
             if (libloss__given(&c->gradient[k])) libloss__scatter(&c->gradient[k], start, n, wide_grad[k], DTYPE_F64);
             if (libloss__given(&c->hessian[k])) libloss__scatter(&c->hessian[k], start, n, wide_hess[k], DTYPE_F64);
         }
-        if (w && gradients) libloss__clear_absent(c, start, n, w);
+        if (w && gradients && job->scaling != BY_WEIGHT) libloss__clear_absent(c, start, n, w);
+        if (want_value) libloss__account(c, start, n, value, w, piece->sum);
     }
+    if (job->streams) libloss__stream_end();
     return LIBLOSS_OK;
 }
 
 static int stored_as_computed(const libloss__view *v, int32_t type) { return !libloss__given(v) || v->dtype == type; }
+
+/* Outputs past the caches: where the call as a whole touches more than the last cache holds, and nothing is in place. */
+static int streams(const libloss__call *c, const pointwise_job *job)
+{
+    int64_t arrays = job->direct_gradient + job->direct_hessian;
+    if (arrays == 0) return 0;
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        if (c->input[k].data == c->gradient[0].data || c->input[k].data == c->hessian[0].data) return 0;
+        arrays += c->input[k].count == c->count;
+    }
+    return c->count * size_of(c->arithmetic) > libloss__last_cache() / arrays;
+}
 
 static libloss_status run_column(libloss__call *c, int64_t column, int64_t threads, libloss__sum *sum)
 {
@@ -143,13 +198,22 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
         libloss__given(&c->weight) && c->weight_repeat == 1 && libloss__is_direct(&c->weight, type) && c->weight.count == c->count;
     job.direct_gradient = job.fast && libloss__given(&c->gradient[0]) && libloss__is_direct(&c->gradient[0], type);
     job.direct_hessian = job.fast && libloss__given(&c->hessian[0]) && libloss__is_direct(&c->hessian[0], type);
-    job.flat_factor = !libloss__given(&c->weight) && !libloss__given(&c->upstream);
+
+    const int weighted = libloss__given(&c->weight), flat = !libloss__given(&c->upstream) || c->upstream.single;
+    if (any && flat) job.flat = libloss__flat_factor(c);
+    job.flat_factor = flat && !weighted;
+    if (job.wide || job.kernels->by_element || job.flat_factor)
+        job.scaling = BY_KERNEL;
+    else
+        job.scaling = flat ? BY_WEIGHT : BY_FACTORS;
+    job.tile_of_factors = any && (job.wide || job.kernels->by_element || job.scaling == BY_FACTORS);
+    job.streams = streams(c, &job);
 
     int64_t bytes = size; /* per element of a tile */
     int pieces = 1;
     for (int32_t k = 0; k < o->inputs; k++) bytes += job.direct_input[k] ? 0 : size, pieces += !job.direct_input[k];
-    if (libloss__given(&c->weight) && !job.direct_weight) bytes += size, pieces++;
-    if (any) bytes += 8, pieces++;
+    if (weighted && !job.direct_weight) bytes += size, pieces++;
+    if (job.tile_of_factors) bytes += 8, pieces++;
     if (job.fast) bytes += 2 * size, pieces += 2;
     if (job.wide) bytes += 16 * o->inputs, pieces += 2 * o->inputs;
     job.tile = (ARENA_BYTES - 64 * pieces) / bytes / 64 * 64;

@@ -1,7 +1,9 @@
 /*
- * Limbs: adding, merging, rounding. Slow and plain; the vector work is done before, in tile_sum.h.
+ * Limbs: adding, merging, rounding. Plain; the vector work is done before, in tile_sum.h.
  */
 #include "sum.h"
+
+#include "tiles.h"
 
 /* Adds (low, high) at limb k, or takes it away, and carries to the end of the chain. */
 static void add_at(libloss__sum *s, int k, uint64_t low, uint64_t high, int negative)
@@ -47,7 +49,15 @@ void libloss__sum_add(libloss__sum *s, double x)
 
 void libloss__sum_add_doubles(libloss__sum *s, const double *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) libloss__sum_add(s, x[i]);
+    for (int64_t done = 0, some; done < n; done += some) {
+        tile_sum tile;
+        some = n - done < TILE_SUM_MAX ? n - done : TILE_SUM_MAX;
+        libloss__tiles_now()->sum_f64(x + done, some, &tile);
+        if (tile.parts >= 0)
+            libloss__sum_add_tile(s, &tile);
+        else
+            for (int64_t i = done; i < done + some; i++) libloss__sum_add(s, x[i]);
+    }
 }
 
 void libloss__sum_add_count(libloss__sum *s, int64_t n)

@@ -204,6 +204,13 @@ typedef struct {
     atomic_int absent_labels;
 } presence_job;
 
+static int all_labels(const int64_t *label, int64_t n, int64_t classes)
+{
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) bad |= (uint64_t)label[i] >= (uint64_t)classes;
+    return !bad;
+}
+
 /* Labels and class weights: which rows are there, and what they count. */
 static libloss_status survey_rows(const libloss__piece *piece, void *shared)
 {
@@ -211,13 +218,21 @@ static libloss_status survey_rows(const libloss__piece *piece, void *shared)
     presence_job *job = shared;
     const int32_t k = job->class_input;
     const int weigh = c->object->class_weight >= 0 && libloss__given(&c->input[c->object->class_weight]);
+    const int nothing_but_labels =
+        c->by_index && !weigh && !libloss__given(&c->weight) &&
+        (c->object->ignore_index < 0 || c->object->first[c->object->ignore_index] == c->object->first[c->object->ignore_index + 1]);
     int64_t label[STRIP], present = 0;
     double w[STRIP], term[STRIP];
     int absent = 0;
     for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
         int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
-        libloss__weights_as_double(c, start, n, w);
         if (c->by_index) libloss__gather(&c->input[k], start, n, label, DTYPE_I64);
+        if (nothing_but_labels && all_labels(label, n, c->classes)) {
+            present += n;
+            libloss__sum_add_count(piece->sum, n);
+            continue;
+        }
+        libloss__weights_as_double(c, start, n, w);
         for (int64_t i = 0; i < n; i++) {
             term[i] = 0;
             if (w[i] == 0) continue;
@@ -292,12 +307,23 @@ static libloss_status survey_presence(libloss__call *c, int32_t class_input)
     return LIBLOSS_OK;
 }
 
+/* The quick look at numbers that need no conversion. */
+static int all_weights(const libloss__call *c, const libloss__view *v, int64_t start, int64_t n)
+{
+    const libloss__tiles *tiles = libloss__tiles_now();
+    int64_t present = 0;
+    if (!libloss__is_direct(v, c->arithmetic)) return 0;
+    const void *w = v->data + start * v->bytes;
+    return !(c->arithmetic == DTYPE_F32 ? tiles->not_weights_f32(w, n, &present) : tiles->not_weights_f64(w, n, &present));
+}
+
 static libloss_status check_weights(const libloss__piece *piece, void *nothing)
 {
     (void)nothing;
     const libloss__call *c = piece->c;
     const libloss__view *v = &c->weight;
     double w[STRIP];
+    if (!v->single && all_weights(c, v, piece->begin, piece->end - piece->begin)) return LIBLOSS_OK;
     for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
         int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         libloss__gather(v, start, n, w, DTYPE_F64);

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
+#include "half.h"
 #include "number.h"
+#include "tiles.h"
 
 static const struct {
     const char *name;
@@ -59,55 +61,6 @@ int libloss__is_direct(const libloss__view *v, int32_t dtype) { return v->dtype 
 
 /* ---- storage types to numbers and back ---- */
 
-static float from_f16(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu, bits;
-    float x;
-    if (rest >= 0x7c00u) {
-        bits = sign | 0x7f800000u | (rest & 0x3ffu) << 13;
-    } else if (rest >= 0x400u) {
-        bits = sign | ((rest << 13) + ((127u - 15u) << 23));
-    } else { /* subnormal: rest * 2^-24, exact */
-        x = (float)rest * 0x1p-24F;
-        memcpy(&bits, &x, sizeof bits);
-        bits |= sign;
-    }
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static float from_bf16(uint16_t h)
-{
-    uint32_t bits = (uint32_t)h << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* One rounding from double to a half with `digits` fraction bits and exponents from `lowest`: to nearest, ties to even. */
-static uint16_t to_half(double x, int digits, int lowest, uint16_t infinity)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint16_t sign = (uint16_t)(bits >> 63 << 15);
-    uint64_t rest = bits & 0x7fffffffffffffffu;
-    if (rest > 0x7ff0000000000000u) return (uint16_t)(sign | infinity | (1u << (digits - 1)));
-    if (rest == 0x7ff0000000000000u) return (uint16_t)(sign | infinity);
-    int exponent = (int)(rest >> 52) - 1023;
-    if (exponent < lowest - digits - 1) return sign; /* below half of the smallest subnormal; subnormal doubles too */
-    uint64_t mantissa = (rest & 0xfffffffffffffu) | 0x10000000000000u; /* value = mantissa * 2^(exponent - 52) */
-    int drop = 52 - digits;
-    if (exponent < lowest) drop += lowest - exponent;
-    uint64_t kept = mantissa >> drop, cut = mantissa & ((UINT64_C(1) << drop) - 1), half = UINT64_C(1) << (drop - 1);
-    kept += cut > half || (cut == half && (kept & 1));
-    /* A normal number's kept has its leading 1 at `digits`; adding lets a carry run into the exponent. */
-    uint64_t biased = exponent < lowest ? kept : kept + ((uint64_t)(exponent - lowest) << digits);
-    return biased >= infinity ? (uint16_t)(sign | infinity) : (uint16_t)(sign | biased);
-}
-
-static uint16_t to_f16(double x) { return to_half(x, 10, -14, 0x7c00u); }
-static uint16_t to_bf16(double x) { return to_half(x, 7, -126, 0x7f80u); }
-
 #define READ(type_, p_) (*(type_ *)memcpy(&(type_){ 0 }, p_, sizeof(type_)))
 
 static double read_real(const char *p, int32_t dtype)
@@ -115,8 +68,8 @@ static double read_real(const char *p, int32_t dtype)
     switch (dtype) {
     case DTYPE_F32: return READ(float, p);
     case DTYPE_F64: return READ(double, p);
-    case DTYPE_F16: return from_f16(READ(uint16_t, p));
-    case DTYPE_BF16: return from_bf16(READ(uint16_t, p));
+    case DTYPE_F16: return libloss__from_f16(READ(uint16_t, p));
+    case DTYPE_BF16: return libloss__from_bf16(READ(uint16_t, p));
     case DTYPE_I8: return READ(int8_t, p);
     case DTYPE_I16: return READ(int16_t, p);
     case DTYPE_I32: return READ(int32_t, p);
@@ -165,11 +118,11 @@ static void write_real(char *p, int32_t dtype, double x)
     case DTYPE_F32: memcpy(p, &f, sizeof f); break;
     case DTYPE_F64: memcpy(p, &x, sizeof x); break;
     case DTYPE_F16:
-        h = to_f16(x);
+        h = libloss__to_f16(x);
         memcpy(p, &h, sizeof h);
         break;
     default:
-        h = to_bf16(x);
+        h = libloss__to_bf16(x);
         memcpy(p, &h, sizeof h);
         break;
     }
@@ -224,8 +177,28 @@ static int64_t take_run(cursor *c, int64_t want, char **p)
     return n;
 }
 
+/* What lies one behind the other, by the instruction set's loops. */
+static int gather_dense(const char *p, int64_t n, int32_t dtype, void *dst, int32_t as)
+{
+    const libloss__tiles *tiles = libloss__tiles_now();
+    if (dtype == as)
+        memcpy(dst, p, (size_t)n * (as == DTYPE_F32 ? 4 : 8));
+    else if (as == DTYPE_F32 && dtype == DTYPE_F16)
+        tiles->from_f16(dst, p, n);
+    else if (as == DTYPE_F32 && dtype == DTYPE_BF16)
+        tiles->from_bf16(dst, p, n);
+    else if (as == DTYPE_F32 && dtype == DTYPE_F64)
+        tiles->narrow(dst, p, n);
+    else if (as == DTYPE_F64 && dtype == DTYPE_F32)
+        tiles->widen(dst, p, n);
+    else
+        return 0;
+    return 1;
+}
+
 static void gather_run(const char *p, int64_t step, int64_t n, int32_t dtype, void *dst, int32_t as)
 {
+    if (step == dtypes[dtype].bits / 8 && gather_dense(p, n, dtype, dst, as)) return;
     if (as == DTYPE_F32) {
         float *out = dst;
         if (dtype == DTYPE_F32)
@@ -271,6 +244,20 @@ void libloss__gather(const libloss__view *v, int64_t start, int64_t n, void *dst
 
 static void scatter_run(char *p, int64_t step, int64_t n, int32_t dtype, const void *src, int32_t from)
 {
+    if (step == dtypes[dtype].bits / 8) {
+        const libloss__tiles *tiles = libloss__tiles_now();
+        if (dtype == from)
+            memcpy(p, src, (size_t)(n * step));
+        else if (dtype == DTYPE_F16)
+            from == DTYPE_F32 ? tiles->to_f16_f32(p, src, n) : tiles->to_f16_f64(p, src, n);
+        else if (dtype == DTYPE_BF16)
+            from == DTYPE_F32 ? tiles->to_bf16_f32(p, src, n) : tiles->to_bf16_f64(p, src, n);
+        else if (dtype == DTYPE_F32)
+            tiles->narrow(p, src, n);
+        else
+            tiles->widen(p, src, n);
+        return;
+    }
     if (from == DTYPE_F32) {
         const float *in = src;
         if (dtype == DTYPE_F32)

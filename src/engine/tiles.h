@@ -15,6 +15,33 @@ typedef struct {
     /* Whether some number is outside [low, high], or with `ends` neither low nor high. NaN is nowhere and passes. */
     int (*outside_f32)(const float *x, ptrdiff_t n, float low, float high, int ends);
     int (*outside_f64)(const double *x, ptrdiff_t n, double low, double high, int ends);
+    /* Whether some number is no weight: not finite, or below 0. Adds those that are not 0 to `present`. */
+    int (*not_weights_f32)(const float *w, ptrdiff_t n, int64_t *present);
+    int (*not_weights_f64)(const double *w, ptrdiff_t n, int64_t *present);
+    /* Terms fl(w * v); 0 where w is 0, whatever v is. */
+    void (*terms_f32)(double *term, const float *v, const float *w, ptrdiff_t n);
+    void (*terms_f64)(double *term, const double *v, const double *w, ptrdiff_t n);
+    /* Derivatives times factors, in double, rounded once: by fl(factor * w) with 0 where w is 0, by one each. */
+    void (*scale_weighted_f32)(float *x, double factor, const float *w, ptrdiff_t n);
+    void (*scale_weighted_f64)(double *x, double factor, const double *w, ptrdiff_t n);
+    void (*scale_each_f32)(float *x, const double *factor, ptrdiff_t n);
+    void (*scale_each_f64)(double *x, const double *factor, ptrdiff_t n);
+    /* The factors themselves. */
+    void (*fill)(double *factor, double x, ptrdiff_t n);
+    void (*divide)(double *factor, double divisor, ptrdiff_t n);
+    void (*weigh_f32)(double *factor, const float *w, ptrdiff_t n);
+    void (*weigh_f64)(double *factor, const double *w, ptrdiff_t n);
+    /* Dense runs to another type, each number rounded once; none needs to be aligned. */
+    void (*from_f16)(void *to, const void *from, ptrdiff_t n); /* to floats */
+    void (*from_bf16)(void *to, const void *from, ptrdiff_t n);
+    void (*to_f16_f32)(void *to, const void *from, ptrdiff_t n); /* from floats */
+    void (*to_f16_f64)(void *to, const void *from, ptrdiff_t n);
+    void (*to_bf16_f32)(void *to, const void *from, ptrdiff_t n);
+    void (*to_bf16_f64)(void *to, const void *from, ptrdiff_t n);
+    void (*narrow)(void *to, const void *from, ptrdiff_t n); /* doubles to floats */
+    void (*widen)(void *to, const void *from, ptrdiff_t n);
+    /* A copy past the caches, for outputs that no cache would keep; libloss__stream_end() when all is written. */
+    void (*stream)(char *to, const char *from, ptrdiff_t bytes);
 } libloss__tiles;
 
 const libloss__tiles *libloss__tiles_now(void);

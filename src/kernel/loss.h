@@ -140,11 +140,14 @@ typedef struct {
 
 /* ---- the tables ---- */
 
-/* A run of elements, contiguous, in L1. Weights, upstream gradients and the divisor are already in `factor`. */
+/* A run of elements, contiguous, in L1. Kernels that compute in the stored type multiply gradients and Hessians by `flat`, those
+ * that compute in double for f32 data (and all `wide` ones) by `factor`, element by element, before they round. */
 typedef struct {
     ptrdiff_t count;
     const void *input[MAX_INPUTS]; /* stored */
-    const double *factor; /* what the jet's gradients and Hessians are multiplied by, per element */
+    double flat;
+    int in_double; /* flat is no number of the stored type: f32 kernels multiply in double, and round once */
+    const double *factor; /* weights, upstream gradients and the divisor are in it */
     void *value, *grad, *hess; /* stored; grad and hess with respect to input 0; may lie exactly on an input */
     double *wide_grad[MAX_INPUTS], *wide_hess[MAX_INPUTS]; /* not rounded yet; never NULL where `wide` runs */
     const double *param; /* rounded to the arithmetic's type */
@@ -153,9 +156,10 @@ typedef struct {
 
 typedef void pointwise_kernel(const pointwise_tile *tile);
 
-/* Four loops for the common wants with respect to input 0, and one for everything else: all inputs, in double. */
+/* Five loops for the common wants with respect to input 0, and one for everything else: all inputs, in double. */
 typedef struct {
-    pointwise_kernel *value, *value_grad, *grad_hess, *value_grad_hess, *wide;
+    pointwise_kernel *value, *grad, *value_grad, *grad_hess, *value_grad_hess, *wide;
+    int by_element; /* takes `factor`, not `flat` */
 } pointwise_kernels;
 
 /* Rows of logits, each row contiguous. Exactly one of label and target is given. NULL outputs are not wanted. */

@@ -24,9 +24,20 @@ typedef jet formula(const real *x, const real *param);
 
 enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
 
+/* Double inside for f32 data: the jet is multiplied by its factor before it is rounded. In the stored type a factor that is a
+ * number of that type is multiplied with one rounding too, the same as by way of double and much faster; so there are
+ * two loops for f32. */
+#define BY_ELEMENT (REAL_BITS != LIBLOSS_BITS)
+
+FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, double flat, const int in_double)
+{
+    if (BY_ELEMENT) return (stored)((double)x * factor[i]);
+    return in_double ? (stored)((double)x * flat) : (stored)(x * (real)flat);
+}
+
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
-FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
+FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double)
 {
     const ptrdiff_t n = tile->count;
     const stored *input[INPUTS];
@@ -34,6 +45,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
     real param[MAX_PARAMETERS];
     const double *factor = tile->factor;
     stored *value = tile->value, *grad = tile->grad, *hess = tile->hess;
+    const double flat = tile->flat;
     const int upper = tile->upper;
 
     for (int k = 0; k < INPUTS; k++) {
@@ -49,8 +61,8 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
         for (int k = 0; k < INPUTS; k++) x[k] = input[k][i];
         jet j = f(x, param);
         if (want & VALUE) value[i] = (stored)j.value;
-        if (want & GRAD) grad[i] = (stored)((double)j.grad[0] * factor[i]);
-        if (want & HESS) hess[i] = (stored)((double)(upper ? j.upper[0] : j.hess[0]) * factor[i]);
+        if (want & GRAD) grad[i] = scaled(j.grad[0], factor, i, flat, in_double);
+        if (want & HESS) hess[i] = scaled(upper ? j.upper[0] : j.hess[0], factor, i, flat, in_double);
         if (want & WIDE)
             for (int k = 0; k < INPUTS; k++) {
                 wide_grad[k][i] = (double)j.grad[k] * factor[i];
@@ -59,15 +71,24 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
     }
 }
 
-/* Wires one formula of inputs into the five loops and names the table. */
-#define POINTWISE_TABLE(name_, formula_)                                                                            \
-    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                          \
-    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }                  \
-    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }                   \
-    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); }          \
-    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                        \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                             \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_vg, name_##_gh, name_##_vgh, name_##_wide }; \
+FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
+{
+    if (REAL_BITS == 32 && (want & (GRAD | HESS)) && tile->in_double)
+        pointwise_body(tile, f, want, 1);
+    else
+        pointwise_body(tile, f, want, 0);
+}
+
+/* Wires one formula of inputs into the six loops and names the table. */
+#define POINTWISE_TABLE(name_, formula_)                                                                                                   \
+    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                                                 \
+    static void name_##_g(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD); }                                                  \
+    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }                                         \
+    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }                                          \
+    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); }                                 \
+    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                                               \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                                    \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_g, name_##_vg, name_##_gh, name_##_vgh, name_##_wide, BY_ELEMENT }; \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 #define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "vector_loop.h"
+
 #if LIBLOSS_BITS == 64
 typedef double stored;
 typedef double real;
@@ -31,17 +33,6 @@ typedef float real;
 
 /* GNU extensions stand behind macros. FORMULA functions must disappear into their loop, or it would not vectorise. */
 #define FORMULA static inline __attribute__((always_inline))
-
-/* Marks a loop whose iterations are independent even where an output lies exactly on an input (in place). Clang
- * refuses to compile a marked loop that it can't vectorise (-Werror=pass-failed); gcc names it in -fopt-info-vec-missed.
- * `restrict` would be undefined behaviour in place, and the compilers' own alias checks make clang 14 fall to scalar. */
-#if defined __clang__
-#define VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety)")
-#elif defined __GNUC__
-#define VECTOR_LOOP _Pragma("GCC ivdep")
-#else
-#define VECTOR_LOOP
-#endif
 
 /* A fused multiply-add where the machine has one, else multiply and add: without FMA hardware fma() is a libm call,
  * 40 times slower. Code that needs the exact product uses two_product(), which is right everywhere. */

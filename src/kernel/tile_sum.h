@@ -1,12 +1,13 @@
 /*
- * The exact sum of a tile, as a few doubles that add up to it exactly, without a scalar path for ordinary data.
+ * The exact sum of a tile, as a few doubles that add up to it exactly, without a scalar path for any data.
  *
- * Let every |x| <= 2^E and n <= 1024. With C = 1.5 * 2^(E + 1), x + C lies between 2^(E + 1) and 2^(E + 2), so it is x rounded
+ * Let every |x| < 2^E and n <= 1024. With C = 1.5 * 2^(E + 1), x + C lies between 2^(E + 1) and 2^(E + 2), so it is x rounded
  * to a multiple of u = ulp(C) = 2^(E - 51), and its bits, read as an integer, are those of C plus that multiple. So
  * the multiples add up as 64-bit integers, at most 2^61: in any order, which lets every compiler vectorise the plain loop.
- * The remainders x - ((x + C) - C) are exact, at most u / 2, and go through the same again 52 binades lower; that ends when
- * none is left: for f32 data of one scale after one level. Where u would be below 2^-1074, C is such that u is
- * 2^-1074, and nothing remains.
+ * The remainder x - ((x + C) - C) is exact, at most u / 2, and goes through the same again 52 binades lower. A first look
+ * at the exponents tells how many such levels reach the last bit of the smallest term, so the loop needs no tests: one
+ * for f32 data within 28 binades, six for all of f32, two for f64 data or products of f32 data within 52. Where u would
+ * be below 2^-1074, C is such that u is 2^-1074, and nothing remains.
  */
 #ifndef LIBLOSS_KERNEL_TILE_SUM_H
 #define LIBLOSS_KERNEL_TILE_SUM_H
@@ -14,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "vector_loop.h"
 
 enum { TILE_SUM_MAX = 1024, TILE_SUM_PARTS = 86 };
 
@@ -24,6 +27,8 @@ typedef struct {
 } tile_sum;
 
 #if defined LIBLOSS_ISA || defined LIBLOSS_PLAIN
+
+#define TILE_LOOP static inline __attribute__((always_inline))
 
 static inline double from_bits(uint64_t bits)
 {
@@ -39,31 +44,40 @@ static inline uint64_t to_bits(double x)
     return bits;
 }
 
-/* Counts what is not finite and puts 0 there. */
-static inline void take_non_finite(const double *v, double *x, ptrdiff_t n, tile_sum *out)
+/* Exponent fields of the largest and of the smallest term that is not 0, if any is. A field of 0 is one of subnormal numbers,
+ * whose bits have the places of field 1. */
+typedef struct {
+    int top, low;
+} exponent_range;
+
+static inline int at_least_one(int field) { return field > 1 ? field : 1; }
+
+/* One less than the bits, without a sign: 0 becomes the largest number, and so is never the smallest. */
+TILE_LOOP exponent_range range_f32(const float *v, ptrdiff_t n)
 {
-    int64_t nan = 0, plus = 0, minus = 0;
+    int32_t top = 0, low = INT32_MAX;
+    VECTOR_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
-        nan += v[i] != v[i];
-        plus += v[i] > 0x1.fffffffffffffp1023;
-        minus += v[i] < -0x1.fffffffffffffp1023;
-        x[i] = v[i] - v[i] == 0 ? v[i] : 0;
+        uint32_t bits;
+        memcpy(&bits, &v[i], sizeof bits);
+        const int32_t size = (int32_t)(bits & 0x7fffffff), less = (int32_t)((bits - 1) & 0x7fffffff);
+        top = size > top ? size : top;
+        low = less < low ? less : low;
     }
-    out->nan = nan;
-    out->plus_infinity = plus;
-    out->minus_infinity = minus;
+    return (exponent_range){ at_least_one(top >> 23), at_least_one((int)((low + INT64_C(1)) >> 23)) };
 }
 
-/* The largest exponent field; 2047 where something is not finite. By the upper halves, as 32-bit integers: those have a
- * vector maximum on every instruction set. */
-static inline int top_exponent(const double *x, ptrdiff_t n)
+TILE_LOOP exponent_range range_f64(const double *v, ptrdiff_t n)
 {
-    int32_t top = 0;
+    int64_t top = 0, low = INT64_MAX;
+    VECTOR_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
-        int32_t high = (int32_t)(to_bits(x[i]) >> 32 & 0x7fffffff);
-        top = high > top ? high : top;
+        const uint64_t bits = to_bits(v[i]);
+        const int64_t size = (int64_t)(bits & INT64_MAX), less = (int64_t)((bits - 1) & INT64_MAX);
+        top = size > top ? size : top;
+        low = less < low ? less : low;
     }
-    return top >> 20;
+    return (exponent_range){ at_least_one((int)(top >> 52)), at_least_one((int)(((uint64_t)low + 1) >> 52)) };
 }
 
 /* A sum of multiples of the unit that belongs to C's exponent field, as one or two doubles. */
@@ -79,93 +93,171 @@ static inline void put_units(uint64_t units, int field, tile_sum *out)
     out->part[out->parts++] = (double)(sum - high * (INT64_C(1) << 26)) * unit;
 }
 
-/* The terms are v; x is room for what remains of them, and may be v. */
-static inline void sum_terms(const double *v, double *x, ptrdiff_t n, tile_sum *out)
+enum { LEVEL = 52, MOST_LEVELS = 6 }; /* binades from one level to the next */
+
+/* C's exponent field at a level; the least there is has ulp(C) = 2^-1074. */
+static inline int field_of(int top, int level) { return at_least_one(top + 2 - LEVEL * level); }
+
+static inline double magic(int field) { return from_bits((uint64_t)field << 52 | UINT64_C(1) << 51); }
+
+/* How many levels hold every bit of terms whose last bit is at most `digits` binades below their exponent. */
+static inline int levels_of(exponent_range r, int digits)
+{
+    const int beyond = r.top - r.low + digits - (LEVEL - 2); /* binades below the first level's unit */
+    return beyond > 0 ? (beyond + LEVEL - 1) / LEVEL + 1 : 1;
+}
+
+/* Splits the terms, f or v, at `levels` levels. What then remains goes to `rest`; where that is NULL nothing may: not 0 if
+ * something does, or if a term was too large for the first level. Levels, and which pointers are NULL, are constants. */
+TILE_LOOP int split(const float *f, const double *v, double *rest, ptrdiff_t n, int top, const int levels, tile_sum *out)
+{
+    double c[MOST_LEVELS];
+    uint64_t units[MOST_LEVELS] = { 0 }, beyond = 0, left = 0;
+    for (int k = 0; k < levels; k++) c[k] = magic(field_of(top, k));
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double x = f ? (double)f[i] : v[i];
+        for (int k = 0; k < levels; k++) {
+            const double shifted = x + c[k];
+            units[k] += to_bits(shifted);
+            if (k == 0) beyond |= to_bits(shifted) ^ to_bits(c[0]);
+            x -= shifted - c[k];
+        }
+        left |= to_bits(x);
+        if (rest) rest[i] = x;
+    }
+    for (int k = 0; k < levels; k++) put_units(units[k] - (uint64_t)n * to_bits(c[k]), field_of(top, k), out);
+    return beyond >> 52 || (!rest && left << 1);
+}
+
+/* Puts 0 where a number is not finite, and counts those. */
+TILE_LOOP void take_non_finite_f32(const float *v, float *x, ptrdiff_t n, tile_sum *out)
+{
+    int32_t nan = 0, plus = 0, minus = 0;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        nan += v[i] != v[i];
+        plus += v[i] > 0x1.fffffep127F;
+        minus += v[i] < -0x1.fffffep127F;
+        x[i] = v[i] - v[i] == 0 ? v[i] : 0;
+    }
+    out->nan = nan;
+    out->plus_infinity = plus;
+    out->minus_infinity = minus;
+}
+
+TILE_LOOP void take_non_finite_f64(const double *v, double *x, ptrdiff_t n, tile_sum *out)
+{
+    int64_t nan = 0, plus = 0, minus = 0;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        nan += v[i] != v[i];
+        plus += v[i] > 0x1.fffffffffffffp1023;
+        minus += v[i] < -0x1.fffffffffffffp1023;
+        x[i] = v[i] - v[i] == 0 ? v[i] : 0;
+    }
+    out->nan = nan;
+    out->plus_infinity = plus;
+    out->minus_infinity = minus;
+}
+
+static inline void start_tile(tile_sum *out)
 {
     out->parts = 0;
     out->nan = out->plus_infinity = out->minus_infinity = 0;
-    int exponent = top_exponent(v, n);
-    if (exponent == 2047) {
-        take_non_finite(v, x, n, out);
-        v = x;
-        exponent = top_exponent(v, n);
+}
+
+/* Floats: the range is looked at first, then as many levels as it needs, six for all floats there are. */
+static inline void tile_sum_f32(const float *v, ptrdiff_t n, tile_sum *out)
+{
+    float finite[TILE_SUM_MAX];
+    exponent_range r = range_f32(v, n);
+    start_tile(out);
+    if (r.top == 255) {
+        take_non_finite_f32(v, finite, n, out);
+        v = finite;
+        r = range_f32(v, n);
     }
-    if (exponent > 2000) {
-        out->parts = -1;
-        return;
-    }
-    for (int field = exponent + 2;; field -= 52, v = x) { /* the exponent field of C; |x| <= 2^(field - 1 - 1023) */
-        if (field < 1) field = 1; /* ulp(C) = 2^-1074, the least there is: nothing remains */
-        const double c = from_bits((uint64_t)field << 52 | UINT64_C(1) << 51);
-        uint64_t units = 0, left = 0;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            double shifted = v[i] + c, rest = v[i] - (shifted - c);
-            units += to_bits(shifted);
-            left |= to_bits(rest);
-            x[i] = rest;
-        }
-        put_units(units - (uint64_t)n * to_bits(c), field, out);
-        if (left << 1 == 0) return;
+    const int top = r.top + 1023 - 127;
+    switch (levels_of(r, 23)) {
+    case 1: split(v, NULL, NULL, n, top, 1, out); break;
+    case 2: split(v, NULL, NULL, n, top, 2, out); break;
+    case 3: split(v, NULL, NULL, n, top, 3, out); break;
+    case 4: split(v, NULL, NULL, n, top, 4, out); break;
+    default: split(v, NULL, NULL, n, top, 6, out); break;
     }
 }
 
-/* Mostly one level does, read from the floats themselves; else all over again as doubles. */
-static inline void tile_sum_f32(const float *v, ptrdiff_t n, tile_sum *out)
+/* Doubles: the first terms of a tile say what to expect, mostly two levels; they are tried, and found right or wrong, in
+ * one pass. x: room for what remains; may be v. digits: how far below its exponent the last bit of a term is. */
+static inline void sum_terms(const double *v, double *x, ptrdiff_t n, int digits, tile_sum *out)
 {
-    int32_t top = 0;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &v[i], sizeof bits);
-        int32_t size = (int32_t)(bits & 0x7fffffff);
-        top = size > top ? size : top;
+    enum { SAMPLE = 64, MARGIN = 8 };
+    exponent_range r = range_f64(v, n < SAMPLE ? n : SAMPLE);
+    start_tile(out);
+    if (n > SAMPLE) r.top += MARGIN;
+    if (r.top < 2000 && levels_of(r, digits) <= 2) {
+        if (split(NULL, v, NULL, n, r.top, 2, out) == 0) return;
+        start_tile(out);
     }
-    const int exponent = top >> 23;
-    if (exponent < 255) {
-        const int field = (exponent ? exponent : 1) + 1023 - 127 + 2;
-        const double c = from_bits((uint64_t)field << 52 | UINT64_C(1) << 51);
-        uint64_t units = 0, left = 0;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            double x = v[i], shifted = x + c;
-            units += to_bits(shifted);
-            left |= to_bits(x - (shifted - c));
-        }
-        if (left << 1 == 0) {
-            out->parts = 0;
-            out->nan = out->plus_infinity = out->minus_infinity = 0;
-            put_units(units - (uint64_t)n * to_bits(c), field, out);
-            return;
+    r = range_f64(v, n);
+    if (r.top == 2047) {
+        take_non_finite_f64(v, x, n, out);
+        v = x;
+        r = range_f64(v, n);
+    }
+    if (r.top > 2000) {
+        out->parts = -1;
+        return;
+    }
+    for (int levels = levels_of(r, digits);; levels = levels_of(r, 52), v = x) {
+        switch (levels) {
+        case 1:
+        case 2: split(NULL, v, NULL, n, r.top, 2, out); return;
+        case 3: split(NULL, v, NULL, n, r.top, 3, out); return;
+        case 4: split(NULL, v, NULL, n, r.top, 4, out); return;
+        default: split(NULL, v, x, n, r.top, 4, out); r = range_f64(x, n);
         }
     }
-    double x[TILE_SUM_MAX];
-    for (ptrdiff_t i = 0; i < n; i++) x[i] = v[i];
-    sum_terms(x, x, n, out);
 }
 
 static inline void tile_sum_f64(const double *v, ptrdiff_t n, tile_sum *out)
 {
     double x[TILE_SUM_MAX];
-    sum_terms(v, x, n, out);
+    sum_terms(v, x, n, 52, out);
 }
 
 /* Terms are fl(w * v); a weight of 0 means that the value is not there, whatever it is. */
+static inline void terms_f32(double *term, const float *v, const float *w, ptrdiff_t n)
+{
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double product = (double)w[i] * (double)v[i];
+        term[i] = w[i] == 0 ? 0 : product;
+    }
+}
+
+static inline void terms_f64(double *term, const double *v, const double *w, ptrdiff_t n)
+{
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double product = w[i] * v[i];
+        term[i] = w[i] == 0 ? 0 : product;
+    }
+}
+
 static inline void tile_sum_weighted_f32(const float *v, const float *w, ptrdiff_t n, tile_sum *out)
 {
     double x[TILE_SUM_MAX];
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double term = (double)w[i] * (double)v[i];
-        x[i] = w[i] == 0 ? 0 : term;
-    }
-    sum_terms(x, x, n, out);
+    terms_f32(x, v, w, n);
+    sum_terms(x, x, n, 47, out); /* the product of two floats has 48 bits */
 }
 
 static inline void tile_sum_weighted_f64(const double *v, const double *w, ptrdiff_t n, tile_sum *out)
 {
     double x[TILE_SUM_MAX];
-    for (ptrdiff_t i = 0; i < n; i++) {
-        double term = w[i] * v[i];
-        x[i] = w[i] == 0 ? 0 : term;
-    }
-    sum_terms(x, x, n, out);
+    terms_f64(x, v, w, n);
+    sum_terms(x, x, n, 52, out);
 }
 
 #endif

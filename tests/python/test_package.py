@@ -642,3 +642,45 @@ def test_total_of_values():
     assert total == loss.total().add(p, t, weight=w)
     with pytest.raises(libloss.ArgumentError, match="metric"):
         libloss.Total("accuracy").add_values([1.0])
+
+
+def test_the_short_way_is_no_other_way():
+    """What goes through the module's own door, and what only just does not, against NumPy."""
+    r = np.random.default_rng(5)
+    a, b, w = (r.integers(-64, 64, (6, 4)) / np.float32(16) for _ in range(3))
+    w = np.abs(w)
+    loss = libloss.Loss("squared_error")
+    views = [lambda x: x[0], lambda x: x, lambda x: x[::2, ::-1], lambda x: x[0, 0], lambda x: x[:0], lambda x: np.asfortranarray(x), lambda x: x[:, 1]]
+    for dtype in (np.float32, np.float64, np.float16, np.int32):
+        for view in views:
+            p, t, v = (view(x.astype(dtype)) for x in (a, b, w))
+            square = (p.astype(float) - t) ** 2
+            mean = square.mean() if square.size else math.nan
+            for value in (loss(p, t), libloss.squared_error(p, t), loss.value_and_grad(p, t)[0], libloss.squared_error(p, t, reduction="".join(["me", "an"]))):
+                assert value == pytest.approx(mean, rel=1e-6, nan_ok=True)
+            assert libloss.squared_error(p, t, weight=v, reduction="sum") == pytest.approx((v * square).sum(), rel=1e-6)
+            gradient = loss.value_and_grad(p, t)[1]
+            assert gradient.shape == p.shape and gradient.dtype == (np.float64 if dtype is np.int32 else dtype)
+            np.testing.assert_allclose(gradient, 2 * (p.astype(float) - t) / max(p.size, 1), rtol=1e-3, atol=1e-6)
+    big = np.zeros(1 << 18, np.float32)  # beyond what keeps the GIL and needs no poll
+    assert loss.value_and_grad(big + 2, big)[0] == 4
+    with pytest.raises(libloss.ShapeError, match="target"):
+        loss(a, b[:3])
+    with pytest.raises(libloss.DomainError, match=r"prediction\[1, 0\]"):
+        libloss.binary_cross_entropy(np.array([[0.5], [1.5]]), np.ones((2, 1)))
+    class Mine(np.ndarray):
+        pass
+    masked = np.ma.array(a, mask=a > 0)
+    assert loss(masked, b) == pytest.approx(((a - b) ** 2)[a <= 0].mean(), rel=1e-6)
+    assert loss(a.view(Mine), b) == loss(a, b)
+
+
+def test_parameters_are_made_once_and_not_kept_for_ever():
+    from libloss._functions import MOST_KEPT
+    p, t = np.array([0.0, 4.0]), np.zeros(2)
+    for delta in (1, 1.0, 2, *np.linspace(0.5, 3, 2 * MOST_KEPT), 2):
+        assert libloss.huber(p, t, delta=delta) == pytest.approx(delta * (4 - delta / 2) / 2)
+    assert len(libloss.huber.__globals__["huber_kept"]) <= MOST_KEPT
+    assert libloss.quantile(np.zeros((3, 2)), np.ones((3, 2)), tau=np.array([0.25, 0.75])) == 0.5
+    with pytest.raises(libloss.ArgumentError):
+        libloss.huber(p, t, delta=math.nan)

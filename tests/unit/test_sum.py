@@ -15,7 +15,11 @@ DRIVER = """
 #define LIBLOSS_ISA t
 #include "engine/tiles.h"
 extern const libloss__tiles libloss__tiles_t;
-static void put(libloss__sum *s, const double *v, long n) { libloss__sum_add_doubles(s, v, n); }
+const libloss__tiles *libloss__tiles_now(void) { return &libloss__tiles_t; }
+static void put(libloss__sum *s, const double *v, long n)
+{
+    for (long i = 0; i < n; i++) libloss__sum_add(s, v[i]);
+}
 double tiles(const double *v, const double *w, long n, unsigned char *bytes)
 {
     libloss__sum s = { .nan = 0 };
@@ -122,3 +126,19 @@ def test_ends_of_the_range(build, terms, total):
     L.tiles.restype = ctypes.c_double
     got = L.tiles((ctypes.c_double * len(terms))(*terms), None, ctypes.c_long(len(terms)), (ctypes.c_ubyte * 296)())
     assert got == total or (math.isnan(got) and math.isnan(total))
+
+
+@pytest.mark.parametrize("late", [1e-40, 5e-324, -3e-33, 1e4, -1e300, 1e-290])
+@pytest.mark.parametrize("isa", ISAS)
+def test_what_the_first_terms_do_not_show(build, isa, late):
+    """A tile is summed in the levels that its first terms suggest; what comes later and does not fit is found."""
+    if not has(isa):
+        pytest.skip(f"this machine has no {isa}")
+    L = build([DRIVER, "src/engine/tiles.c", "src/engine/sum.c"], *ISAS[isa])
+    L.tiles.restype = ctypes.c_double
+    for n in (65, 200, 1024):
+        v = [1.0 + i / 64 for i in range(64)] + [0.5] * (n - 65) + [late]
+        v[-1 if n == 65 else 70] = late
+        v += [-x for x in v[:-1]] if n < 500 else []  # what is left over shows in the sum
+        got = L.tiles((ctypes.c_double * len(v))(*v), None, ctypes.c_long(len(v)), (ctypes.c_ubyte * 296)())
+        assert got == rounded(sum(map(Fraction, v), Fraction(0)))

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import _libloss
 from ._errors import SpecError, error
 from ._libloss import ffi, lib
-
-lib.libloss_py_init(id(np.ndarray))
+from ._threads import wished
 
 REDUCTIONS = {"mean": 0, "sum": 1, "none": 2, "weighted_mean": 3, "size_mean": 4, "batch_mean": 5}
 ANSWERS = {"batchmean": "batch_mean", "sum_over_batch_size": "size_mean", "avg": "mean", "auto": "mean"}
@@ -39,6 +39,9 @@ def check(status: int) -> None:
     if status:
         exception = _raised.pop(threading.get_ident(), None)
         raise exception if exception is not None else error(status, message())
+
+
+lib.libloss_py_init(id(np.ndarray), id(_libloss), id(check), id(wished))
 
 
 def text(get: Any) -> str:
@@ -147,6 +150,11 @@ def describe(handle: Any) -> Info:
                 {"float32": tuple(i.ulp_f32), "float64": tuple(i.ulp_f64)}, _string(i.citation),
                 i.values_per == lib.LIBLOSS_PER_ROW, tuple(_string(lib.libloss_auxiliary_name(handle, k)) for k in range(i.auxiliaries)),
                 bool(i.is_metric))
+
+
+def is_flat(info: Info) -> bool:
+    """Whether it gives a value per element of exactly two inputs."""
+    return not info.per_row and len([i for i in info.inputs if not i.optional]) == 2
 
 
 def create(spec: str) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._core import REDUCTIONS, Info, check, create, describe, names
-from ._libloss import lib
+from ._core import Info, create, describe, is_flat, names
+from ._libloss import quick
 from ._loss import Loss
 from ._threads import current
 
@@ -25,16 +25,29 @@ ROW_EXAMPLES = {
 
 TEMPLATE = '''
 def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", divisor=None, empty="nan", out=None, threads=None):
-    if type({first}) is ndarray and type({second}) is ndarray and {plain}divisor is None and empty == "nan" and out is None and threads is None:
-        code = REDUCTIONS.get(reduction, 2)
-        if code != 2 and (weight is None or type(weight) is ndarray):
-            answer = call({name}_handle, id({first}), id({second}), 0 if weight is None else id(weight), 0, code, threads_here())
-            if answer.status == 0:
-                return answer.value
-            if answer.status > 0:
-                check(answer.status)
-    return {name}_loss{replace}({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
+    loss = {loss}
+    if {plain}divisor is None and empty == "nan" and out is None and threads is None:
+        value = quick(loss._address, {first}, {second}, weight, None, reduction, {flat})
+        if value is not None:
+            return value
+    return loss({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
 '''
+
+MOST_KEPT = 64  # losses per function: a parameter that is learned is another one at every step
+
+
+def kept(default: Loss, cache: dict[tuple[Any, ...], Loss], **parameters: Any) -> Loss:
+    """The loss with these parameters, made once. (1, 1.0 and True are one key, and one number.)"""
+    key = tuple(parameters.values())
+    try:
+        return cache[key]
+    except KeyError:
+        if len(cache) >= MOST_KEPT:
+            cache.clear()
+        loss = cache[key] = default.replace(**parameters)
+        return loss
+    except TypeError:  # a list, an array
+        return default.replace(**parameters)
 
 
 def examples(info: Info) -> tuple[str, str]:
@@ -72,24 +85,25 @@ def docstring(info: Info) -> str:
 
 def build() -> dict[str, Any]:
     """All functions by name, aliases included."""
-    scope: dict[str, Any] = {"ndarray": np.ndarray, "REDUCTIONS": REDUCTIONS, "call": lib.libloss_py_call, "check": check, "id": id, "threads_here": current}
+    scope: dict[str, Any] = {"quick": quick, "kept": kept}
     source, infos = [], []
     for name in names():
-        handle = create(name)
-        info = describe(handle)
+        info = describe(create(name))
         infos.append(info)
         needed = [i.name for i in info.inputs if not i.optional]
         optional = [i.name for i in info.inputs if i.optional]
-        changed = " and ".join([f"{p.name} == {p.default!r}" if p.default is not None else f"{p.name} is None" for p in info.parameters]
-                               + [f"{o} is None" for o in optional] + (["axis == -1"] if info.per_row else []))
+        own = " and ".join(f"{p.name} is {name}_{p.name}" for p in info.parameters)  # the defaults themselves: an array has no truth
+        scope.update({f"{name}_{p.name}": p.default for p in info.parameters})
+        same = ", ".join(f"{p.name}={p.name}" for p in info.parameters)
+        plain = "".join([f"{o} is None and " for o in optional] + (["axis == -1 and "] if info.per_row else []))
         extra = "".join(f"{o}=None, " for o in optional) + ("axis=-1, " if info.per_row else "")
         pass_extra = "".join(f"{o}={o}, " for o in optional) + ("axis=axis, " if info.per_row else "")
         source.append(TEMPLATE.format(
             name=name, inputs=", ".join(needed), first=needed[0], second=needed[1],
-            parameters="".join(f"{p.name}={p.default!r}, " for p in info.parameters), extra=extra, pass_extra=pass_extra,
-            plain=f"{changed} and " if changed else "",
-            replace=f".replace({', '.join(f'{p.name}={p.name}' for p in info.parameters)})" if info.parameters else ""))
-        scope[f"{name}_handle"], scope[f"{name}_loss"] = handle, Loss(name)
+            parameters="".join(f"{p.name}={name}_{p.name}, " for p in info.parameters), extra=extra, pass_extra=pass_extra,
+            plain=plain, flat=is_flat(info),
+            loss=f"{name}_loss if {own} else kept({name}_loss, {name}_kept, {same})" if info.parameters else f"{name}_loss"))
+        scope[f"{name}_loss"], scope[f"{name}_kept"] = Loss(name), {}
     exec(compile("\n".join(source), "<libloss functions>", "exec"), scope)
     functions = {}
     for info in infos:

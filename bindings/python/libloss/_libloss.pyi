@@ -3,3 +3,6 @@ from typing import Any
 
 ffi: Any
 lib: Any
+
+
+def quick(address: int, prediction: Any, target: Any, weight: Any, gradient: Any, reduction: str, flat: bool, /) -> float | None: ...

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import numpy as np
 
 from ._arrays import Plain, absent, plain, same_index, weighed, wide
-from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, numbers, text, word
+from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, is_flat, numbers, text, word
 from ._errors import ArgumentError, DTypeError, IncompatibleVersionError, NotDifferentiableError, ShapeError
-from ._libloss import ffi, lib
-from ._threads import current, wished
+from ._libloss import ffi, lib, quick
+from ._threads import wished
 
 if TYPE_CHECKING:
     from ._total import Total
 
+ndarray, new = np.ndarray, np.empty
 EMPTY = {"nan": 0, "zero": 1}
 CURVATURE = {"exact": 0, "upper": 1}
 FORMAT = 1  # of pickles
@@ -120,8 +121,10 @@ class Loss:
     same ``reduction`` (default the mean, so 1/n times each value's own; ``"sum"`` and ``"none"`` give every value's own).
     """
 
-    __slots__ = ("__weakref__", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
+    __slots__ = ("__weakref__", "_address", "_flat", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
     _handle: Any
+    _address: int  # of what the handle holds
+    _flat: bool
     _info: Info
     _parameters: Mapping[str, Any]
     _terms: tuple[tuple[float, Loss], ...]
@@ -156,6 +159,8 @@ class Loss:
         put(self, "_info", describe(handle))
         predictions = [k for k, i in enumerate(self._info.inputs) if i.role == "prediction"] or [0]
         put(self, "_wrt", predictions if len(predictions) == 1 else None)
+        put(self, "_address", int(ffi.cast("intptr_t", handle)))
+        put(self, "_flat", is_flat(self._info))
         put(self, "_parameters", parameters)
         put(self, "_terms", terms or ((1.0, self),))
         put(self, "_spec", text(lambda b, n: lib.libloss_spec(handle, b, n)))
@@ -309,17 +314,10 @@ class Loss:
                 raise ArgumentError(f"wrt = {name!r} is named twice")
         return [names.index(name) for name in each]
 
-    def _quick(self, inputs: tuple[Any, ...], grad: Any, reduction: str = "mean") -> float | None:
-        """The value of two plain arrays, or None where it takes more than that to answer."""
-        answer = lib.libloss_py_call(self._handle, id(inputs[0]), id(inputs[1]), 0, 0 if grad is None else id(grad), REDUCTIONS[reduction], current())
-        if answer.status > 0:
-            check(answer.status)
-        return None if answer.status else float(answer.value)
-
     def __call__(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The value: a float, or an array under ``reduction="none"``."""
-        if not options and len(inputs) == 2 and type(inputs[0]) is np.ndarray and type(inputs[1]) is np.ndarray and out is None:
-            value = self._quick(inputs, None)
+        if not options and out is None and len(inputs) == 2:
+            value = quick(self._address, inputs[0], inputs[1], None, None, "mean", self._flat)
             if value is not None:
                 return value
         call, named = _split(options, VALUE)
@@ -334,14 +332,11 @@ class Loss:
 
     def value_and_grad(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """Both in one pass."""
-        if not options and len(inputs) == 2 and type(inputs[0]) is np.ndarray and type(inputs[1]) is np.ndarray:
-            grad = out
-            if out is None and inputs[0].dtype.kind == "f" and inputs[0].ndim:
-                grad = np.empty(inputs[0].shape, inputs[0].dtype)
-            if grad is not None and self._wrt is not None:
-                value = self._quick(inputs, grad)
-                if value is not None:
-                    return value, grad
+        if not options and len(inputs) == 2 and type(inputs[0]) is ndarray and self._wrt is not None:
+            grad = new(inputs[0].shape, inputs[0].dtype) if out is None else out
+            value = quick(self._address, inputs[0], inputs[1], None, grad, "mean", self._flat)
+            if value is not None:
+                return value, grad
         call, named = _split(options, GRAD)
         pair = _pair(out, "(value, gradient)") if call.get("reduction") == "none" else (None, out)
         got = self._evaluate(inputs, named, ("value", "grad"), out={"value": pair[0], "grad": pair[1]}, **call)
