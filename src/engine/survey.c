@@ -176,11 +176,32 @@ static double mass_weight(const libloss__call *c, int32_t k, int64_t row, int64_
     return mass;
 }
 
+/* Whether all rows are there and count 1: labels in range, and no weights or ignored labels to look at. The rest is looked at below. */
+static int all_rows_count_one(const libloss__call *c, int32_t k)
+{
+    const libloss_object *o = c->object;
+    if (!c->by_index || libloss__given(&c->weight) || (o->class_weight >= 0 && libloss__given(&c->input[o->class_weight]))) return 0;
+    if (o->ignore_index >= 0 && o->first[o->ignore_index] != o->first[o->ignore_index + 1]) return 0;
+    int64_t label[STRIP];
+    for (int64_t start = 0; start < c->count; start += STRIP) {
+        int64_t n = c->count - start < STRIP ? c->count - start : STRIP, bad = 0;
+        libloss__gather(&c->input[k], start, n, label, DTYPE_I64);
+        for (int64_t i = 0; i < n; i++) bad |= (label[i] < 0) | (label[i] >= c->classes);
+        if (bad) return 0;
+    }
+    return 1;
+}
+
 /* Labels and class weights: which rows are there, and what they count. */
 static libloss_status survey_rows(libloss__call *c, int32_t k)
 {
     const int weigh = c->object->class_weight >= 0 && libloss__given(&c->input[c->object->class_weight]);
     const int need_mass = c->args->reduction == LIBLOSS_WEIGHTED_MEAN || c->args->total;
+    if (all_rows_count_one(c, k)) {
+        c->present = c->count;
+        libloss__sum_add_count(&c->weights, c->count);
+        return LIBLOSS_OK;
+    }
     TRY(check_class_weights(c));
     int64_t label[STRIP];
     double w[STRIP], term[STRIP];

@@ -444,12 +444,14 @@ FORMULA void wide_masses(const job *w, panel *p, int l, formula *f)
         clear_lanes(&a);
         clear_lanes(&b);
         for (ptrdiff_t j = start; j < end; j += LANES) {
-            stored room[3][LANES];
-            const int whole = end - j >= LANES && (size_t)(top - j) >= LANES;
+            stored room[3][ROOM];
             const stored *zs = sixteen(w->logits + at, j, end, top, -__builtin_inff(), room[0]);
             const stored *ts = w->target ? sixteen(w->target + at, j, end, top, 0, room[1]) : zeros;
-            const stored *ws =
-                whole && !w->class_weight ? ones : sixteen(w->class_weight ? w->class_weight + j : ones, 0, end - j, top - j, 0, room[2]);
+            const stored *ws = w->class_weight ? sixteen(w->class_weight, j, end, top, 0, room[2]) : ones;
+            if (!w->class_weight && (end - j < LANES || (size_t)(top - j) < LANES)) {
+                for (int i = 0; i < LANES; i++) room[2][i] = i < end - j && i != top - j;
+                ws = room[2];
+            }
             LANE_LOOP
             for (int i = 0; i < LANES; i++) {
                 const term x = term_of(w, r, zs[i], scaled_exp(zs[i], (stored)r.max), ts[i], ws[i], f);
@@ -489,11 +491,13 @@ STAGE void wide_outputs_on_label(const job *w, const panel *given, int l)
 FORMULA void put_sixteen(void *rounded, double *wide, ptrdiff_t at, ptrdiff_t here, const real *x)
 {
     stored *const to = rounded;
+    stored some[LANES];
     if (rounded && here >= LANES) {
         LANE_LOOP
         for (int i = 0; i < LANES; i++) to[at + i] = (stored)x[i];
     } else if (rounded) {
-        for (ptrdiff_t i = 0; i < here; i++) to[at + i] = (stored)x[i];
+        for (int i = 0; i < LANES; i++) some[i] = (stored)x[i];
+        put_some(to + at, some, here);
     }
     if (wide)
         for (ptrdiff_t i = 0; i < LANES && i < here; i++) wide[at + i] = x[i];
@@ -505,7 +509,7 @@ STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
     const real upper = w->tile->upper;
     const stored max = p->max[l];
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        stored room[LANES];
+        stored room[ROOM];
         real grad[LANES], hess[LANES];
         const stored *zs = sixteen(w->logits + at, j, n, -1, -__builtin_inff(), room);
         LANE_LOOP
@@ -526,7 +530,7 @@ FORMULA void wide_outputs_of_masses(const job *w, const panel *given, int l, for
     const real upper = w->tile->upper;
     const stored max = p->max[l];
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        stored room[3][LANES];
+        stored room[3][ROOM];
         real grad[LANES], hess[LANES];
         const stored *zs = sixteen(w->logits + at, j, n, -1, -__builtin_inff(), room[0]);
         const stored *ts = w->target ? sixteen(w->target + at, j, n, -1, 0, room[1]) : zeros;

@@ -217,14 +217,27 @@ FORMULA void find_top(const stored *z, ptrdiff_t n, stored *max, ptrdiff_t *top)
     *top = start + first;
 }
 
-/* Sixteen numbers of a row from j on: where they lie; or a copy, with `rest` at the place `hole` and after the row's end. */
-FORMULA const stored *sixteen(const stored *x, ptrdiff_t j, ptrdiff_t n, ptrdiff_t hole, stored rest, stored *room)
+/* Sixteen numbers of a wide row from class j on: where they lie; or a copy, with `rest` at the place `hole` and after the end. */
+FORMULA const stored *sixteen(const stored *x, ptrdiff_t j, ptrdiff_t end, ptrdiff_t hole, stored rest, stored *room)
 {
-    if (n - j >= LANES && (size_t)(hole - j) >= LANES) return x + j;
-    for (int l = 0; l < LANES; l++) room[l] = rest;
-    for (ptrdiff_t l = 0; l < LANES && l < n - j; l++) room[l] = x[j + l];
-    if ((size_t)(hole - j) < LANES) room[hole - j] = rest;
-    return room;
+    const ptrdiff_t over = end - j < LANES ? LANES - (end - j) : 0; /* sixteen that end where the row does begin so much earlier */
+    if (over == 0 && (size_t)(hole - j) >= LANES) return x + j;
+    memcpy(room, x + j - over, LANES * sizeof *x);
+    for (int l = LANES; l < 2 * LANES; l++) room[l] = rest;
+    if ((size_t)(hole - j) < LANES) room[over + (hole - j)] = rest;
+    return room + over;
+}
+
+enum { ROOM = 2 * LANES };
+
+/* The first `count` < 16 of them, to where they belong. A loop would become a call. */
+FORMULA void put_some(stored *to, const stored *from, ptrdiff_t count)
+{
+    ptrdiff_t at = 0;
+    if (count & 8) memcpy(to, from, 8 * sizeof *to), at = 8;
+    if (count & 4) memcpy(to + at, from + at, 4 * sizeof *to), at += 4;
+    if (count & 2) memcpy(to + at, from + at, 2 * sizeof *to), at += 2;
+    if (count & 1) to[at] = from[at];
 }
 
 /* others; e goes to `home` as well, which may be where z lies, or be NULL. */
@@ -236,7 +249,7 @@ FORMULA pair sum_others(const stored *z, ptrdiff_t n, stored max, ptrdiff_t top,
         lanes s;
         clear_lanes(&s);
         for (ptrdiff_t j = start; j < end; j += LANES) {
-            stored room[LANES], spill[LANES];
+            stored room[ROOM], spill[LANES];
             const stored *from = sixteen(z, j, end, top, -__builtin_inff(), room);
             stored *to = home && end - j >= LANES ? home + j : spill;
             LANE_LOOP
@@ -245,7 +258,7 @@ FORMULA pair sum_others(const stored *z, ptrdiff_t n, stored max, ptrdiff_t top,
                 to[l] = e;
                 add_to_lane(&s, l, e);
             }
-            for (ptrdiff_t l = 0; l < end - j && home && end - j < LANES; l++) home[j + l] = spill[l];
+            if (home && end - j < LANES) put_some(home + j, spill, end - j);
         }
         add_block(&total, &s);
     }
