@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { STRIP = 128, SCRATCH_BYTES = 12 * 1024 };
+enum { STRIP = 128, SCRATCH_BYTES = 8 * 1024 };
 
 /* What has to be gathered or scattered, and where the pieces of a strip lie in the scratch. */
 typedef struct {

@@ -191,21 +191,29 @@ STAGE void put_special(const job *w, const panel *p)
     }
 }
 
+/* What a row's loops over classes know; by value, so that no store can change it. */
+typedef struct {
+    facts known;
+    real slope, bend, factor, scale;
+} priced;
+
+FORMULA priced priced_at(const panel *p, int l) { return (priced){ facts_at(p, l), p->slope[l], p->bend[l], p->factor[l], p->scale[l] }; }
+
 /* A p of the gradient's loop, with its factor; the f32 form is one product. */
-FORMULA real gradient_on_label(const panel *p, int l, stored e)
+FORMULA real gradient_on_label(priced r, stored e)
 {
 #if CARRIES_REMAINDER
-    return share(facts_at(p, l), e * E_UNIT) * p->slope[l] * p->factor[l];
+    return share(r.known, e * E_UNIT) * r.slope * r.factor;
 #else
-    return (real)e * p->scale[l];
+    return (real)e * r.scale;
 #endif
 }
 
 /* Of a class that is neither label nor top. */
-FORMULA real hessian_on_label(const panel *p, int l, stored e, real upper)
+FORMULA real hessian_on_label(priced r, stored e, real upper)
 {
-    real own = share(facts_at(p, l), (real)e * E_UNIT);
-    return hessian_of(p->slope[l], p->bend[l], 0, own, 1 - own, upper) * p->factor[l];
+    real own = share(r.known, (real)e * E_UNIT);
+    return hessian_of(r.slope, r.bend, 0, own, 1 - own, upper) * r.factor;
 }
 
 typedef struct {
@@ -224,14 +232,13 @@ typedef struct {
     real grad, hess;
 } derivatives;
 
-FORMULA derivatives derivatives_of(const job *w, const panel *p, int l, stored z, stored e, real target, real weight, real upper,
-                                   formula *f)
+FORMULA derivatives derivatives_of(const job *w, priced r, stored z, stored e, real target, real weight, real upper, formula *f)
 {
-    const outcome o = outcome_of(facts_at(p, l), z, e);
+    const outcome o = outcome_of(r.known, z, e);
     const jet x = f(o, w->param);
-    const real s = weight * fma_(w->keep, target, w->spread), slope = p->slope[l], factor = p->factor[l];
-    return (derivatives){ (slope * o.p - times(s, x.slope)) * factor,
-                          hessian_of(slope, p->bend[l], times(s, x.bend), o.p, 1 - o.p, upper) * factor };
+    const real s = weight * fma_(w->keep, target, w->spread);
+    return (derivatives){ (r.slope * o.p - times(s, x.slope)) * r.factor,
+                          hessian_of(r.slope, r.bend, times(s, x.bend), o.p, 1 - o.p, upper) * r.factor };
 }
 
 /* The gradient with respect to a target row: what each class would cost. */
@@ -343,11 +350,11 @@ STAGE void narrow_outputs_on_label(const job *w, const panel *p, stored *z, stor
     const real upper = w->tile->upper;
     for (ptrdiff_t j = 0; j < n && w->tile->hess; j++) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) z[j * LANES + l] = (stored)hessian_on_label(p, l, e[j * LANES + l], upper);
+        for (int l = 0; l < LANES; l++) z[j * LANES + l] = (stored)hessian_on_label(priced_at(p, l), e[j * LANES + l], upper);
     }
     for (ptrdiff_t j = 0; j < n && w->tile->grad; j++) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) e[j * LANES + l] = (stored)gradient_on_label(p, l, e[j * LANES + l]);
+        for (int l = 0; l < LANES; l++) e[j * LANES + l] = (stored)gradient_on_label(priced_at(p, l), e[j * LANES + l]);
     }
 }
 
@@ -356,9 +363,9 @@ STAGE void narrow_wide_outputs_on_label(const job *w, const panel *p, const stor
     const softmax_tile *tile = w->tile;
     for (int l = 0; l < p->count; l++) {
         const ptrdiff_t n = w->classes, at = p->place[l] * n;
-        for (ptrdiff_t j = 0; j < n && tile->wide_grad; j++) tile->wide_grad[at + j] = gradient_on_label(p, l, e[j * LANES + l]);
+        for (ptrdiff_t j = 0; j < n && tile->wide_grad; j++) tile->wide_grad[at + j] = gradient_on_label(priced_at(p, l), e[j * LANES + l]);
         for (ptrdiff_t j = 0; j < n && tile->wide_hess; j++)
-            tile->wide_hess[at + j] = hessian_on_label(p, l, e[j * LANES + l], tile->upper);
+            tile->wide_hess[at + j] = hessian_on_label(priced_at(p, l), e[j * LANES + l], tile->upper);
     }
 }
 
@@ -372,7 +379,8 @@ FORMULA void narrow_outputs_of_masses(const job *w, const panel *p, stored *z, s
         real grad[LANES], hess[LANES];
         LANE_LOOP
         for (int l = 0; l < LANES; l++) {
-            const derivatives d = derivatives_of(w, p, l, z[j * LANES + l], e[j * LANES + l], t[j * LANES + l], weight, upper, f);
+            const derivatives d =
+                derivatives_of(w, priced_at(p, l), z[j * LANES + l], e[j * LANES + l], t[j * LANES + l], weight, upper, f);
             grad[l] = d.grad;
             hess[l] = d.hess;
         }
@@ -470,20 +478,20 @@ FORMULA void wide_masses(const job *w, panel *p, int l, formula *f)
 }
 
 /* e stands where the gradient goes, or where the Hessian goes. */
-STAGE void wide_outputs_on_label(const job *w, const panel *given, int l)
+STAGE void wide_outputs_on_label(const job *w, const panel *p, int l)
 {
-    const panel row = *given;
-    const ptrdiff_t n = w->classes, at = row.place[l] * n;
+    const priced r = priced_at(p, l);
+    const ptrdiff_t n = w->classes, at = p->place[l] * n;
     const real upper = w->tile->upper;
     stored *grad = w->tile->grad, *hess = w->tile->hess;
     if (hess) {
         const stored *e = grad ? grad + at : hess + at;
         VECTOR_LOOP
-        for (ptrdiff_t j = 0; j < n; j++) hess[at + j] = (stored)hessian_on_label(&row, l, e[j], upper);
+        for (ptrdiff_t j = 0; j < n; j++) hess[at + j] = (stored)hessian_on_label(r, e[j], upper);
     }
     if (grad) {
         VECTOR_LOOP
-        for (ptrdiff_t j = 0; j < n; j++) grad[at + j] = (stored)gradient_on_label(&row, l, grad[at + j]);
+        for (ptrdiff_t j = 0; j < n; j++) grad[at + j] = (stored)gradient_on_label(r, grad[at + j]);
     }
 }
 
@@ -508,6 +516,7 @@ STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
     const ptrdiff_t n = w->classes, at = p->place[l] * n;
     const real upper = w->tile->upper;
     const stored max = p->max[l];
+    const priced r = priced_at(p, l);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
         stored room[ROOM];
         real grad[LANES], hess[LANES];
@@ -515,20 +524,20 @@ STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
         LANE_LOOP
         for (int i = 0; i < LANES; i++) {
             const stored e = scaled_exp(zs[i], max);
-            grad[i] = gradient_on_label(p, l, e);
-            hess[i] = hessian_on_label(p, l, e, upper);
+            grad[i] = gradient_on_label(r, e);
+            hess[i] = hessian_on_label(r, e, upper);
         }
         put_sixteen(w->tile->grad, w->tile->wide_grad, at + j, n - j, grad);
         put_sixteen(w->tile->hess, w->tile->wide_hess, at + j, n - j, hess);
     }
 }
 
-FORMULA void wide_outputs_of_masses(const job *w, const panel *given, int l, formula *f, const int want_hess)
+FORMULA void wide_outputs_of_masses(const job *w, const panel *p, int l, formula *f, const int want_hess)
 {
-    const panel *const p = given;
     const ptrdiff_t n = w->classes, at = p->place[l] * n;
     const real upper = w->tile->upper;
     const stored max = p->max[l];
+    const priced r = priced_at(p, l);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
         stored room[3][ROOM];
         real grad[LANES], hess[LANES];
@@ -537,7 +546,7 @@ FORMULA void wide_outputs_of_masses(const job *w, const panel *given, int l, for
         const stored *ws = w->class_weight ? sixteen(w->class_weight, j, n, -1, 0, room[2]) : ones;
         LANE_LOOP
         for (int i = 0; i < LANES; i++) {
-            const derivatives d = derivatives_of(w, p, l, zs[i], scaled_exp(zs[i], max), ts[i], ws[i], upper, f);
+            const derivatives d = derivatives_of(w, r, zs[i], scaled_exp(zs[i], max), ts[i], ws[i], upper, f);
             grad[i] = d.grad;
             if (want_hess) hess[i] = d.hess;
         }

@@ -28,6 +28,12 @@ enum { NARROW = 64, LANES = 16, BLOCK = 4096, WINDOW = 64 };
 #define LANE_LOOP _Pragma("omp simd")
 #endif
 
+#if defined __GNUC__
+#define PREFETCH(address_) __builtin_prefetch((const void *)(address_), 0, 2)
+#else
+#define PREFETCH(address_) (void)(address_)
+#endif
+
 /* ---- the exponential ---- */
 
 #define E_ONE 0x1p96 /* e of the top */
@@ -252,6 +258,7 @@ FORMULA pair sum_others(const stored *z, ptrdiff_t n, stored max, ptrdiff_t top,
             stored room[ROOM], spill[LANES];
             const stored *from = sixteen(z, j, end, top, -__builtin_inff(), room);
             stored *to = home && end - j >= LANES ? home + j : spill;
+            PREFETCH((uintptr_t)z + (size_t)(n + j) * sizeof *z); /* of the next row, most likely: it comes while this one is computed */
             LANE_LOOP
             for (int l = 0; l < LANES; l++) {
                 const stored e = scaled_exp(from[l], max);

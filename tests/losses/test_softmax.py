@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -181,7 +182,7 @@ print(h.hexdigest())
 
 
 def test_rows_have_the_same_bits_on_every_instruction_set_with_fma():
-    flags = open("/proc/cpuinfo").read()
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
     if " avx2" not in flags or " avx512dq" not in flags:
         pytest.skip("this machine has only one instruction set with FMA")
     here = os.path.dirname(__file__)
