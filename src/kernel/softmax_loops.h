@@ -440,7 +440,16 @@ STAGE void wide_others(const job *w, panel *p, int l, stored *home)
 
 static const stored ones[LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[LANES];
 
-FORMULA void wide_masses(const job *w, panel *p, int l, formula *f)
+/* e of sixteen classes: from where it was put, or once more from their logits. */
+FORMULA const stored *sixteen_e(const stored *home, const stored *zs, stored max, ptrdiff_t j, ptrdiff_t end, stored *room)
+{
+    if (home) return sixteen(home, j, end, -1, 0, room);
+    LANE_LOOP
+    for (int i = 0; i < LANES; i++) room[i] = scaled_exp(zs[i], max);
+    return room;
+}
+
+FORMULA void wide_masses(const job *w, panel *p, int l, const stored *home, formula *f)
 {
     const ptrdiff_t n = w->classes, top = p->top[l], at = p->place[l] * n;
     const facts r = facts_at(p, l);
@@ -452,7 +461,7 @@ FORMULA void wide_masses(const job *w, panel *p, int l, formula *f)
         clear_lanes(&a);
         clear_lanes(&b);
         for (ptrdiff_t j = start; j < end; j += LANES) {
-            stored room[3][ROOM];
+            stored room[4][ROOM];
             const stored *zs = sixteen(w->logits + at, j, end, top, -__builtin_inff(), room[0]);
             const stored *ts = w->target ? sixteen(w->target + at, j, end, top, 0, room[1]) : zeros;
             const stored *ws = w->class_weight ? sixteen(w->class_weight, j, end, top, 0, room[2]) : ones;
@@ -460,9 +469,10 @@ FORMULA void wide_masses(const job *w, panel *p, int l, formula *f)
                 for (int i = 0; i < LANES; i++) room[2][i] = i < end - j && i != top - j;
                 ws = room[2];
             }
+            const stored *es = sixteen_e(home, zs, p->max[l], j, end, room[3]);
             LANE_LOOP
             for (int i = 0; i < LANES; i++) {
-                const term x = term_of(w, r, zs[i], scaled_exp(zs[i], (stored)r.max), ts[i], ws[i], f);
+                const term x = term_of(w, r, zs[i], es[i], ts[i], ws[i], f);
                 add_to_lane(&v, i, x.value);
                 add_to_lane(&a, i, x.slope);
                 add_to_lane(&b, i, x.bend);
@@ -532,26 +542,34 @@ STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
     }
 }
 
-FORMULA void wide_outputs_of_masses(const job *w, const panel *p, int l, formula *f, const int want_hess)
+/* `plain`: a gradient as stored, and nothing else. */
+FORMULA void wide_outputs_of_masses(const job *w, const panel *p, int l, const stored *home, formula *f, const int plain)
 {
     const ptrdiff_t n = w->classes, at = p->place[l] * n;
     const real upper = w->tile->upper;
-    const stored max = p->max[l];
     const priced r = priced_at(p, l);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        stored room[3][ROOM];
+        stored room[4][ROOM], spill[LANES];
         real grad[LANES], hess[LANES];
         const stored *zs = sixteen(w->logits + at, j, n, -1, -__builtin_inff(), room[0]);
         const stored *ts = w->target ? sixteen(w->target + at, j, n, -1, 0, room[1]) : zeros;
         const stored *ws = w->class_weight ? sixteen(w->class_weight, j, n, -1, 0, room[2]) : ones;
+        const stored *es = sixteen_e(home, zs, p->max[l], j, n, room[3]);
+        if (plain) {
+            stored *const out = (stored *)w->tile->grad + at + j, *const to = n - j >= LANES ? out : spill;
+            LANE_LOOP
+            for (int i = 0; i < LANES; i++) to[i] = (stored)derivatives_of(w, r, zs[i], es[i], ts[i], ws[i], upper, f).grad;
+            if (n - j < LANES) put_some(out, spill, n - j);
+            continue;
+        }
         LANE_LOOP
         for (int i = 0; i < LANES; i++) {
-            const derivatives d = derivatives_of(w, r, zs[i], scaled_exp(zs[i], max), ts[i], ws[i], upper, f);
+            const derivatives d = derivatives_of(w, r, zs[i], es[i], ts[i], ws[i], upper, f);
             grad[i] = d.grad;
-            if (want_hess) hess[i] = d.hess;
+            hess[i] = d.hess;
         }
         put_sixteen(w->tile->grad, w->tile->wide_grad, at + j, n - j, grad);
-        if (want_hess) put_sixteen(w->tile->hess, w->tile->wide_hess, at + j, n - j, hess);
+        put_sixteen(w->tile->hess, w->tile->wide_hess, at + j, n - j, hess);
     }
 }
 
@@ -561,8 +579,9 @@ FORMULA void wide_rows(const job *w, formula *f)
 {
     const softmax_tile *tile = w->tile;
     const ptrdiff_t n = w->classes, fit = AT_ONCE / n, abreast = fit < 1 ? 1 : fit > LANES ? LANES : fit;
-    const int tight = !w->masses && !tile->wide_grad && !tile->wide_hess;
-    stored *homes = !tight ? NULL : tile->grad ? tile->grad : tile->hess;
+    const int rounded = !tile->wide_grad && !tile->wide_hess;
+    stored *homes = !rounded ? NULL : tile->grad ? tile->grad : tile->hess;
+    if (w->masses && homes == w->logits) homes = NULL; /* the logits are asked again */
     for (ptrdiff_t first = 0; first < tile->rows; first += abreast) {
         panel p;
         open_panel(w, first, tile->rows - first < abreast ? tile->rows - first : abreast, &p);
@@ -579,7 +598,7 @@ FORMULA void wide_rows(const job *w, formula *f)
         }
         find_facts(w, &p);
         if (w->masses) {
-            for (int l = 0; l < p.count; l++) wide_masses(w, &p, l, f);
+            for (int l = 0; l < p.count; l++) wide_masses(w, &p, l, homes ? homes + p.place[l] * n : NULL, f);
             price_masses(w, &p, f);
         } else {
             price_labels(w, &p, f);
@@ -588,11 +607,12 @@ FORMULA void wide_rows(const job *w, formula *f)
         if (tile->wide_target_grad) put_target_gradients(w, &p, f);
         if (!(tile->grad || tile->hess || tile->wide_grad || tile->wide_hess)) continue;
         for (int l = 0; l < p.count; l++) {
-            if (w->masses && (tile->hess || tile->wide_hess))
-                wide_outputs_of_masses(w, &p, l, f, 1);
+            const stored *home = homes ? homes + p.place[l] * n : NULL;
+            if (w->masses && rounded && !tile->hess)
+                wide_outputs_of_masses(w, &p, l, home, f, 1);
             else if (w->masses)
-                wide_outputs_of_masses(w, &p, l, f, 0);
-            else if (tight)
+                wide_outputs_of_masses(w, &p, l, home, f, 0);
+            else if (rounded)
                 wide_outputs_on_label(w, &p, l);
             else
                 wide_wide_outputs_on_label(w, &p, l);
