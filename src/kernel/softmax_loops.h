@@ -173,21 +173,22 @@ STAGE void put_facts(const job *w, const panel *p)
     }
 }
 
-/* What stands at one class of one row after all. */
-FORMULA void put_one(const softmax_tile *tile, ptrdiff_t at, real grad, real hess)
-{
-    if (tile->grad) ((stored *)tile->grad)[at] = (stored)grad;
-    if (tile->hess) ((stored *)tile->hess)[at] = (stored)hess;
-    if (tile->wide_grad) tile->wide_grad[at] = grad;
-    if (tile->wide_hess) tile->wide_hess[at] = hess;
-}
-
+/* What stands at label and top after all. */
 STAGE void put_special(const job *w, const panel *p)
 {
+    const softmax_tile *tile = w->tile;
+    stored *const grad = tile->grad, *const hess = tile->hess;
+    const int labels = !w->target;
     for (int l = 0; l < p->count; l++) {
-        const ptrdiff_t at = p->place[l] * w->classes;
-        if (!w->target) put_one(w->tile, at + p->label[l], p->label_grad[l], p->label_hess[l]);
-        put_one(w->tile, at + p->top[l], p->top_grad[l], p->top_hess[l]);
+        const ptrdiff_t row = p->place[l] * w->classes, label = row + p->label[l], top = row + p->top[l];
+        if (grad && labels) grad[label] = (stored)p->label_grad[l];
+        if (grad) grad[top] = (stored)p->top_grad[l];
+        if (hess && labels) hess[label] = (stored)p->label_hess[l];
+        if (hess) hess[top] = (stored)p->top_hess[l];
+        if (tile->wide_grad && labels) tile->wide_grad[label] = p->label_grad[l];
+        if (tile->wide_grad) tile->wide_grad[top] = p->top_grad[l];
+        if (tile->wide_hess && labels) tile->wide_hess[label] = p->label_hess[l];
+        if (tile->wide_hess) tile->wide_hess[top] = p->top_hess[l];
     }
 }
 
@@ -417,7 +418,7 @@ FORMULA void narrow_rows(const job *w, formula *f)
         if (w->masses) {
             narrow_outputs_of_masses(w, &p, z, e, t, f);
         } else {
-            narrow_wide_outputs_on_label(w, &p, e);
+            if (tile->wide_grad || tile->wide_hess) narrow_wide_outputs_on_label(w, &p, e);
             narrow_outputs_on_label(w, &p, z, e);
         }
         if (tile->grad) transpose_out(w, &p, e, tile->grad);
