@@ -36,8 +36,7 @@ enum { NARROW = 64, LANES = 16, BLOCK = 4096, WINDOW = 64 };
 
 /* ---- the exponential ---- */
 
-#define E_ONE 0x1p96 /* e of the top */
-#define E_UNIT 0x1p-96
+#define E_UNIT 0x1p-96 /* what e is too large by, inverted */
 
 #if LIBLOSS_BITS == 32
 
@@ -246,7 +245,7 @@ FORMULA void put_some(stored *to, const stored *from, ptrdiff_t count)
     if (count & 1) to[at] = from[at];
 }
 
-/* others; e goes to `home` as well, which may be where z lies, or be NULL. */
+/* others; e of all but the top goes to `home` as well, which may be where z lies, or be NULL. */
 FORMULA pair sum_others(const stored *z, ptrdiff_t n, stored max, ptrdiff_t top, stored *home)
 {
     pair total = { 0, 0 };
@@ -269,7 +268,6 @@ FORMULA pair sum_others(const stored *z, ptrdiff_t n, stored max, ptrdiff_t top,
         }
         add_block(&total, &s);
     }
-    if (home) home[top] = (stored)E_ONE;
     total = close_sum(total);
     return (pair){ total.hi * E_UNIT, total.lo * E_UNIT };
 }
