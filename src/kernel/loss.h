@@ -162,28 +162,27 @@ typedef struct {
     int by_element; /* takes `factor`, not `flat` */
 } pointwise_kernels;
 
-/* Rows of logits, each row contiguous. Exactly one of label and target is given. NULL outputs are not wanted. */
+/* Rows of logits. Arrays per row and per class are numbered by place; some places hold rows that are not there, and outputs are
+ * not touched there. Either label or target is given. NULL outputs are not wanted. */
 typedef struct {
     ptrdiff_t rows, classes;
-    const void *logits, *target; /* stored, (rows, classes) */
-    ptrdiff_t logits_stride, target_stride; /* stored numbers from one row to the next */
-    const int64_t *label; /* (rows) */
+    const int32_t *place; /* (rows): of those that are there */
+    const void *logits, *target; /* stored, (places, classes) */
+    const int64_t *label; /* (places) */
     const void *class_weight; /* stored, (classes), or NULL */
     double smoothing;
-    const double *factor; /* (rows) */
-    void *value; /* stored, (rows) */
-    void *grad, *hess; /* stored; grad may lie exactly on the logits */
-    ptrdiff_t grad_stride, hess_stride;
-    double *wide_grad, *wide_hess, *wide_target_grad; /* (rows, classes), not rounded yet */
-    double *logsumexp; /* (rows) */
-    double *correct; /* (rows): 1 where the largest logit (lowest index of ties) is the label's */
+    const double *factor; /* (places); NULL: 1 */
+    void *value; /* stored, (places) */
+    void *grad, *hess; /* stored, (places, classes); may lie exactly on the logits */
+    double *wide_grad, *wide_hess, *wide_target_grad; /* (places, classes), not rounded yet */
+    double *logsumexp; /* (places) */
+    double *correct; /* (places): 1 where the largest logit (lowest index of ties) is the label's */
     const double *param;
     int upper;
 } softmax_tile;
 
-/* By how the target mass lies (on the label; on the label, smoothed; as a row) and whether classes have weights. */
 typedef struct {
-    void (*run[3][2])(const softmax_tile *tile);
+    void (*run)(const softmax_tile *tile);
 } softmax_kernels;
 
 enum { MAX_TERMS = 4, MAX_FACTS = 4 };

@@ -1,0 +1,625 @@
+/*
+ * The loops of softmax losses. Sixteen rows at a time, a panel, share the work per row (logarithms, prices); the work per class
+ * runs across the rows of the panel where they are narrow (their logits are transposed first) and along the row where they are
+ * wide. Which of the two, and every sum, is decided by the number of classes alone.
+ *
+ * With mass s_j on class j (one on the label; or spread by label smoothing, class weights, a row of probabilities) a row costs
+ * sum_j s_j f(l_j), l_j = -ln p_j, and
+ *     gradient_j = A p_j - a_j                     a_j = s_j f'(l_j), A = sum a_j
+ *     Hessian_jj = A p_j (1 - p_j) + p_j^2 (B - b_j) + b_j (1 - p_j)^2      b_j = s_j f''(l_j), B = sum b_j
+ * The label and the top have expressions of their own, written over what the loops stored.
+ */
+#ifndef LIBLOSS_KERNEL_SOFTMAX_LOOPS_H
+#define LIBLOSS_KERNEL_SOFTMAX_LOOPS_H
+
+#include "softmax_row.h"
+
+typedef struct {
+    real value, slope, bend; /* f, f', f'' by l */
+} jet;
+
+typedef jet formula(outcome, const real *param);
+
+/* Work that knows no formula is compiled once per file, however many kernels are made there. */
+#define STAGE static __attribute__((noinline))
+
+/* What a kernel is called with. */
+typedef struct {
+    const softmax_tile *tile;
+    const real *param;
+    ptrdiff_t classes;
+    const stored *logits, *target, *class_weight; /* target and class_weight: NULL if there is none */
+    int masses; /* every class has a mass; else only the label */
+    real keep, spread; /* the mass of a class is weight * (keep * target + spread) */
+} job;
+
+/* Up to sixteen rows. Lanes beyond them repeat the first row, so that no lane holds anything strange. */
+typedef struct {
+    ptrdiff_t count, place[LANES], label[LANES], top[LANES];
+    stored max[LANES], z_label[LANES], e_label[LANES];
+    real others[LANES], others_lo[LANES], inverse[LANES], inverse_lo[LANES], nll_top[LANES], nll_top_lo[LANES];
+    real factor[LANES], at_top[LANES]; /* at_top: 1 where the label is the top */
+    real label_mass[LANES], even_mass[LANES], top_mass[LANES]; /* of the label by itself; of label and top as any class */
+    real value[LANES], slope[LANES], bend[LANES]; /* sums of s f, a and b; of masses as of any class and but for the top at first */
+    real scale[LANES]; /* what e is multiplied by for a gradient of f32 data */
+    real label_grad[LANES], label_hess[LANES], top_grad[LANES], top_hess[LANES];
+} panel;
+
+FORMULA facts facts_at(const panel *p, int l)
+{
+    return (
+        facts){ p->max[l], { p->others[l], p->others_lo[l] }, { p->inverse[l], p->inverse_lo[l] }, { p->nll_top[l], p->nll_top_lo[l] } };
+}
+
+FORMULA real times(real mass, real x) { return mass == 0 ? 0 : mass * x; } /* where there is no mass nothing is asked */
+
+/* ---- a panel: opened, and priced ---- */
+
+STAGE void open_panel(const job *w, ptrdiff_t first, ptrdiff_t count, panel *p)
+{
+    const softmax_tile *tile = w->tile;
+    p->count = count;
+    for (int l = 0; l < LANES; l++) {
+        const ptrdiff_t place = tile->place[l < count ? first + l : first];
+        p->place[l] = place;
+        p->factor[l] = tile->factor ? tile->factor[place] : 1;
+        /* checked already; clamped here too, so that a concurrent writer gets wrong numbers, never a wild read */
+        const int64_t label = tile->label ? tile->label[place] : 0;
+        p->label[l] = (uint64_t)label < (uint64_t)w->classes ? (ptrdiff_t)label : 0;
+        p->z_label[l] = w->logits[place * w->classes + p->label[l]];
+    }
+}
+
+/* What is known per row once max, top and others are: the rest of the facts, and the masses of label and top. */
+STAGE void find_facts(const job *w, panel *p)
+{
+    for (int l = 0; l < LANES; l++) p->label_mass[l] = w->target ? 0 : w->keep;
+    for (int l = 0; l < LANES; l++) p->at_top[l] = p->top[l] == p->label[l];
+    for (int l = 0; l < LANES && w->class_weight; l++) p->label_mass[l] *= (real)w->class_weight[p->label[l]];
+    for (int l = 0; l < LANES && w->masses; l++) {
+        const ptrdiff_t top = p->top[l], label = p->label[l];
+        const real target = w->target ? (real)w->target[p->place[l] * w->classes + top] : 0;
+        p->even_mass[l] = (w->class_weight ? (real)w->class_weight[label] : 1) * w->spread;
+        p->top_mass[l] = (w->class_weight ? (real)w->class_weight[top] : 1) * fma_(w->keep, target, w->spread);
+    }
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) p->e_label[l] = scaled_exp(p->z_label[l], p->max[l]);
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) {
+        const facts r = facts_of(p->max[l], (pair){ p->others[l], p->others_lo[l] });
+        p->others[l] = r.others.hi;
+        p->others_lo[l] = r.others.lo;
+        p->inverse[l] = r.inverse.hi;
+        p->inverse_lo[l] = r.inverse.lo;
+        p->nll_top[l] = r.nll_top.hi;
+        p->nll_top_lo[l] = r.nll_top.lo;
+    }
+}
+
+FORMULA outcome outcome_of_label(const panel *p, int l)
+{
+    const outcome top = outcome_of_top(facts_at(p, l)), other = outcome_of(facts_at(p, l), p->z_label[l], p->e_label[l]);
+    const real at_top = p->at_top[l];
+    return (outcome){ at_top != 0 ? top.nll : other.nll, at_top != 0 ? top.p : other.p, at_top != 0 ? top.q : other.q };
+}
+
+/* A, B and one class's own b. */
+FORMULA real hessian_of(real slope, real bend, real b, real p, real q, real upper)
+{
+    real both = p * q * slope, exact = both + (p * p * (bend - b) + q * q * b);
+    return upper != 0 ? 2 * both : exact;
+}
+
+FORMULA void price_labels(const job *w, panel *p, formula *f)
+{
+    const real upper = w->tile->upper;
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) {
+        const outcome label = outcome_of_label(p, l), top = outcome_of_top(facts_at(p, l));
+        const jet x = f(label, w->param);
+        const real mass = p->label_mass[l], factor = p->factor[l], slope = mass * x.slope, bend = mass * x.bend;
+        const real own = p->at_top[l] != 0 ? bend : 0;
+        p->value[l] = mass * x.value;
+        p->slope[l] = slope;
+        p->bend[l] = bend;
+        p->scale[l] = p->inverse[l] * slope * factor * E_UNIT;
+        p->label_grad[l] = -(slope * label.q) * factor;
+        p->label_hess[l] = hessian_of(slope, bend, bend, label.p, label.q, upper) * factor;
+        p->top_grad[l] = p->at_top[l] != 0 ? -(slope * label.q) * factor : slope * top.p * factor;
+        p->top_hess[l] = hessian_of(slope, bend, own, top.p, top.q, upper) * factor;
+    }
+}
+
+/* The same where every class has a mass. */
+FORMULA void price_masses(const job *w, panel *p, formula *f)
+{
+    const real upper = w->tile->upper;
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) {
+        const outcome top = outcome_of_top(facts_at(p, l));
+        const jet at_top = f(top, w->param);
+        const real factor = p->factor[l];
+        real value = p->value[l], but_top = p->slope[l], bend = p->bend[l], top_mass = p->top_mass[l];
+        const outcome label = outcome_of_label(p, l);
+        const jet x = f(label, w->param);
+        const real mass = p->label_mass[l], all = mass + p->even_mass[l]; /* with a target row the first is 0, and the label nobody's */
+        value += times(mass, x.value) + times(top_mass, at_top.value);
+        but_top += p->at_top[l] != 0 ? 0 : times(mass, x.slope);
+        bend += times(mass, x.bend) + times(top_mass, at_top.bend);
+        top_mass += p->at_top[l] != 0 ? mass : 0;
+        const real top_slope = times(top_mass, at_top.slope), slope = but_top + top_slope;
+        /* A p - a at the top is also (A - a) - A q: whichever has the smaller terms, so that a sure and right row keeps digits. */
+        const real sure = but_top - slope * top.q, unsure = slope * top.p - top_slope;
+        p->top_grad[l] = (top.q < top.p ? sure : unsure) * factor;
+        p->top_hess[l] = hessian_of(slope, bend, times(top_mass, at_top.bend), top.p, top.q, upper) * factor;
+        p->label_grad[l] = (slope * label.p - times(all, x.slope)) * factor;
+        p->label_hess[l] = hessian_of(slope, bend, times(all, x.bend), label.p, label.q, upper) * factor;
+        p->value[l] = value;
+        p->slope[l] = slope;
+        p->bend[l] = bend;
+    }
+}
+
+/* ---- outputs ---- */
+
+STAGE void put_facts(const job *w, const panel *p)
+{
+    const softmax_tile *tile = w->tile;
+    for (int l = 0; l < p->count; l++) {
+        const ptrdiff_t at = p->place[l];
+        ((stored *)tile->value)[at] = (stored)p->value[l];
+        if (tile->logsumexp) tile->logsumexp[at] = p->max[l] + p->nll_top[l];
+        if (tile->correct) tile->correct[at] = !w->target && p->top[l] == p->label[l];
+    }
+}
+
+/* What stands at label and top after all. */
+STAGE void put_special(const job *w, const panel *p)
+{
+    const softmax_tile *tile = w->tile;
+    stored *const grad = tile->grad, *const hess = tile->hess;
+    const int labels = !w->target;
+    for (int l = 0; l < p->count; l++) {
+        const ptrdiff_t row = p->place[l] * w->classes, label = row + p->label[l], top = row + p->top[l];
+        if (grad && labels) grad[label] = (stored)p->label_grad[l];
+        if (grad) grad[top] = (stored)p->top_grad[l];
+        if (hess && labels) hess[label] = (stored)p->label_hess[l];
+        if (hess) hess[top] = (stored)p->top_hess[l];
+        if (tile->wide_grad && labels) tile->wide_grad[label] = p->label_grad[l];
+        if (tile->wide_grad) tile->wide_grad[top] = p->top_grad[l];
+        if (tile->wide_hess && labels) tile->wide_hess[label] = p->label_hess[l];
+        if (tile->wide_hess) tile->wide_hess[top] = p->top_hess[l];
+    }
+}
+
+/* What a row's loops over classes know; by value, so that no store can change it. */
+typedef struct {
+    facts known;
+    real slope, bend, factor, scale;
+} priced;
+
+FORMULA priced priced_at(const panel *p, int l) { return (priced){ facts_at(p, l), p->slope[l], p->bend[l], p->factor[l], p->scale[l] }; }
+
+/* A p of the gradient's loop, with its factor; the f32 form is one product. */
+FORMULA real gradient_on_label(priced r, stored e)
+{
+#if CARRIES_REMAINDER
+    return share(r.known, e * E_UNIT) * r.slope * r.factor;
+#else
+    return (real)e * r.scale;
+#endif
+}
+
+/* Of a class that is neither label nor top. */
+FORMULA real hessian_on_label(priced r, stored e, real upper)
+{
+    real own = share(r.known, (real)e * E_UNIT);
+    return hessian_of(r.slope, r.bend, 0, own, 1 - own, upper) * r.factor;
+}
+
+typedef struct {
+    real value, slope, bend;
+} term;
+
+/* What one class that is not the top adds to the sums. */
+FORMULA term term_of(const job *w, facts r, stored z, stored e, real target, real weight, formula *f)
+{
+    const real s = weight * fma_(w->keep, target, w->spread);
+    const jet x = f(outcome_of(r, z, e), w->param);
+    return (term){ times(s, x.value), times(s, x.slope), times(s, x.bend) };
+}
+
+typedef struct {
+    real grad, hess;
+} derivatives;
+
+FORMULA derivatives derivatives_of(const job *w, priced r, stored z, stored e, real target, real weight, real upper, formula *f)
+{
+    const outcome o = outcome_of(r.known, z, e);
+    const jet x = f(o, w->param);
+    const real s = weight * fma_(w->keep, target, w->spread);
+    return (derivatives){ (r.slope * o.p - times(s, x.slope)) * r.factor,
+                          hessian_of(r.slope, r.bend, times(s, x.bend), o.p, 1 - o.p, upper) * r.factor };
+}
+
+/* The gradient with respect to a target row: what each class would cost. */
+FORMULA void put_target_gradients(const job *w, const panel *p, formula *f)
+{
+    for (int l = 0; l < p->count; l++) {
+        const facts r = facts_at(p, l);
+        const ptrdiff_t n = w->classes, at = p->place[l] * n, top = p->top[l];
+        const real at_top = f(outcome_of_top(r), w->param).value, factor = p->factor[l], keep = w->keep;
+        const stored *z = w->logits + at, *weight = w->class_weight;
+        double *out = w->tile->wide_target_grad + at;
+        VECTOR_LOOP
+        for (ptrdiff_t j = 0; j < n; j++) out[j] = f(outcome_of(r, z[j], scaled_exp(z[j], (stored)r.max)), w->param).value;
+        out[top] = at_top;
+        for (ptrdiff_t j = 0; j < n; j++) out[j] = times(keep * (weight ? (real)weight[j] : 1), out[j]) * factor;
+    }
+}
+
+/* ---- narrow rows: a panel is transposed, and vectors run across its rows ---- */
+
+/* Through a list of rows: as strides the compilers would make gathers and scatters of them, which are slower. */
+STAGE void transpose_in(const job *w, const panel *p, const stored *from, stored *to)
+{
+    const ptrdiff_t n = w->classes;
+    const stored *row[LANES];
+    for (int l = 0; l < LANES; l++) row[l] = from + p->place[l] * n;
+    for (ptrdiff_t j = 0; j < n; j++)
+        for (int l = 0; l < LANES; l++) to[j * LANES + l] = row[l][j];
+}
+
+STAGE void transpose_out(const job *w, const panel *p, const stored *from, stored *to)
+{
+    const ptrdiff_t n = w->classes;
+    stored *row[LANES];
+    for (int l = 0; l < LANES; l++) row[l] = to + p->place[l] * n;
+    for (ptrdiff_t j = 0; j < n; j++)
+        for (int l = 0; l < p->count; l++) row[l][j] = from[j * LANES + l];
+}
+
+STAGE void narrow_others(const job *w, panel *p, const stored *z, stored *e)
+{
+    const ptrdiff_t n = w->classes;
+    stored most[LANES], where[LANES];
+    lanes s;
+    clear_lanes(&s);
+    for (int l = 0; l < LANES; l++) {
+        most[l] = z[l];
+        where[l] = (stored)n;
+    }
+    for (ptrdiff_t j = 1; j < n; j++) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) most[l] = most[l] < z[j * LANES + l] ? z[j * LANES + l] : most[l];
+    }
+    for (ptrdiff_t j = 0; j < n; j++) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const stored here = z[j * LANES + l] == most[l] ? (stored)j : (stored)n;
+            where[l] = here < where[l] ? here : where[l];
+            e[j * LANES + l] = scaled_exp(z[j * LANES + l], most[l]);
+        }
+    }
+    for (ptrdiff_t j = 0; j < n; j++) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const stored own = e[j * LANES + l];
+            add_to_lane(&s, l, where[l] == (stored)j ? 0 : own);
+        }
+    }
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) {
+        const pair sum = close_sum((pair){ s.hi[l], s.lo[l] });
+        p->others[l] = sum.hi * E_UNIT;
+        p->others_lo[l] = sum.lo * E_UNIT;
+        p->max[l] = most[l];
+    }
+    for (int l = 0; l < LANES; l++) p->top[l] = where[l] < (stored)n ? (ptrdiff_t)where[l] : 0; /* a NaN is nowhere */
+}
+
+FORMULA void narrow_masses(const job *w, panel *p, const stored *z, const stored *e, const stored *t, formula *f)
+{
+    real top[LANES];
+    lanes value, slope, bend;
+    clear_lanes(&value);
+    clear_lanes(&slope);
+    clear_lanes(&bend);
+    for (int l = 0; l < LANES; l++) top[l] = (real)p->top[l];
+    for (ptrdiff_t j = 0; j < w->classes; j++) {
+        const real weight = w->class_weight ? (real)w->class_weight[j] : 1;
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const real but_top = top[l] == (real)j ? 0 : weight;
+            const term x = term_of(w, facts_at(p, l), z[j * LANES + l], e[j * LANES + l], t[j * LANES + l], but_top, f);
+            add_to_lane(&value, l, x.value);
+            add_to_lane(&slope, l, x.slope);
+            add_to_lane(&bend, l, x.bend);
+        }
+    }
+    for (int l = 0; l < LANES; l++) {
+        p->value[l] = close_sum((pair){ value.hi[l], value.lo[l] }).hi;
+        p->slope[l] = close_sum((pair){ slope.hi[l], slope.lo[l] }).hi;
+        p->bend[l] = close_sum((pair){ bend.hi[l], bend.lo[l] }).hi;
+    }
+}
+
+/* Gradients take the place of e, Hessians that of z. */
+STAGE void narrow_outputs_on_label(const job *w, const panel *p, stored *z, stored *e)
+{
+    const ptrdiff_t n = w->classes;
+    const real upper = w->tile->upper;
+    for (ptrdiff_t j = 0; j < n && w->tile->hess; j++) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) z[j * LANES + l] = (stored)hessian_on_label(priced_at(p, l), e[j * LANES + l], upper);
+    }
+    for (ptrdiff_t j = 0; j < n && w->tile->grad; j++) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) e[j * LANES + l] = (stored)gradient_on_label(priced_at(p, l), e[j * LANES + l]);
+    }
+}
+
+STAGE void narrow_wide_outputs_on_label(const job *w, const panel *p, const stored *e)
+{
+    const softmax_tile *tile = w->tile;
+    for (int l = 0; l < p->count; l++) {
+        const ptrdiff_t n = w->classes, at = p->place[l] * n;
+        for (ptrdiff_t j = 0; j < n && tile->wide_grad; j++) tile->wide_grad[at + j] = gradient_on_label(priced_at(p, l), e[j * LANES + l]);
+        for (ptrdiff_t j = 0; j < n && tile->wide_hess; j++)
+            tile->wide_hess[at + j] = hessian_on_label(priced_at(p, l), e[j * LANES + l], tile->upper);
+    }
+}
+
+FORMULA void narrow_outputs_of_masses(const job *w, const panel *p, stored *z, stored *e, const stored *t, formula *f)
+{
+    const softmax_tile *tile = w->tile;
+    const ptrdiff_t n = w->classes;
+    const real upper = tile->upper;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const real weight = w->class_weight ? (real)w->class_weight[j] : 1;
+        real grad[LANES], hess[LANES];
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const derivatives d =
+                derivatives_of(w, priced_at(p, l), z[j * LANES + l], e[j * LANES + l], t[j * LANES + l], weight, upper, f);
+            grad[l] = d.grad;
+            hess[l] = d.hess;
+        }
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) e[j * LANES + l] = (stored)grad[l];
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) z[j * LANES + l] = (stored)hess[l];
+        for (int l = 0; l < p->count && tile->wide_grad; l++) tile->wide_grad[p->place[l] * n + j] = grad[l];
+        for (int l = 0; l < p->count && tile->wide_hess; l++) tile->wide_hess[p->place[l] * n + j] = hess[l];
+    }
+}
+
+FORMULA void narrow_rows(const job *w, formula *f)
+{
+    const softmax_tile *tile = w->tile;
+    stored z[NARROW * LANES], e[NARROW * LANES], t[NARROW * LANES];
+    if (w->masses && !w->target) memset(t, 0, (size_t)w->classes * LANES * sizeof *t);
+    for (ptrdiff_t first = 0; first < tile->rows; first += LANES) {
+        panel p;
+        open_panel(w, first, tile->rows - first < LANES ? tile->rows - first : LANES, &p);
+        transpose_in(w, &p, w->logits, z);
+        narrow_others(w, &p, z, e);
+        if (w->target) transpose_in(w, &p, w->target, t);
+        find_facts(w, &p);
+        if (w->masses) {
+            narrow_masses(w, &p, z, e, t, f);
+            price_masses(w, &p, f);
+        } else {
+            price_labels(w, &p, f);
+        }
+        put_facts(w, &p);
+        if (tile->wide_target_grad) put_target_gradients(w, &p, f);
+        if (!(tile->grad || tile->hess || tile->wide_grad || tile->wide_hess)) continue;
+        if (w->masses) {
+            narrow_outputs_of_masses(w, &p, z, e, t, f);
+        } else {
+            if (tile->wide_grad || tile->wide_hess) narrow_wide_outputs_on_label(w, &p, e);
+            narrow_outputs_on_label(w, &p, z, e);
+        }
+        if (tile->grad) transpose_out(w, &p, e, tile->grad);
+        if (tile->hess) transpose_out(w, &p, z, tile->hess);
+        put_special(w, &p);
+    }
+}
+
+/* ---- wide rows: vectors run along the row ---- */
+
+/* max, top and others of one row; e goes to `home`, which may be where the logits lie, or be NULL. */
+STAGE void wide_others(const job *w, panel *p, int l, stored *home)
+{
+    const stored *z = w->logits + p->place[l] * w->classes;
+    find_top(z, w->classes, &p->max[l], &p->top[l]);
+    const pair others = sum_others(z, w->classes, p->max[l], p->top[l], home);
+    p->others[l] = others.hi;
+    p->others_lo[l] = others.lo;
+}
+
+static const stored ones[LANES] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, zeros[LANES];
+
+/* e of sixteen classes: from where it was put, or once more from their logits. */
+FORMULA const stored *sixteen_e(const stored *home, const stored *zs, stored max, ptrdiff_t j, ptrdiff_t end, stored *room)
+{
+    if (home) return sixteen(home, j, end, -1, 0, room);
+    LANE_LOOP
+    for (int i = 0; i < LANES; i++) room[i] = scaled_exp(zs[i], max);
+    return room;
+}
+
+FORMULA void wide_masses(const job *w, panel *p, int l, const stored *home, formula *f)
+{
+    const ptrdiff_t n = w->classes, top = p->top[l], at = p->place[l] * n;
+    const facts r = facts_at(p, l);
+    pair value = { 0, 0 }, slope = { 0, 0 }, bend = { 0, 0 };
+    for (ptrdiff_t start = 0; start < n; start += BLOCK) {
+        const ptrdiff_t end = n - start < BLOCK ? n : start + BLOCK;
+        lanes v, a, b;
+        clear_lanes(&v);
+        clear_lanes(&a);
+        clear_lanes(&b);
+        for (ptrdiff_t j = start; j < end; j += LANES) {
+            stored room[4][ROOM];
+            const stored *zs = sixteen(w->logits + at, j, end, top, -__builtin_inff(), room[0]);
+            const stored *ts = w->target ? sixteen(w->target + at, j, end, top, 0, room[1]) : zeros;
+            const stored *ws = w->class_weight ? sixteen(w->class_weight, j, end, top, 0, room[2]) : ones;
+            if (!w->class_weight && (end - j < LANES || (size_t)(top - j) < LANES)) {
+                for (int i = 0; i < LANES; i++) room[2][i] = i < end - j && i != top - j;
+                ws = room[2];
+            }
+            const stored *es = sixteen_e(home, zs, p->max[l], j, end, room[3]);
+            LANE_LOOP
+            for (int i = 0; i < LANES; i++) {
+                const term x = term_of(w, r, zs[i], es[i], ts[i], ws[i], f);
+                add_to_lane(&v, i, x.value);
+                add_to_lane(&a, i, x.slope);
+                add_to_lane(&b, i, x.bend);
+            }
+        }
+        add_block(&value, &v);
+        add_block(&slope, &a);
+        add_block(&bend, &b);
+    }
+    p->value[l] = close_sum(value).hi;
+    p->slope[l] = close_sum(slope).hi;
+    p->bend[l] = close_sum(bend).hi;
+}
+
+/* e stands where the gradient goes, or where the Hessian goes. */
+STAGE void wide_outputs_on_label(const job *w, const panel *p, int l)
+{
+    const priced r = priced_at(p, l);
+    const ptrdiff_t n = w->classes, at = p->place[l] * n;
+    const real upper = w->tile->upper;
+    stored *grad = w->tile->grad, *hess = w->tile->hess;
+    if (hess) {
+        const stored *e = grad ? grad + at : hess + at;
+        VECTOR_LOOP
+        for (ptrdiff_t j = 0; j < n; j++) hess[at + j] = (stored)hessian_on_label(r, e[j], upper);
+    }
+    if (grad) {
+        VECTOR_LOOP
+        for (ptrdiff_t j = 0; j < n; j++) grad[at + j] = (stored)gradient_on_label(r, grad[at + j]);
+    }
+}
+
+/* Sixteen numbers from class j on, to where they are wanted. */
+FORMULA void put_sixteen(void *rounded, double *wide, ptrdiff_t at, ptrdiff_t here, const real *x)
+{
+    stored *const to = rounded;
+    stored some[LANES];
+    if (rounded && here >= LANES) {
+        LANE_LOOP
+        for (int i = 0; i < LANES; i++) to[at + i] = (stored)x[i];
+    } else if (rounded) {
+        for (int i = 0; i < LANES; i++) some[i] = (stored)x[i];
+        put_some(to + at, some, here);
+    }
+    if (wide)
+        for (ptrdiff_t i = 0; i < LANES && i < here; i++) wide[at + i] = x[i];
+}
+
+STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
+{
+    const ptrdiff_t n = w->classes, at = p->place[l] * n;
+    const real upper = w->tile->upper;
+    const stored max = p->max[l];
+    const priced r = priced_at(p, l);
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        stored room[ROOM];
+        real grad[LANES], hess[LANES];
+        const stored *zs = sixteen(w->logits + at, j, n, -1, -__builtin_inff(), room);
+        LANE_LOOP
+        for (int i = 0; i < LANES; i++) {
+            const stored e = scaled_exp(zs[i], max);
+            grad[i] = gradient_on_label(r, e);
+            hess[i] = hessian_on_label(r, e, upper);
+        }
+        put_sixteen(w->tile->grad, w->tile->wide_grad, at + j, n - j, grad);
+        put_sixteen(w->tile->hess, w->tile->wide_hess, at + j, n - j, hess);
+    }
+}
+
+/* `plain`: a gradient as stored, and nothing else. */
+FORMULA void wide_outputs_of_masses(const job *w, const panel *p, int l, const stored *home, formula *f, const int plain)
+{
+    const ptrdiff_t n = w->classes, at = p->place[l] * n;
+    const real upper = w->tile->upper;
+    const priced r = priced_at(p, l);
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        stored room[4][ROOM], spill[LANES];
+        real grad[LANES], hess[LANES];
+        const stored *zs = sixteen(w->logits + at, j, n, -1, -__builtin_inff(), room[0]);
+        const stored *ts = w->target ? sixteen(w->target + at, j, n, -1, 0, room[1]) : zeros;
+        const stored *ws = w->class_weight ? sixteen(w->class_weight, j, n, -1, 0, room[2]) : ones;
+        const stored *es = sixteen_e(home, zs, p->max[l], j, n, room[3]);
+        if (plain) {
+            stored *const out = (stored *)w->tile->grad + at + j, *const to = n - j >= LANES ? out : spill;
+            LANE_LOOP
+            for (int i = 0; i < LANES; i++) to[i] = (stored)derivatives_of(w, r, zs[i], es[i], ts[i], ws[i], upper, f).grad;
+            if (n - j < LANES) put_some(out, spill, n - j);
+            continue;
+        }
+        LANE_LOOP
+        for (int i = 0; i < LANES; i++) {
+            const derivatives d = derivatives_of(w, r, zs[i], es[i], ts[i], ws[i], upper, f);
+            grad[i] = d.grad;
+            hess[i] = d.hess;
+        }
+        put_sixteen(w->tile->grad, w->tile->wide_grad, at + j, n - j, grad);
+        put_sixteen(w->tile->hess, w->tile->wide_hess, at + j, n - j, hess);
+    }
+}
+
+enum { AT_ONCE = 16384 }; /* numbers of a panel of wide rows: what stays in the second cache */
+
+FORMULA void wide_rows(const job *w, formula *f)
+{
+    const softmax_tile *tile = w->tile;
+    const ptrdiff_t n = w->classes, fit = AT_ONCE / n, abreast = fit < 1 ? 1 : fit > LANES ? LANES : fit;
+    const int rounded = !tile->wide_grad && !tile->wide_hess;
+    stored *homes = !rounded ? NULL : tile->grad ? tile->grad : tile->hess;
+    if (w->masses && homes == w->logits) homes = NULL; /* the logits are asked again */
+    for (ptrdiff_t first = 0; first < tile->rows; first += abreast) {
+        panel p;
+        open_panel(w, first, tile->rows - first < abreast ? tile->rows - first : abreast, &p);
+        for (int l = 0; l < LANES; l++) {
+            if (l < p.count) {
+                wide_others(w, &p, l, homes ? homes + p.place[l] * n : NULL);
+                continue;
+            }
+            p.max[l] = p.max[0];
+            p.top[l] = p.top[0];
+            p.others[l] = p.others[0];
+            p.others_lo[l] = p.others_lo[0];
+            p.value[l] = p.slope[l] = p.bend[l] = 0;
+        }
+        find_facts(w, &p);
+        if (w->masses) {
+            for (int l = 0; l < p.count; l++) wide_masses(w, &p, l, homes ? homes + p.place[l] * n : NULL, f);
+            price_masses(w, &p, f);
+        } else {
+            price_labels(w, &p, f);
+        }
+        put_facts(w, &p);
+        if (tile->wide_target_grad) put_target_gradients(w, &p, f);
+        if (!(tile->grad || tile->hess || tile->wide_grad || tile->wide_hess)) continue;
+        for (int l = 0; l < p.count; l++) {
+            const stored *home = homes ? homes + p.place[l] * n : NULL;
+            if (w->masses && rounded && !tile->hess)
+                wide_outputs_of_masses(w, &p, l, home, f, 1);
+            else if (w->masses)
+                wide_outputs_of_masses(w, &p, l, home, f, 0);
+            else if (rounded)
+                wide_outputs_on_label(w, &p, l);
+            else
+                wide_wide_outputs_on_label(w, &p, l);
+        }
+        put_special(w, &p);
+    }
+}
+
+#endif
