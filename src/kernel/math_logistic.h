@@ -92,6 +92,13 @@ FORMULA double tanh_(pair r)
 }
 
 /* 1 / cosh^2, never as 1 - tanh^2 */
-FORMULA double sech2_(pair r) { return 4 * sigmoid_parts_pair((pair){ 2 * r.hi, 2 * r.lo }).pq; }
+FORMULA double sech2_(pair r)
+{
+    pair a = abs_pair(r);
+    scaled_exp g = exp_parts((pair){ -2 * a.hi, -2 * a.lo }); /* 4 e/(1 + e)^2 */
+    pair e = scale_pair(g.m, g.k < -1000 ? 0 : power_of_two(g.k < -1000 ? 0 : g.k)), d = pair_add_tame(as_pair(1), e);
+    pair y = pair_div_tame(scale_pair(g.m, 4), pair_mul_tame(d, d));
+    return times_power_of_two(y.hi, g.k);
+}
 
 #endif

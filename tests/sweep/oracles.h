@@ -15,6 +15,8 @@ static void F(huber)(T p, T t, F(jet) *j)
     *j = (F(jet)){ { a <= 1 ? r * r / 2 : a - (T)0.5, a <= 1 ? r : r / a, a <= 1 }, { 0 } };
 }
 
+static void F(smooth_l1)(T p, T t, F(jet) *j) { F(huber)(p, t, j); }
+
 static void F(pseudo_huber)(T p, T t, F(jet) *j)
 {
     T r = p - t, s = M(hypot)(1, r);
@@ -84,7 +86,7 @@ static const struct {
 } F(oracles)[] = {
 #define ORACLE(name_) { #name_, F(name_) }
     ORACLE(squared_error),    ORACLE(half_squared_error), ORACLE(absolute_error),
-    ORACLE(huber),            ORACLE(pseudo_huber),       ORACLE(log_cosh),
+    ORACLE(huber),            ORACLE(smooth_l1),          ORACLE(pseudo_huber),       ORACLE(log_cosh),
     ORACLE(quantile),         ORACLE(absolute_percentage_error),
     ORACLE(squared_log_error), ORACLE(binary_cross_entropy), ORACLE(binary_cross_entropy_with_logits),
     ORACLE(brier),            ORACLE(logistic),           ORACLE(hinge),

@@ -35,12 +35,11 @@ FORMULA jet squared_log_error(const real *x, const real *param)
     pair du = choose(u.hi < INFINITE, d, as_pair(zero_of(d.hi))),
          dv = choose(v.hi < INFINITE, d, as_pair(zero_of(d.hi))); /* d / u ends at 0 */
     pair iu = pair_div_to_pair(as_pair(2), u), iv = pair_div_to_pair(as_pair(2), v);
-    pair hu = pair_div_to_pair(iu, u), hv = pair_div_to_pair(iv, v);
     return (jet){
         .value = pair_mul(d, d).hi,
         .grad = { pair_mul(du, iu).hi, -pair_mul(dv, iv).hi },
-        .hess = { pair_mul(pair_sub(one, du), hu).hi, pair_mul(pair_add(one, dv), hv).hi },
-        .upper = { hu.hi, hv.hi }, /* Gauss-Newton: positive, the slope of d squared */
+        .hess = { pair_div(pair_mul(pair_sub(one, du), iu), u), pair_div(pair_mul(pair_add(one, dv), iv), v) },
+        .upper = { pair_div(iu, u), pair_div(iv, v) }, /* Gauss-Newton: positive, the slope of d squared */
     };
 }
 
