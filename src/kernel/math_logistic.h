@@ -27,7 +27,7 @@ FORMULA sigmoid_pairs sigmoid_to_pairs(pair x)
     little = fast_two_sum(2 * s.hi, 2 * s.lo + s.hi * (z * atanh_tail_wide(z)));
     little = choose(e.hi < 0x1p-120, e, little); /* half of it may not be a number there */
 #else
-    double e = exp_pair(minus);
+    double e = exp_(minus.hi < -200 ? -200 : minus.hi); /* 0 as a float, and its square and cube are still ordinary numbers */
     double both = 1 / ((1 + e) * (2 + e)), s = e * both * (1 + e);
     one = as_pair(both * (2 + e));
     part = as_pair(e * one.hi);
@@ -78,7 +78,8 @@ FORMULA double log_cosh_(pair r)
     pair a = abs_pair(r);
     int near = a.hi < 1;
     pair m = coshm1_small(choose(near, a, as_pair(0)));
-    pair e = exp_to_pair((pair){ -2 * a.hi, -2 * a.lo });
+    pair twice = { -2 * a.hi, -2 * a.lo };
+    pair e = exp_to_pair(choose(twice.hi < -200, as_pair(-200), twice)); /* nothing beside |r|, and its cube is an ordinary number */
     pair log = log1p_to_pair(choose(near, m, e));
     pair far = pair_add(pair_sub(a, ln2), log);
     return near ? log.hi : far.hi;

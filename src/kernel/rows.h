@@ -19,15 +19,21 @@ FORMULA void add_to(pair *sum, double x)
     sum->lo += t.lo;
 }
 
+FORMULA void add_pair_to(pair *sum, pair x)
+{
+    add_to(sum, x.hi);
+    sum->lo += x.lo;
+}
+
 /* hi + lo; an infinite sum has no remainder. */
 FORMULA double close_sum(pair s) { return s.lo - s.lo == 0 ? s.hi + s.lo : s.hi; }
 
 /* ln(a/b): near 1 from the difference, which is exact, since a difference of logarithms would cancel. */
-FORMULA double log_quotient(pair a, double b)
+FORMULA pair log_quotient(pair a, double b)
 {
-    pair r = two_diff(a.hi, b), la = log_to_pair(a), lb = log_to_pair((pair){ b, 0 });
-    pair x = pair_div_to_pair((pair){ r.hi, r.lo + a.lo }, (pair){ b, 0 });
-    return x.hi > -0.5 && x.hi < 1 ? log1p_to_pair(x).hi : (la.hi - lb.hi) + (la.lo - lb.lo);
+    pair r = two_diff(a.hi, b), x = pair_div_to_pair((pair){ r.hi, r.lo + a.lo }, as_pair(b));
+    pair apart = pair_sub(log_to_pair(a), log_to_pair(as_pair(b)));
+    return choose(x.hi > -0.5 && x.hi < 1, log1p_to_pair(x), apart);
 }
 
 /* The weight of class j. */

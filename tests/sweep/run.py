@@ -41,7 +41,7 @@ def jobs(options) -> list[tuple[str, list[str]]]:
     out = []
     for name in options.loss or names():
         loss = Loss(name)
-        if loss.info["rows"]:
+        if loss.info["rows"] or len(loss.inputs) != 2:
             continue
         kind = loss.inputs[1]["kind"]
         targets = TARGETS[kind] if name != "absolute_percentage_error" else [3]
@@ -90,8 +90,7 @@ def main() -> int:
         for (name, arguments), done, seconds in pool.map(run, jobs(options)):
             label = f"{name} {arguments[0]} {' '.join(arguments[2:])}"
             if done.returncode == 3:
-                print(f"MISSING  {label}: no oracle in tests/sweep/oracles.h")
-                over += 1
+                print(f"{label}: not in oracles.h; only test_accuracy.py holds it")
                 continue
             if done.returncode:
                 raise SystemExit(done.stderr)
