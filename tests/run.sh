@@ -92,6 +92,13 @@ for set in ${sets:-best}; do
 done
 unset LIBLOSS_ISA
 
+if [ "$(uname -m)" = x86_64 ]; then # libquadmath
+    step "sweeps over the floats"
+    # shellcheck disable=SC2086
+    python tests/sweep/run.py --jobs 2 ${LIBLOSS_LONG:+--stride 1 --pairs 1 --search 3000000} >build/sweep.log 2>&1 ||
+        { cat build/sweep.log; failed=1; }
+fi
+
 step "below the API"
 python -m pytest -q tests/unit --junitxml=$reports/unit.xml || failed=1
 

@@ -83,7 +83,7 @@ STAGE void find_facts(const job *w, panel *p)
         p->top_mass[l] = (w->class_weight ? (real)w->class_weight[top] : 1) * fma_(w->keep, target, w->spread);
     }
     LANE_LOOP
-    for (int l = 0; l < LANES; l++) p->e_label[l] = scaled_exp(p->z_label[l], p->max[l]);
+    for (int l = 0; l < LANES; l++) p->e_label[l] = lifted_exp(p->z_label[l], p->max[l]);
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         const facts r = facts_of(p->max[l], (pair){ p->others[l], p->others_lo[l] });
@@ -252,7 +252,7 @@ FORMULA void put_target_gradients(const job *w, const panel *p, formula *f)
         const stored *z = w->logits + at, *weight = w->class_weight;
         double *out = w->tile->wide_target_grad + at;
         VECTOR_LOOP
-        for (ptrdiff_t j = 0; j < n; j++) out[j] = f(outcome_of(r, z[j], scaled_exp(z[j], (stored)r.max)), w->param).value;
+        for (ptrdiff_t j = 0; j < n; j++) out[j] = f(outcome_of(r, z[j], lifted_exp(z[j], (stored)r.max)), w->param).value;
         out[top] = at_top;
         for (ptrdiff_t j = 0; j < n; j++) out[j] = times(keep * (weight ? (real)weight[j] : 1), out[j]) * factor;
     }
@@ -298,7 +298,7 @@ STAGE void narrow_others(const job *w, panel *p, const stored *z, stored *e)
         for (int l = 0; l < LANES; l++) {
             const stored here = z[j * LANES + l] == most[l] ? (stored)j : (stored)n;
             where[l] = here < where[l] ? here : where[l];
-            e[j * LANES + l] = scaled_exp(z[j * LANES + l], most[l]);
+            e[j * LANES + l] = lifted_exp(z[j * LANES + l], most[l]);
         }
     }
     for (ptrdiff_t j = 0; j < n; j++) {
@@ -446,7 +446,7 @@ FORMULA const stored *sixteen_e(const stored *home, const stored *zs, stored max
 {
     if (home) return sixteen(home, j, end, -1, 0, room);
     LANE_LOOP
-    for (int i = 0; i < LANES; i++) room[i] = scaled_exp(zs[i], max);
+    for (int i = 0; i < LANES; i++) room[i] = lifted_exp(zs[i], max);
     return room;
 }
 
@@ -534,7 +534,7 @@ STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
         const stored *zs = sixteen(w->logits + at, j, n, -1, -__builtin_inff(), room);
         LANE_LOOP
         for (int i = 0; i < LANES; i++) {
-            const stored e = scaled_exp(zs[i], max);
+            const stored e = lifted_exp(zs[i], max);
             grad[i] = gradient_on_label(r, e);
             hess[i] = hessian_on_label(r, e, upper);
         }

@@ -41,7 +41,7 @@ enum { NARROW = 64, LANES = 16, BLOCK = 4096, WINDOW = 64 };
 #if LIBLOSS_BITS == 32
 
 /* The difference in two parts, z - m = k ln2 + r, and a polynomial for (exp(r) - 1 - r)/r^2 (coefficients.py): 0.65 ULP. */
-FORMULA float scaled_exp(float z, float max)
+FORMULA float lifted_exp(float z, float max)
 {
     const float rounder = 0x1.8p23F;
     float x = z - max, back = x - z, lo = (z - (x - back)) - (max + back);
@@ -63,11 +63,11 @@ FORMULA float scaled_exp(float z, float max)
 
 #else
 
-FORMULA double scaled_exp(double z, double max)
+FORMULA double lifted_exp(double z, double max)
 {
     double x = z - max, back = x - z, lo = (z - (x - back)) - (max + back);
     reduced r = reduce_exp(x, lo);
-    double e = 1 + (r.hi + (r.lo + r.hi * r.lo + exp_tail(r.hi)));
+    double e = 1 + (r.hi + (r.lo + (r.hi * r.lo + r.hi * r.hi * exp_tail(r.hi))));
     e *= power_of_two(r.k + 96);
     return x < -774 ? 0 : e;
 }
@@ -260,7 +260,7 @@ FORMULA pair sum_others(const stored *z, ptrdiff_t n, stored max, ptrdiff_t top,
             PREFETCH((uintptr_t)z + (size_t)(n + j) * sizeof *z); /* of the next row, most likely: it comes while this one is computed */
             LANE_LOOP
             for (int l = 0; l < LANES; l++) {
-                const stored e = scaled_exp(from[l], max);
+                const stored e = lifted_exp(from[l], max);
                 to[l] = e;
                 add_to_lane(&s, l, e);
             }

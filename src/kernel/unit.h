@@ -25,12 +25,18 @@ FORMULA void add_to(pair *sum, double x)
 /* hi + lo; an infinite sum has no remainder. */
 FORMULA double close_sum(pair s) { return s.lo - s.lo == 0 ? s.hi + s.lo : s.hi; }
 
-/* ln(a/b): near 1 from the difference, which is exact, since a difference of logarithms would cancel. */
-FORMULA double log_quotient(pair a, double b)
+FORMULA void add_pair_to(pair *sum, pair x)
 {
-    pair r = two_diff(a.hi, b), la = log_to_pair(a), lb = log_to_pair((pair){ b, 0 });
-    pair x = pair_div_to_pair((pair){ r.hi, r.lo + a.lo }, (pair){ b, 0 });
-    return x.hi > -0.5 && x.hi < 1 ? log1p_to_pair(x).hi : (la.hi - lb.hi) + (la.lo - lb.lo);
+    add_to(sum, x.hi);
+    sum->lo += x.lo;
+}
+
+/* ln(a/b): near 1 from the difference, which is exact, since a difference of logarithms would cancel. */
+FORMULA pair log_quotient(pair a, double b)
+{
+    pair r = two_diff(a.hi, b), x = pair_div_to_pair((pair){ r.hi, r.lo + a.lo }, as_pair(b));
+    pair apart = pair_sub(log_to_pair(a), log_to_pair(as_pair(b)));
+    return choose(x.hi > -0.5 && x.hi < 1, log1p_to_pair(x), apart);
 }
 
 /* The numbers 0 .. n - 1 in the order of ascending keys; equal keys keep their order. `room` is for n more. */
@@ -48,12 +54,6 @@ FORMULA void sort_by(const double *key, int64_t n, int64_t *index, int64_t *room
     }
 }
 
-FORMULA pair pair_times(pair a, pair b)
-{
-    pair p = two_product(a.hi, b.hi);
-    return fast_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
-}
-
 /* A positive number m * 2^k whose exponent has no end: what adds up exponentials of any size. */
 typedef struct {
     pair m;
@@ -62,19 +62,13 @@ typedef struct {
 
 FORMULA double two_to(int64_t k) { return k < -1022 ? 0 : k > 1022 ? __builtin_inf() : power_of_two((double)k); }
 
-FORMULA pair pair_plus(pair a, pair b)
-{
-    pair s = two_sum(a.hi, b.hi);
-    return fast_two_sum(s.hi, s.lo + (a.lo + b.lo));
-}
-
 /* e^x, to about 2^-62: products of many stay right. Taylor's series; its first terms are taken in two parts. */
-FORMULA scaled scaled_exp(double x)
+FORMULA scaled exp_scaled(double x)
 {
     const double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER;
     const pair big = two_product(k, LN2_HI), small = two_product(k, LN2_LO);
     const pair rest = two_sum(x - big.hi, -big.lo);
-    const pair r = pair_plus(rest, (pair){ -small.hi, -small.lo }), square = pair_times(r, r);
+    const pair r = pair_add(rest, (pair){ -small.hi, -small.lo }), square = pair_mul(r, r);
     const pair sixth = { 0x1.5555555555555p-3, 0x1.5555555555555p-57 };
     double p = 1.0 / 6227020800.0; /* 1/13! */
     p = fma64(p, r.hi, 1.0 / 479001600.0);
@@ -86,9 +80,9 @@ FORMULA scaled scaled_exp(double x)
     p = fma64(p, r.hi, 1.0 / 720.0);
     p = fma64(p, r.hi, 1.0 / 120.0);
     p = fma64(p, r.hi, 1.0 / 24.0);
-    const pair cube = pair_times(pair_times(square, r), sixth), tail = { square.hi * square.hi * p, 0 };
-    const pair high = pair_plus((pair){ 0.5 * square.hi, 0.5 * square.lo }, pair_plus(cube, tail));
-    const pair e = pair_plus((pair){ 1, 0 }, pair_plus(r, high));
+    const pair cube = pair_mul(pair_mul(square, r), sixth), tail = { square.hi * square.hi * p, 0 };
+    const pair high = pair_add((pair){ 0.5 * square.hi, 0.5 * square.lo }, pair_add(cube, tail));
+    const pair e = pair_add((pair){ 1, 0 }, pair_add(r, high));
     const int finite = x - x == 0;
     return (scaled){ { finite ? e.hi : x > 0 ? x : x < 0 ? 0 : x, finite ? e.lo : 0 }, finite ? (int64_t)k : 0 };
 }
@@ -118,7 +112,7 @@ FORMULA scaled scaled_times(scaled a, double x)
 
 FORMULA scaled scaled_product(scaled a, scaled b)
 {
-    pair p = pair_times(a.m, b.m);
+    pair p = pair_mul(a.m, b.m);
     return (scaled){ p, a.k + b.k };
 }
 

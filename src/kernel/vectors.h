@@ -29,14 +29,6 @@ FORMULA pair dot(const double *a, double level_a, const double *b, double level_
     return fast_two_sum(sum.hi, sum.lo);
 }
 
-FORMULA pair pair_sqrt(pair a)
-{
-    const double root = sqrt_(a.hi);
-    if (!(root > 0) || root - root != 0) return (pair){ root, 0 };
-    const pair square = two_product(root, root);
-    return fast_two_sum(root, (((a.hi - square.hi) - square.lo) + a.lo) / (2 * root));
-}
-
 /* ---- distances ---- */
 
 /* A p-norm of x - y: its value (exactly a little more), and scratch with the differences. */
@@ -126,13 +118,13 @@ FORMULA angle angle_of(const double *a, const double *b, int64_t n)
     g.ab = dot(a, g.level_a, b, g.level_b, n);
     g.none = g.aa.hi == 0 || g.bb.hi == 0;
     if (g.none) return g;
-    const pair both = pair_times(g.aa, g.bb), square = pair_times(g.ab, g.ab), root = pair_sqrt(both);
+    const pair both = pair_mul(g.aa, g.bb), square = pair_mul(g.ab, g.ab), root = pair_sqrt(both);
     g.length_a = pair_sqrt(g.aa).hi;
     g.length_b = pair_sqrt(g.bb).hi;
     const pair c = pair_div_to_pair(g.ab, root);
     g.cosine = c.hi;
     /* 1 - c = (1 - c^2)/(1 + c): the difference is taken of numbers in two parts */
-    const pair less = pair_plus(both, (pair){ -square.hi, -square.lo }), more = pair_plus((pair){ 1, 0 }, c);
+    const pair less = pair_add(both, (pair){ -square.hi, -square.lo }), more = pair_add((pair){ 1, 0 }, c);
     const double near = pair_div(pair_div_to_pair(less, both), more);
     g.apart = c.hi > 0 ? (near > 0 ? near : zero_of(near)) : 1 - c.hi;
     return g;
@@ -142,8 +134,8 @@ FORMULA angle angle_of(const double *a, const double *b, int64_t n)
 FORMULA double cosine_slope(const angle *g, double a, double b)
 {
     if (g->none) return 0;
-    const pair x = pair_times((pair){ b * g->level_b, 0 }, g->aa), y = pair_times(g->ab, (pair){ a * g->level_a, 0 });
-    const pair across = pair_plus(x, (pair){ -y.hi, -y.lo });
+    const pair x = pair_mul((pair){ b * g->level_b, 0 }, g->aa), y = pair_mul(g->ab, (pair){ a * g->level_a, 0 });
+    const pair across = pair_add(x, (pair){ -y.hi, -y.lo });
     return across.hi / g->aa.hi / (g->length_a * g->length_b) * g->level_a;
 }
 

@@ -40,7 +40,7 @@ static void cox_run(const loss_unit *u)
     scaled *raised = risk + n, sum = { { 0, 0 }, 0 };
     pair value = { 0, 0 };
     sort_by(time, n, order, room);
-    for (int64_t i = 0; i < n; i++) raised[i] = scaled_exp(z[i]);
+    for (int64_t i = 0; i < n; i++) raised[i] = exp_scaled(z[i]);
     for (int64_t at = n - 1; at >= 0; at--) {
         sum = scaled_add(sum, scaled_times(raised[order[at]], weight_of(u, order[at])));
         risk[at] = sum;
@@ -78,10 +78,10 @@ static void cox_run(const loss_unit *u)
             const scaled a = scaled_add(slope, event ? more.own : more.all),
                          b = scaled_add(bend, event ? more.own_squared : more.all_squared);
             const scaled e = raised[i];
-            const double first = scaled_value((scaled){ pair_times(e.m, a.m), e.k + a.k });
+            const double first = scaled_value((scaled){ pair_mul(e.m, a.m), e.k + a.k });
             if (u->grad[PREDICTION]) u->grad[PREDICTION][i] = w * (first - (event ? 1 : 0));
             if (u->hess[PREDICTION]) {
-                const scaled twice = { pair_times(pair_times(e.m, e.m), b.m), 2 * e.k + b.k };
+                const scaled twice = { pair_mul(pair_mul(e.m, e.m), b.m), 2 * e.k + b.k };
                 u->hess[PREDICTION][i] = u->upper ? w * first : w * (first - w * scaled_value(twice));
             }
         }

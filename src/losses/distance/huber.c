@@ -22,11 +22,11 @@ FORMULA residual_jet huber(pair r, const real *param)
 {
     real delta = param[DELTA];
     real clipped = clamp(r.hi, -delta, delta);
-    real size = abs_(r.hi);
+    real size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
     return (residual_jet){
         .value = clipped * ((r.hi - (real)0.5 * clipped) + r.lo),
         .grad = clipped,
-        .hess = indicator(size <= delta),
+        .hess = indicator((size - delta) + lo <= 0), /* |r| <= delta, though |r| may round to delta */
         .upper = size <= delta ? 1 : delta / size, /* gradient over residual: a parabola above the loss touches it here */
     };
 }

@@ -2,6 +2,7 @@
  * Huber's loss divided by its threshold: the lines keep slope 1 however narrow the parabola, and beta = 0 is the
  * absolute error. Agrees with huber only where beta = delta = 1.
  */
+#define INSIDE_F64
 #include "distance.h"
 
 enum { BETA };
@@ -13,23 +14,23 @@ LOSS(smooth_l1) = {
     .input = { RESIDUAL_INPUTS },
     .param = { PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
     .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
-    .ulp_f32 = { 3, 1, 1 },
-    .ulp_f64 = { 3, 1, 1 },
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 1.5, 1, 1 },
     .cite = "Girshick 2015, arXiv:1504.08083",
 };
 
 FORMULA residual_jet smooth_l1(pair r, const real *param)
 {
-    real beta = param[BETA], bend = beta > 0 ? 1 / beta : 0, size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
-    int near = size < beta;
-    real slope = near ? r.hi / beta : sign_(r.hi); /* beta = 0 is never near */
+    real beta = param[BETA], size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
+    real bend = beta > 0 ? 1 / beta : 0;
+    int near = size < beta; /* beta = 0 is never near */
+    pair steep = pair_div_to_pair(r, as_pair(beta > 0 ? beta : 0x1p-1074)); /* the least number, so that all is steeper than 1 */
+    real parabola = pair_mul(scale_pair(r, (real)0.5), steep).hi, line = (size - (real)0.5 * beta) + lo;
     return (residual_jet){
-        .value = near ? (real)0.5 * r.hi * slope : (size - (real)0.5 * beta) + lo,
-        .grad = slope,
-        .hess = size <= beta ? bend : zero_of(size),
-        .upper = near       ? bend
-                 : size > 0 ? 1 / size
-                            : 1,
+        .value = near ? parabola : line,
+        .grad = clamp(steep.hi, -1, 1),
+        .hess = (size - beta) + lo <= 0 ? bend : zero_of(size), /* |r| <= beta, though |r| may round to beta */
+        .upper = near ? bend : 1 / (size > 0 ? size : 1),
     };
 }
 

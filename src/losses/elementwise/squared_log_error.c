@@ -14,34 +14,35 @@ LOSS(squared_log_error) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1"), INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1") },
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 1 },
-    .ulp_f64 = { 4, 4, 4 },
+    .ulp_f64 = { 1, 1.5, 1 },
     .cite = "Kaggle 2012, Root mean squared logarithmic error",
 };
 
-/* ln((1 + p)/(1 + t)): near 1 as ln(1 + (p - t)/(1 + t)), since a difference of logarithms would cancel. */
-FORMULA real log_ratio(real p, real t)
+/* ln(u/v) of u = 1 + p, v = 1 + t, r = p - t: near 1 as ln(1 + r/v), since there a quotient has lost what matters. */
+FORMULA pair log_ratio(pair r, pair u, pair v)
 {
-    pair r = two_diff(p, t), base = two_sum(1, t);
-    real x = r.hi / base.hi;
-    pair back = two_product(x, base.hi);
-    real lo = (((r.hi - back.hi) - back.lo) + (r.lo - x * base.lo)) / base.hi;
-    int near = x > (real)-0.5 && x < 1;
-    pair log = log1p_to_pair((pair){ near ? x : p, near ? (lo - lo == 0 ? lo : 0) : 0 });
-    pair other = log1p_to_pair((pair){ t, 0 });
-    real far = (log.hi - other.hi) + (log.lo - other.lo);
-    return near ? log.hi : far;
+    pair x = pair_div_to_pair(r, v), sum = two_sum(1, x.hi);
+    real down_u = u.hi > 0x1p500 ? 0x1p-600 : 1, down_v = v.hi > 0x1p500 ? 0x1p-600 : 1; /* so that the quotient stays a number */
+    real k = (u.hi > 0x1p500 ? 600 : 0) - (v.hi > 0x1p500 ? 600 : 0);
+    pair quotient = pair_div_to_pair(scale_pair(u, down_u), scale_pair(v, down_v));
+    pair log = log_to_pair(choose(x.hi > (real)-0.5 && x.hi < 1, (pair){ sum.hi, sum.lo + x.lo }, quotient));
+    pair tiny = { x.hi, x.lo - (real)0.5 * x.hi * x.hi };
+    return choose(abs_(x.hi) < 0x1p-30, tiny, pair_add(log, (pair){ k * LN2_HI, k * LN2_LO }));
 }
 
 FORMULA jet squared_log_error(const real *x, const real *param)
 {
     (void)param;
-    real p = x[PREDICTION], t = x[TARGET], d = log_ratio(p, t), u = 1 + p, v = 1 + t;
-    real du = u < INFINITE ? d : zero_of(d), dv = v < INFINITE ? d : zero_of(d); /* d / u ends at 0 */
+    real p = x[PREDICTION], t = x[TARGET];
+    pair one = as_pair(1), u = two_sum(1, p), v = two_sum(1, t), d = log_ratio(two_diff(p, t), u, v);
+    pair du = choose(u.hi < INFINITE, d, as_pair(zero_of(d.hi))),
+         dv = choose(v.hi < INFINITE, d, as_pair(zero_of(d.hi))); /* d / u ends at 0 */
+    pair iu = pair_div_to_pair(as_pair(2), u), iv = pair_div_to_pair(as_pair(2), v);
     return (jet){
-        .value = d * d,
-        .grad = { 2 * du / u, -2 * dv / v },
-        .hess = { 2 * (1 - du) / u / u, 2 * (1 + dv) / v / v },
-        .upper = { 2 / u / u, 2 / v / v }, /* Gauss-Newton: positive, the slope of d squared */
+        .value = pair_mul(d, d).hi,
+        .grad = { pair_mul(du, iu).hi, -pair_mul(dv, iv).hi },
+        .hess = { pair_div(pair_mul(pair_sub(one, du), iu), u), pair_div(pair_mul(pair_add(one, dv), iv), v) },
+        .upper = { pair_div(iu, u), pair_div(iv, v) }, /* Gauss-Newton: positive, the slope of d squared */
     };
 }
 

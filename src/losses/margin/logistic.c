@@ -15,7 +15,7 @@ LOSS(logistic) = {
     .param = { LABELS_PARAM, PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
     .ulp_f32 = { 1, 1, 1 },
-    .ulp_f64 = { 2, 3, 4 },
+    .ulp_f64 = { 1.5, 1.5, 1.5 },
     .cite = "Friedman, Hastie and Tibshirani 2000, doi:10.1214/aos/1016218223",
 };
 

@@ -37,8 +37,8 @@ static double surplus(pair x)
         p = 0.5 - p * x.hi;
         return x.hi * x.hi * p;
     }
-    const pair log = log1p_to_pair(x), one = two_sum(1, x.hi), product = pair_times((pair){ one.hi, one.lo + x.lo }, log);
-    return pair_plus(product, (pair){ -x.hi, -x.lo }).hi;
+    const pair log = log1p_to_pair(x), one = two_sum(1, x.hi), product = pair_mul((pair){ one.hi, one.lo + x.lo }, log);
+    return pair_add(product, (pair){ -x.hi, -x.lo }).hi;
 }
 
 /* mix ln(t/m): by one's own probability, for a share of 1 - mix or mix */
@@ -50,10 +50,10 @@ static double js_divergence(const row_unit *row)
     pair value = { 0, 0 };
     for (int64_t j = 0; j < row->classes; j++) {
         const double p = row->x[j], t = row->t[j];
-        const pair a = two_product(mix, t), b = two_product(rest, p), m = pair_plus(a, b);
+        const pair a = two_product(mix, t), b = two_product(rest, p), m = pair_add(a, b);
         if (m.hi == 0) continue; /* nothing here, nothing predicted */
-        const pair d = two_diff(t, p), up = pair_div_to_pair(pair_times(d, (pair){ rest, 0 }), m); /* t/m - 1 */
-        const pair down = pair_div_to_pair(pair_times(d, (pair){ -mix, 0 }), m); /* p/m - 1 */
+        const pair d = two_diff(t, p), up = pair_div_to_pair(pair_mul(d, (pair){ rest, 0 }), m); /* t/m - 1 */
+        const pair down = pair_div_to_pair(pair_mul(d, (pair){ -mix, 0 }), m); /* p/m - 1 */
         add_to(&value, m.hi * (mix * surplus(up)));
         add_to(&value, m.hi * (rest * surplus(down)));
         if (row->grad) row->grad[j] = own_slope(rest, down);

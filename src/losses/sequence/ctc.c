@@ -83,7 +83,7 @@ static void find_symbols(const lattice *l, int64_t t, step_facts f)
             continue;
         }
         const pair d = two_diff(x[label_of(l, k)], f.top);
-        scaled e = scaled_exp(d.hi);
+        scaled e = exp_scaled(d.hi);
         if (e.m.hi != 0) e = scaled_times(e, 1 + d.lo);
         l->symbol[k] = scaled_over(e, (scaled){ f.sum, 0 });
     }
