@@ -210,8 +210,9 @@ enum {
     LIBLOSS_INTEGRAL = 16,
     LIBLOSS_ABOVE = 32,
     LIBLOSS_BELOW = 64,
-    LIBLOSS_OR_ROWS = 128
-}; /* a class input that may also be a row of probabilities, shaped like the first input */
+    LIBLOSS_OR_ROWS = 128, /* a class input that may also be a row of probabilities, shaped like the first input */
+    LIBLOSS_OR_ZERO = 256 /* a positive input that may be 0 */
+};
 enum {
     LIBLOSS_CLAIM_CONVEX = 1,
     LIBLOSS_CLAIM_NONNEGATIVE = 2,

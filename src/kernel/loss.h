@@ -22,7 +22,17 @@ enum { MAX_INPUTS = 8, MAX_PARAMETERS = 12, MAX_AUXILIARIES = 4 };
 /* What an input holds, its shape, and what may be done with it. */
 enum { KIND_REAL, KIND_PROBABILITY, KIND_POSITIVE, KIND_SIGN, KIND_CLASS };
 enum { LIKE_FIRST, PER_VALUE, PER_CLASS };
-enum { OPTIONAL = 1, DIFFERENTIABLE_INPUT = 2, LEARNABLE = 4, VECTOR = 8, INTEGRAL = 16, OPEN_BELOW = 32, OPEN_ABOVE = 64, OR_ROWS = 128 };
+enum {
+    OPTIONAL = 1,
+    DIFFERENTIABLE_INPUT = 2,
+    LEARNABLE = 4,
+    VECTOR = 8,
+    INTEGRAL = 16,
+    OPEN_BELOW = 32,
+    OPEN_ABOVE = 64,
+    OR_ROWS = 128,
+    OR_ZERO = 256
+};
 enum { PER_ELEMENT, PER_ROW };
 
 /* Properties a loss asserts of itself as a function of its prediction; the tests attack each of them. */
@@ -98,6 +108,14 @@ typedef struct {
     {                                                                                                       \
         .name = #name_, .description = text_, .lowest = -9007199254740992.0, .highest = 9007199254740992.0, \
         .flags = INTEGRAL | OPTIONAL | VECTOR                                                               \
+    }
+
+/* One number or none, which the formula sees as a NaN. */
+#define NUMBER_OR_NONE(name_, range_, text_) NUMBER_OR_NONE_FIELDS(name_, text_, range_)
+#define NUMBER_OR_NONE_FIELDS(name_, text_, ...) NUMBER_OR_NONE_ROW(name_, text_, __VA_ARGS__)
+#define NUMBER_OR_NONE_ROW(name_, text_, low_, high_, flags_)                                                \
+    {                                                                                                        \
+        .name = #name_, .description = text_, .lowest = low_, .highest = high_, .flags = (flags_) | OPTIONAL \
     }
 
 #define INPUT(name_, kind_, flags_, text_)                                                        \

@@ -55,8 +55,13 @@ def pairs(a: np.ndarray, b: np.ndarray, rng, n: int) -> tuple[np.ndarray, np.nda
     return a[i], b[j]
 
 
-def elementwise(name: str, spec: str, inputs: list[dict], dtype, rng, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """A prediction and a target for a loss of one number per input."""
+def positives(dtype, rng, n) -> np.ndarray:
+    """Counts among them; never 0."""
+    return np.concatenate([np.abs(reals(dtype, rng, n))[2:], 1 + rng.poisson(3, n).astype(dtype)])
+
+
+def elementwise(name: str, spec: str, inputs: list[dict], dtype, rng, n: int) -> tuple[np.ndarray, ...]:
+    """One array per input, for a loss of one number per input."""
     first, second = inputs[0]["kind"], inputs[1]["kind"]
     if name == "squared_log_error":
         a = np.abs(reals(dtype, rng, n))

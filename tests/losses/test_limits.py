@@ -11,9 +11,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from losses.points import specs
-from losses.test_accuracy import POINTWISE, cancelling, error
+from losses.test_accuracy import POINTWISE, error, parameters
 from oracle.formula import Formula
 from oracle.harness import Loss
+from oracle.scales import larger
 
 INF = float("inf")
 
@@ -24,7 +25,7 @@ def near(x: float, dtype):
     return mp.sign(x) * huge if abs(x) == INF else mp.mpf(x)
 
 
-def points(loss: Loss, spec: str) -> list[tuple[float, float]]:
+def points(loss: Loss, spec: str) -> list[tuple[float, ...]]:
     first, second = (i["kind"] for i in loss.inputs[:2])
     if first == "probability":
         return [(p, t) for p in (0.0, 1.0, 0.25) for t in (0.0, 1.0, 0.25)]
@@ -38,18 +39,6 @@ def points(loss: Loss, spec: str) -> list[tuple[float, float]]:
     return far if spec.startswith("absolute_percentage") else [*far, (INF, 0.0)]
 
 
-def parameters(loss: Loss, spec: str, dtype):
-    given = dict(part.split("=") for part in spec.partition("(")[2].rstrip(")").split(", ") if part)
-    words, numbers = {}, {}
-    for p in loss.parameters:
-        value = given.get(p["name"], p["fallback"])
-        if p["choices"]:
-            words[p["name"]] = value if isinstance(value, str) else p["choices"][int(value)]
-        else:
-            numbers[p["name"]] = float(dtype(float(value)))
-    return words, numbers
-
-
 def agrees(got, exact, dtype, scale=None) -> bool:
     """As in test_accuracy, but that a number too small for the dtype may be 0 and one beyond the largest must be infinite."""
     return error(got, exact, dtype, scale) <= 4
@@ -61,25 +50,24 @@ def test_limits(spec, dtype):
     loss = Loss(spec)
     words, numbers = parameters(loss, spec, dtype)
     formula = Formula(loss.info["formula"])
-    for p, t in points(loss, spec):
+    name = spec.partition("(")[0]
+    for x in points(loss, spec):
         values = np.empty(1, dtype)
-        got = loss.eval(np.array([p], dtype), np.array([t], dtype), grad=[0], hess=[0], values=values, reduction="none")
-        scope = {"prediction": near(p, dtype), "target": near(t, dtype), **numbers}
+        got = loss.eval(*(np.array([v], dtype) for v in x), grad=[0], hess=[0], values=values, reduction="none")
+        first, *rest = (i["name"] for i in loss.inputs)
+        scope = {first: near(x[0], dtype), **{k: near(v, dtype) for k, v in zip(rest, x[1:], strict=True)}, **numbers}
         try:
-            jet = formula(wrt=loss.inputs[0]["name"], words=words, **scope)
+            jet = formula(wrt=first, words=words, **scope)
             value, gradient, hessian = jet.v, jet.d, jet.h
         except ZeroDivisionError:  # ln 0 and the like: from the side of the domain
             inward = mp.mpf(10) ** -(60 if dtype is np.float32 else 400)
-            jet = formula(wrt=loss.inputs[0]["name"], words=words, **{**scope, "prediction": scope["prediction"] + (inward if p == 0 else -inward)})
+            jet = formula(wrt=first, words=words, **{**scope, first: scope[first] + (inward if x[0] == 0 else -inward)})
             value, gradient, hessian = jet.v, jet.d, jet.h
         if abs(value) > 20:
             value = mp.sign(value) * mp.mpf(10) ** 5000  # a logarithm of 0 is infinite, however slowly it gets there
-        scope["target"] = t
-        scale = None if abs(p) == INF else cancelling(spec.partition("(")[0], {**scope, "prediction": p})
-        at = f"{spec} at ({p}, {t})"
-        assert agrees(values[0], value, dtype), f"{at}: value {values[0]}, limit {mp.nstr(value, 8)}"
-        assert agrees(got["grad0"][0], gradient, dtype, scale), f"{at}: gradient {got['grad0'][0]}, limit {mp.nstr(gradient, 8)}"
-        assert agrees(got["hess0"][0], hessian, dtype), f"{at}: Hessian {got['hess0'][0]}, limit {mp.nstr(hessian, 8)}"
+        scales = {key: None if abs(x[0]) == INF else larger(name, key, words, scope) for key in ("value", "grad0", "hess0")}
+        for what, number, limit in (("value", values[0], value), ("grad0", got["grad0"][0], gradient), ("hess0", got["hess0"][0], hessian)):
+            assert agrees(number, limit, dtype, scales[what]), f"{spec} at {x}: {what} {number}, limit {mp.nstr(limit, 8)}"
 
 
 def test_infinite_logits_of_a_row():

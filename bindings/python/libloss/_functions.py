@@ -15,6 +15,8 @@ EXAMPLES = {  # what an input of each kind looks like in an example
     "real": ("[0.5, 2.0]", "[1.0, 1.0]"),
     "probability": ("[0.88, 0.03]", "[1.0, 0.0]"),
     "sign": ("[0.5, 2.0]", "[1.0, -1.0]"),
+    "positive": ("[0.5, 2.0]", "[1.0, 3.0]"),
+    "nonnegative": ("[0.5, 2.0]", "[1.0, 0.0]"),
 }
 ROW_EXAMPLES = {
     ("real", "class"): ("[[2.0, 0.5, -1.0]]", "[0]"),
@@ -24,6 +26,10 @@ ROW_EXAMPLES = {
 
 TEMPLATE = '''
 def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", divisor=None, empty="nan", out=None, threads=None):
+{quick}    return {name}_loss{replace}({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
+'''
+
+QUICK = '''\
     if type({first}) is ndarray and type({second}) is ndarray and {plain}divisor is None and empty == "nan" and out is None:
         code = REDUCTIONS.get(reduction, 2)
         if code != 2 and (weight is None or type(weight) is ndarray):
@@ -32,18 +38,15 @@ def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", diviso
                 return answer.value
             if answer.status > 0:
                 check(answer.status)
-    return {name}_loss{replace}({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
 '''
 
 
-def examples(info: Info) -> tuple[str, str]:
-    """Two lists for the docstring's example."""
+def examples(info: Info) -> tuple[str, ...]:
+    """A list per needed input, for the docstring's example."""
     if info.per_row:
         first, second = ROW_EXAMPLES[info.inputs[0].kind, info.inputs[1].kind]
         return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
-    p, _ = EXAMPLES[info.inputs[0].kind]
-    _, t = EXAMPLES[info.inputs[1].kind]
-    return p, t
+    return tuple(EXAMPLES[i.kind][k > 0] for k, i in enumerate(info.inputs) if not i.optional)
 
 
 def docstring(info: Info) -> str:
@@ -61,9 +64,9 @@ def docstring(info: Info) -> str:
         "Returns:", '    A float, or an array under reduction="none".', "",
         "Raises:", "    ShapeError, DTypeError, DomainError, ArgumentError: naming argument, position and value.", "",
     ]
-    p, t = examples(info)
-    value = Loss(info.name)(np.array(eval(p)), np.array(eval(t)))
-    lines += [f">>> libloss.{info.name}(np.array({p}), np.array({t}))", repr(value), "",
+    lists = examples(info)
+    value = Loss(info.name)(*(np.array(eval(x)) for x in lists))
+    lines += [f">>> libloss.{info.name}({', '.join(f'np.array({x})' for x in lists)})", repr(value), "",
               f'Gradient: ``libloss.Loss("{info.name}").value_and_grad({", ".join(i.name for i in info.inputs if not i.optional)})``.', "",
               f"Reference: {info.citation}."]
     return "\n".join(lines)
@@ -83,10 +86,10 @@ def build() -> dict[str, Any]:
                                + [f"{o} is None" for o in optional] + (["axis == -1"] if info.per_row else []))
         extra = "".join(f"{o}=None, " for o in optional) + ("axis=-1, " if info.per_row else "")
         pass_extra = "".join(f"{o}={o}, " for o in optional) + ("axis=axis, " if info.per_row else "")
+        quick = QUICK.format(name=name, first=needed[0], second=needed[1], plain=f"{changed} and " if changed else "") if len(needed) == 2 else ""
         source.append(TEMPLATE.format(
-            name=name, inputs=", ".join(needed), first=needed[0], second=needed[1],
+            name=name, inputs=", ".join(needed), quick=quick,
             parameters="".join(f"{p.name}={p.default!r}, " for p in info.parameters), extra=extra, pass_extra=pass_extra,
-            plain=f"{changed} and " if changed else "",
             replace=f".replace({', '.join(f'{p.name}={p.name}' for p in info.parameters)})" if info.parameters else ""))
         scope[f"{name}_handle"], scope[f"{name}_loss"] = handle, Loss(name)
     exec(compile("\n".join(source), "<libloss functions>", "exec"), scope)

@@ -278,6 +278,9 @@ class Loss:
     def _differentiate(self, wrt: str | tuple[str, ...] | None) -> list[int]:
         names = [i.name for i in self._info.inputs]
         if wrt is None:
+            predicted = [i.name for i in self._info.inputs if i.differentiable and i.name != "target"]
+            if len(predicted) > 1:
+                raise ArgumentError(f"{self.name} predicts {', '.join(predicted)}: say wrt=, one of them or a tuple")
             return [0]
         each = wrt if isinstance(wrt, tuple) else (wrt,)
         for name in each:
@@ -288,7 +291,7 @@ class Loss:
     def _quick(self, inputs: tuple[Any, ...], grad: Any, reduction: str = "mean") -> float | None:
         """The value of two plain arrays, or None where it takes more than that to answer."""
         answer = lib.libloss_py_call(self._handle, id(inputs[0]), id(inputs[1]), 0, 0 if grad is None else id(grad), REDUCTIONS[reduction])
-        if answer.status > 0:
+        if answer.status > 0 and sum(not i.optional for i in self._info.inputs) == 2:
             check(answer.status)
         return None if answer.status else float(answer.value)
 
@@ -376,15 +379,19 @@ class Loss:
         check(lib.libloss_reduce(self._handle, args))
         return float(number[0])
 
-    def fit_constant(self, target: Any, *, weight: Any = None) -> float:
-        """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets."""
+    def fit_constant(self, target: Any, *, weight: Any = None, **named: Any) -> float:
+        """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets. Further inputs by name."""
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
         keep = [_tensor(plain(target, "target").array)]
         args.input[1] = keep[0][0]
+        for k, given in enumerate(self._bind((target, target), named)[2:], 2):
+            if given is not None:
+                keep.append(_tensor(plain(given, self._info.inputs[k].name).array))
+                args.input[k] = keep[-1][0]
         if weight is not None:
             keep.append(_tensor(plain(weight, "weight").array))
-            args.weight = keep[1][0]
+            args.weight = keep[-1][0]
         number = ffi.new("double *")
         check(lib.libloss_fit_constant(self._handle, args, number, 1))
         return float(number[0])

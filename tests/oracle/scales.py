@@ -1,0 +1,30 @@
+"""Where two inexact terms truly cancel, an error is counted in units of the larger one. Which terms these are: one formula for each
+such output of a loss, in the grammar of formula.py."""
+
+from __future__ import annotations
+
+import functools
+
+import mpmath as mp
+from formula import Formula
+
+SMOOTHED = " where u = t*(1 - label_smoothing) + label_smoothing/2"
+LARGER = {
+    "binary_cross_entropy_with_logits": {"grad": "max(u*pos_weight*sigmoid(-p), (1 - u)*sigmoid(p))" + SMOOTHED},
+    "gan_minimax": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
+    "gan_non_saturating": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
+    # 2 (1 - d) / (1 + p)^2 passes 0 where d = ln((1 + p)/(1 + t)) is 1
+    "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
+}
+
+
+@functools.cache
+def _formula(text: str) -> Formula:
+    return Formula(text)
+
+
+def larger(name: str, output: str, words: dict[str, str], scope: dict) -> mp.mpf | None:
+    """The larger of the terms that cancel in an output ("value", "grad0", "hess1"), or None."""
+    texts = LARGER.get(name, {})
+    text = texts.get(output) or texts.get(output.rstrip("01234567"))
+    return abs(_formula(text)(words=words, **scope).v) if text else None
