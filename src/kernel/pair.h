@@ -61,4 +61,81 @@ FORMULA pair two_product(real a, real b)
 #endif
 }
 
+/* ---- arithmetic in two parts, within about 2^-100 of the result where remainders are carried; else in one ---- */
+
+#define FULL CARRIES_REMAINDER
+
+/* hi + lo as one number */
+FORMULA real close_pair(pair a) { return FULL && a.lo - a.lo == 0 ? a.hi + a.lo : a.hi; }
+
+FORMULA pair as_pair(real x) { return (pair){ x, 0 }; }
+FORMULA pair negative(pair a) { return (pair){ -a.hi, -a.lo }; }
+FORMULA pair abs_pair(pair a) { return a.hi < 0 ? negative(a) : a; }
+
+/* a 2^k for a power of two, which is exact */
+FORMULA pair scale_pair(pair a, real power) { return (pair){ a.hi * power, a.lo * power }; }
+
+/* hi + lo, normalised. What is not finite, or overflowed on the way, has no remainder. */
+FORMULA pair with_remainder(real hi, real lo)
+{
+    real s = hi + (lo - lo == 0 ? lo : 0), rest = lo - (s - hi);
+    return (pair){ s, rest - rest == 0 ? rest : 0 };
+}
+
+FORMULA pair pair_add(pair a, pair b)
+{
+#if FULL
+    pair s = two_sum(a.hi, b.hi);
+    return with_remainder(s.hi, s.lo + (a.lo + b.lo));
+#else
+    return (pair){ a.hi + b.hi, 0 };
+#endif
+}
+
+FORMULA pair pair_sub(pair a, pair b) { return pair_add(a, negative(b)); }
+
+FORMULA pair pair_mul(pair a, pair b)
+{
+#if FULL
+    pair p = two_product(a.hi, b.hi);
+    return with_remainder(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+#else
+    return (pair){ a.hi * b.hi, 0 };
+#endif
+}
+
+/* p z + c: a step of Horner's rule, for |c| >= |p z| */
+FORMULA pair pair_step(pair p, pair z, pair c)
+{
+    pair t = pair_mul(p, z), s = fast_two_sum(c.hi, t.hi);
+    return (pair){ s.hi, s.lo + (t.lo + c.lo) };
+}
+
+/* a / b */
+FORMULA pair pair_div_to_pair(pair a, pair b)
+{
+    real q = a.hi / b.hi;
+#if FULL
+    pair back = two_product(q, b.hi);
+    real rest = (((a.hi - back.hi) - back.lo) + (a.lo - q * b.lo)) / b.hi;
+    return with_remainder(q, rest);
+#else
+    return (pair){ q, 0 };
+#endif
+}
+
+FORMULA real pair_div(pair a, pair b) { return pair_div_to_pair(a, b).hi; }
+
+FORMULA pair pair_sqrt(pair a)
+{
+    real s = sqrt_(a.hi);
+#if FULL
+    pair back = two_product(s, s);
+    real rest = (((a.hi - back.hi) - back.lo) + a.lo) / (2 * s);
+    return with_remainder(s, rest);
+#else
+    return (pair){ s, 0 };
+#endif
+}
+
 #endif

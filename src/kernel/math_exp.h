@@ -1,0 +1,236 @@
+/*
+ * Exponentials, logarithms and powers. Ranges of the series: exp on |r| <= ln2/2, the logarithm as 2 atanh(s) with
+ * |s| <= 3 - 2 sqrt2.
+ */
+#ifndef LIBLOSS_KERNEL_MATH_EXP_H
+#define LIBLOSS_KERNEL_MATH_EXP_H
+
+#include "coefficients.h"
+
+FORMULA double bits_to_double(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+FORMULA uint64_t double_to_bits(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* ln 2 in two parts; 11 low bits of the first are 0, so its product with an exponent is exact. */
+#define LN2_HI 0x1.62e42fefa3800p-1
+#define LN2_LO 0x1.ef35793c76730p-45
+#define ROUNDER 0x1.8p52 /* adding and subtracting it rounds to an integer, which stands in the low bits in between */
+
+FORMULA double round_(double x) { return (x + ROUNDER) - ROUNDER; }
+
+/* 2^k for an integer k held in a double, |k| <= 1022. */
+FORMULA double power_of_two(double k) { return bits_to_double((double_to_bits(k + ROUNDER) << 52) + (UINT64_C(1023) << 52)); }
+
+/* x 2^k, |k| <= 2044: in two factors, of which only the last rounds. */
+FORMULA double times_power_of_two(double x, double k)
+{
+    double half = round_(k * 0.5);
+    return x * power_of_two(half) * power_of_two(k - half);
+}
+
+/* x = k ln2 + r, the remainder in two parts. */
+typedef struct {
+    double k, hi, lo;
+} reduced;
+
+FORMULA reduced reduce_exp(double x, double lo)
+{
+    double k = round_(x * 0x1.71547652b82fep+0); /* 1/ln2 */
+#if FULL
+    double r = x - k * LN2_HI, tail = lo - k * LN2_LO;
+    double hi = r + tail;
+    return (reduced){ k, hi, tail - (hi - r) };
+#else
+    (void)lo;
+    return (reduced){ k, fma64(k, -(LN2_HI + LN2_LO), x), 0 };
+#endif
+}
+
+/* e^(hi + lo) as m 2^k with m near 1, for formulas that multiply before the result may underflow or overflow (times_power_of_two
+ * does that last step). Arguments are cut at +-1400, where the other factors of any such formula have lost. */
+typedef struct {
+    pair m;
+    double k;
+} scaled_exp;
+
+FORMULA scaled_exp exp_parts(pair a)
+{
+    double x = a.hi < -1400 ? -1400 : a.hi > 1400 ? 1400 : a.hi;
+    reduced r = reduce_exp(x, x == a.hi ? a.lo : 0); /* the remainder of a huge argument is no small number */
+#if FULL
+    pair m = fast_two_sum(1, r.hi);
+    return (scaled_exp){ fast_two_sum(m.hi, m.lo + (r.lo + (r.hi * r.lo + r.hi * r.hi * exp_tail(r.hi)))), r.k };
+#else
+    return (scaled_exp){ { 1 + (r.hi + r.hi * r.hi * exp_tail(r.hi)), 0 }, r.k };
+#endif
+}
+
+/* e^(hi + lo) */
+FORMULA double exp_pair(pair a)
+{
+#if FULL
+    scaled_exp e = exp_parts(a);
+    return times_power_of_two(e.m.hi, e.k);
+#else
+    double x = a.hi < -700 ? -700 : a.hi > 700 ? 700 : a.hi; /* what is beyond is infinite or 0 as a float */
+    double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER, r = fma64(k, -(LN2_HI + LN2_LO), x);
+    return (1 + (r + r * r * exp_tail(r))) * power_of_two(k);
+#endif
+}
+
+FORMULA double exp_(double x) { return exp_pair(as_pair(x)); }
+
+/* e^(hi + lo) in two parts; the second is 0 where the first is below 2^-1022 or infinite. */
+FORMULA pair exp_to_pair(pair a)
+{
+#if FULL
+    scaled_exp e = exp_parts(a);
+    pair y = { times_power_of_two(e.m.hi, e.k), times_power_of_two(e.m.lo, e.k) };
+    return (pair){ y.hi, y.hi >= 0x1p-1022 && y.hi < __builtin_inf() ? y.lo : 0 };
+#else
+    return as_pair(exp_pair(a));
+#endif
+}
+
+/* e^(hi + lo) - 1 in two parts */
+FORMULA pair expm1_to_pair(pair a)
+{
+    double x = a.hi < -60 ? -60 : a.hi > 710 ? 710 : a.hi; /* from -38 on the answer is -1 */
+    reduced r = reduce_exp(x, x == a.hi ? a.lo : 0);
+    double half = round_(r.k * 0.5), rest = r.k - half;
+    double inverse = r.k > 1000 ? 0 : power_of_two(r.k > 1000 ? 0 : -r.k); /* 2^-k */
+#if FULL
+    double tail = r.lo + (r.hi * r.lo + r.hi * r.hi * exp_tail(r.hi));
+    pair base = two_sum(1, -inverse), s = two_sum(base.hi, r.hi), y = fast_two_sum(s.hi, base.lo + (s.lo + tail));
+#else
+    pair y = as_pair((1 - inverse) + (r.hi + r.hi * r.hi * exp_tail(r.hi)));
+#endif
+    y = (pair){ y.hi * power_of_two(half) * power_of_two(rest), y.lo * power_of_two(half) * power_of_two(rest) };
+    int tiny = a.hi < 0x1p-54 && a.hi > -0x1p-54;
+    return tiny ? a : y;
+}
+
+FORMULA double expm1_pair(pair a) { return close_pair(expm1_to_pair(a)); }
+FORMULA double expm1_(double x) { return expm1_pair(as_pair(x)); }
+
+/* ---- logarithms ---- */
+
+/* a = m 2^e with m in [sqrt(1/2), sqrt 2); s = (m - 1)/(m + 1). Of positive finite numbers, for |lo| <= ulp(hi). */
+typedef struct {
+    double e;
+    pair s;
+} log_argument;
+
+FORMULA log_argument reduce_log(pair a)
+{
+    const uint64_t sqrt_half = UINT64_C(0x3fe6a09e667f3bcd);
+    int small = a.hi < 0x1p-1022;
+    double x = a.hi * (small ? 0x1p54 : 1), lo = a.lo * (small ? 0x1p54 : 1);
+    uint64_t shifted = double_to_bits(x) - sqrt_half;
+    double field = bits_to_double(shifted >> 52 | UINT64_C(0x4330000000000000)) - 0x1p52; /* e modulo 4096 */
+    double e = field > 2047 ? field - 4096 : field;
+    double m = bits_to_double(double_to_bits(x) - (shifted & UINT64_C(0xfff0000000000000)));
+    double inverse = bits_to_double((UINT64_C(0x3ff) << 52) - (shifted & UINT64_C(0xfff0000000000000))); /* 2^-e */
+    e -= small ? 54 : 0;
+#if FULL
+    pair f = two_sum(m - 1, lo * inverse), d = fast_two_sum(2, f.hi);
+    return (log_argument){ e, pair_div_to_pair(f, (pair){ d.hi, d.lo + f.lo }) };
+#else
+    double f = (m - 1) + lo * inverse;
+    return (log_argument){ e, { f / (2 + f), 0 } };
+#endif
+}
+
+/* y for ordinary x, and the limits of the logarithm for others */
+FORMULA pair log_limits(double x, pair y)
+{
+    double limit = x > 0 ? x : x == 0 ? -__builtin_inf() : (double)__builtin_nanf(""); /* inf, ln 0, NaN */
+    int ordinary = x > 0 && x < __builtin_inf();
+    return (pair){ ordinary ? y.hi : limit, ordinary ? y.lo : 0 };
+}
+
+/* ln(hi + lo), within 2^-57 */
+FORMULA pair log_to_pair(pair a)
+{
+    log_argument r = reduce_log(a);
+    double s = r.s.hi, z = s * s;
+#if FULL
+    pair top = fast_two_sum(r.e * LN2_HI, 2 * s);
+    return log_limits(a.hi, fast_two_sum(top.hi, top.lo + (r.e * LN2_LO + (2 * r.s.lo + s * (z * atanh_tail(z))))));
+#else
+    return log_limits(a.hi, as_pair((r.e * LN2_HI + 2 * s) + (r.e * LN2_LO + s * (z * atanh_tail(z)))));
+#endif
+}
+
+/* The same within 2^-65, for results that an exponential magnifies */
+FORMULA pair log_to_fine_pair(pair a)
+{
+#if FULL
+    log_argument r = reduce_log(a);
+    pair z = pair_mul(r.s, r.s), two_thirds = { 0x1.5555555555555p-1, 0x1.5555555555555p-55 };
+    pair sum = fast_two_sum(two_thirds.hi, z.hi * atanh_tail_2(z.hi));
+    pair cubic = pair_mul(pair_mul(r.s, z), (pair){ sum.hi, sum.lo + two_thirds.lo });
+    pair y = fast_two_sum(2 * r.s.hi, cubic.hi);
+    y.lo += cubic.lo + 2 * r.s.lo;
+    pair top = fast_two_sum(r.e * LN2_HI, y.hi);
+    return log_limits(a.hi, fast_two_sum(top.hi, top.lo + (y.lo + r.e * LN2_LO)));
+#else
+    return log_to_pair(a);
+#endif
+}
+
+FORMULA double log_(double x) { return log_to_pair(as_pair(x)).hi; }
+
+/* ln(1 + hi + lo) in two parts */
+FORMULA pair log1p_to_pair(pair a)
+{
+    pair u = two_sum(1, a.hi);
+    pair y = log_to_pair((pair){ u.hi, (u.lo - u.lo == 0 ? u.lo : 0) + a.lo });
+    pair small = fast_two_sum(a.hi, a.lo - 0.5 * a.hi * a.hi); /* the remainder of 1 + a has no room for that of a */
+    int tiny = a.hi < 0x1p-30 && a.hi > -0x1p-30;
+    return tiny ? small : y;
+}
+
+FORMULA double log1p_(double x) { return log1p_to_pair(as_pair(x)).hi; }
+
+/* ln(p / (1 - p)), which passes 0 at 1/2 and must not be a difference there */
+FORMULA double logit_(double p)
+{
+    int near = p > 0.25 && p < 0.75;
+    pair x = pair_div_to_pair(as_pair(near ? 2 * p - 1 : 0), two_diff(1, p));
+    pair apart = pair_sub(log_to_pair(as_pair(p)), log1p_to_pair(as_pair(-p)));
+    return near ? log1p_to_pair(x).hi : apart.hi;
+}
+
+/* x^y for x >= 0, as m 2^k; 0^0 = 1^inf = 1. */
+FORMULA scaled_exp pow_parts(pair x, double y)
+{
+    pair l = log_to_fine_pair(x);
+#if FULL
+    pair p = two_product(l.hi, y);
+    p.lo += l.lo * y;
+    p.lo = p.lo - p.lo == 0 ? p.lo : 0;
+#else
+    pair p = as_pair(l.hi * y);
+#endif
+    int one = y == 0 || (x.hi == 1 && x.lo == 0);
+    return exp_parts(one ? as_pair(0) : p);
+}
+
+FORMULA double pow_(double x, double y)
+{
+    scaled_exp e = pow_parts(as_pair(x), y);
+    return times_power_of_two(e.m.hi, e.k);
+}
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * What logits need, from one exponential; and the hyperbolic functions, which are the same ones in other clothes.
+ */
+#ifndef LIBLOSS_KERNEL_MATH_LOGISTIC_H
+#define LIBLOSS_KERNEL_MATH_LOGISTIC_H
+
+#include "math_exp.h"
+
+/* In two parts, for formulas that go on; inside f32 data the second ones are 0. */
+typedef struct {
+    pair little; /* ln(1 + e^-|x|) */
+    pair p, q; /* 1/(1 + e^-x) and 1/(1 + e^x), neither by subtraction from 1 */
+} sigmoid_pairs;
+
+FORMULA sigmoid_pairs sigmoid_to_pairs(pair x)
+{
+    pair minus = x.hi < 0 ? x : negative(x), little, one, part;
+#if FULL
+    pair e = exp_to_pair(minus), d = fast_two_sum(1, e.hi);
+    d.lo += e.lo;
+    one = pair_div_to_pair(as_pair(1), d);
+    part = pair_mul(e, one);
+    little = log1p_to_pair(e);
+#else
+    double e = exp_pair(minus);
+    double both = 1 / ((1 + e) * (2 + e)); /* one division for 1/(1 + e) and s = e/(2 + e), where ln(1 + e) = 2 atanh(s) */
+    double s = e * both * (1 + e);
+    one = as_pair(both * (2 + e));
+    part = as_pair(e * one.hi);
+    little = as_pair(s * atanh_ratio(s * s));
+#endif
+    return (sigmoid_pairs){ .little = little, .p = x.hi < 0 ? part : one, .q = x.hi < 0 ? one : part };
+}
+
+/* ln(1 + e^x) */
+FORMULA pair softplus_to_pair(pair x, pair little) { return pair_add((pair){ x.hi > 0 ? x.hi : 0, x.hi > 0 ? x.lo : 0 }, little); }
+
+typedef struct {
+    double softplus; /* ln(1 + e^x) */
+    double little; /* ln(1 + e^-|x|) */
+    double p, q; /* 1/(1 + e^-x) and 1/(1 + e^x) */
+    double pq;
+} sigmoid_parts;
+
+FORMULA sigmoid_parts sigmoid_parts_pair(pair x)
+{
+    sigmoid_pairs s = sigmoid_to_pairs(x);
+    return (sigmoid_parts){
+        .softplus = close_pair(softplus_to_pair(x, s.little)),
+        .little = s.little.hi,
+        .p = s.p.hi,
+        .q = s.q.hi,
+        .pq = close_pair(pair_mul(s.p, s.q)),
+    };
+}
+
+FORMULA sigmoid_parts sigmoid_parts_(double x) { return sigmoid_parts_pair(as_pair(x)); }
+FORMULA double softplus_(double x) { return sigmoid_parts_(x).softplus; }
+FORMULA double logistic_(double x) { return sigmoid_parts_(x).p; }
+FORMULA double log_sigmoid_(double x) { return -sigmoid_parts_(-x).softplus; }
+
+/* ---- hyperbolic ---- */
+
+/* cosh(a) - 1 for |a| <= 1: the series in a^2, whose first term is kept in two parts */
+FORMULA pair coshm1_small(pair a)
+{
+    pair z = pair_mul(a, a), top = fast_two_sum(0.5 * z.hi, z.hi * z.hi * cosh_tail(z.hi));
+    return (pair){ top.hi, top.lo + 0.5 * z.lo };
+}
+
+FORMULA double log_cosh_(pair r)
+{
+    const pair ln2 = { LN2_HI, LN2_LO };
+    pair a = abs_pair(r);
+    int near = a.hi < 1;
+    pair m = coshm1_small(near ? a : as_pair(0));
+    pair e = exp_to_pair((pair){ -2 * a.hi, -2 * a.lo });
+    pair log = log1p_to_pair(near ? m : e);
+    pair far = pair_add(pair_sub(a, ln2), log);
+    return near ? log.hi : far.hi;
+}
+
+FORMULA double tanh_(pair r)
+{
+    pair a = abs_pair(r);
+    pair m = expm1_to_pair((pair){ -2 * a.hi, -2 * a.lo }), d = fast_two_sum(2, m.hi);
+    return copysign_(pair_div(negative(m), (pair){ d.hi, d.lo + m.lo }), r.hi);
+}
+
+/* 1 / cosh^2, never as 1 - tanh^2 */
+FORMULA double sech2_(pair r) { return 4 * sigmoid_parts_pair((pair){ 2 * r.hi, 2 * r.lo }).pq; }
+
+#endif
