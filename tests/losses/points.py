@@ -12,6 +12,7 @@ VARIANTS = {  # specs tried besides the plain name
     "absolute_percentage_error": ["absolute_percentage_error(eps=1)"],
     "binary_cross_entropy_with_logits": ["binary_cross_entropy_with_logits(pos_weight=3)",
                                          "binary_cross_entropy_with_logits(label_smoothing=0.25)"],
+    "binary_cross_entropy": ["binary_cross_entropy(clip=1e-7)", "binary_cross_entropy(clip=0.25)"],
     "logistic": ["logistic(kappa=0.375)", "logistic(labels=zero_one)"],
     "hinge": ["hinge(labels=zero_one)"],
     "squared_hinge": ["squared_hinge(labels=zero_one)"],
@@ -68,6 +69,32 @@ def elementwise(name: str, spec: str, inputs: list[dict], dtype, rng, n: int) ->
         p, t = pairs(a, a, rng, n)
         t[: n // 3] = p[: n // 3] * (1 + 2e-3 * rng.normal(size=n // 3).astype(dtype))
         return p, t
+    if "log_input=false" in spec:
+        a = np.concatenate([positives(dtype, rng, n), np.zeros(n // 8, dtype)])
+        p, t = pairs(a[: -(n // 8)], a, rng, n)
+        t[: n // 4] = p[: n // 4] * (1 + 1e-3 * rng.normal(size=n // 4).astype(dtype))
+        return p, t
+    if name in ("poisson_nll", "gamma_nll", "tweedie"):
+        some = positives(dtype, rng, n)
+        p, t = pairs(logits(dtype, rng, n), some if second == "positive" else np.concatenate([some, np.zeros(n // 8, dtype)]), rng, n)
+        some = np.abs(p) < 40
+        t[some] = np.where(rng.random(some.sum()) < 0.5, np.exp(p[some]) * (1 + rng.choice([0, 1e-3, 0.3], some.sum()) * rng.normal(size=some.sum())), t[some])
+        return p, np.abs(t) if second == "nonnegative" else np.where(t > 0, t, 1).astype(dtype)
+    if name == "kl_pointwise":
+        a = -np.abs(logits(dtype, rng, n))
+        p, t = pairs(a, a if "log_target" in spec else np.concatenate([positives(dtype, rng, n), [0, 1]]).astype(dtype), rng, n)
+        t[: n // 4] = (p if "log_target" in spec else np.exp(np.maximum(p, -60)))[: n // 4] * (1 + 1e-3 * rng.normal(size=n // 4).astype(dtype))
+        return p, t
+    if len(inputs) == 3:
+        a = reals(dtype, rng, n)
+        p, t = pairs(a, a, rng, n)
+        t[: n // 3] = p[: n // 3] + rng.normal(size=n // 3).astype(dtype) * 3
+        last = inputs[2]["kind"]
+        if last == "sign":
+            return p, t, rng.choice([0, 1] if "zero_one" in spec else [-1, 1], n).astype(dtype)
+        if last == "probability":
+            return p, t, np.where(rng.random(n) < 0.5, rng.integers(0, 2, n), rng.permutation(np.resize(probabilities(dtype, rng, n), n))).astype(dtype)
+        return p, t, rng.permutation(np.resize(positives(dtype, rng, n), n))
     if second == "sign":
         p = logits(dtype, rng, n)
         return p, rng.choice([0, 1] if "zero_one" in spec else [-1, 1], len(p)).astype(dtype)

@@ -111,6 +111,11 @@ def f_sigmoid(x):
     return x.chain(p, p * q, p * q * (q - p))
 
 
+def f_lgamma(x):
+    with mp.workdps(60):  # psi of a thousand digits takes long
+        return x.chain(mp.loggamma(x.v), mp.digamma(x.v) if x.d else 0, mp.psi(1, x.v) if x.d else 0)
+
+
 def f_floored(x, low):
     return Jet(max(x.v, jet(low).v), x.d, x.h)
 
@@ -125,6 +130,7 @@ def f_xlogy(a, b):
 FUNCTIONS = {
     "abs": f_abs, "max": f_max, "min": f_min, "exp": f_exp, "log": f_log, "log1p": f_log1p, "sqrt": f_sqrt, "cosh": f_cosh,
     "softplus": f_softplus, "xlogy": f_xlogy, "sigmoid": f_sigmoid, "floored": f_floored,
+    "lgamma": f_lgamma,
 }
 SHORT = {"p": "prediction", "t": "target"}
 
@@ -146,7 +152,7 @@ class Formula:
         return ast.parse(text.strip().replace("^", "**"), mode="eval").body
 
     def __call__(self, wrt: str | None = None, words: dict[str, str] | None = None, **names) -> Jet:
-        scope = {k: Jet(v, 1 if k == wrt else 0) for k, v in names.items()}
+        scope = {"pi": Jet(mp.pi), **{k: Jet(v, 1 if k == wrt else 0) for k, v in names.items()}}
         for short, name in SHORT.items():
             if name in scope:
                 scope[short] = scope[name]

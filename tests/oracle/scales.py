@@ -9,11 +9,15 @@ import mpmath as mp
 from formula import Formula
 
 SMOOTHED = " where u = t*(1 - label_smoothing) + label_smoothing/2"
+WEIGHT = "a = 1 if alpha == none else alpha*t + (1 - alpha)*(1 - t)"
+FOCAL = "q = sigmoid(-p), o = sigmoid(p), w = t*q + (1 - t)*o, b = t*softplus(-p) + (1 - t)*softplus(p), " + WEIGHT
+FOCAL_P = "w = t*(1 - p) + (1 - t)*p, b = -xlogy(t, p) - xlogy(1 - t, 1 - p), " + WEIGHT
 LARGER = {
     "binary_cross_entropy_with_logits": {"grad": "max(u*pos_weight*sigmoid(-p), (1 - u)*sigmoid(p))" + SMOOTHED},
     "gan_minimax": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     "gan_non_saturating": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     # 2 (1 - d) / (1 + p)^2 passes 0 where d = ln((1 + p)/(1 + t)) is 1
+    # with `full` half the deviance: as far off as a logarithm of the target that is rounded makes it
     "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
 }
 
@@ -27,4 +31,7 @@ def larger(name: str, output: str, words: dict[str, str], scope: dict) -> mp.mpf
     """The larger of the terms that cancel in an output ("value", "grad0", "hess1"), or None."""
     texts = LARGER.get(name, {})
     text = texts.get(output) or texts.get(output.rstrip("01234567"))
-    return abs(_formula(text)(words=words, **scope).v) if text else None
+    try:
+        return abs(_formula(text)(words=words, **scope).v) if text else None
+    except ZeroDivisionError:  # a term without end: nothing cancels it
+        return None
