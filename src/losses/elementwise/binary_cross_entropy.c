@@ -1,18 +1,20 @@
 /*
  * The surprise of a yes-or-no outcome under a predicted probability. Certainty that turns out wrong costs infinitely much,
- * exactly: nothing is clipped. From logits, binary_cross_entropy_with_logits is the one to train with.
+ * exactly: nothing is clipped unless asked. From logits, binary_cross_entropy_with_logits is the one to train with.
  */
 #define INSIDE_F64
-#include "pointwise.h"
+#include "probability.h"
 
 enum { PREDICTION, TARGET };
+enum { CLIP };
 
 LOSS(binary_cross_entropy) = {
     .title = "Binary cross-entropy of probabilities",
     .aliases = "bce",
-    .formula = "-xlogy(t, p) - xlogy(1 - t, 1 - p)",
+    .formula = "-xlogy(t, q) - xlogy(1 - t, 1 - q) where q = min(1 - clip, max(clip, p))",
     .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability in [0, 1]"),
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "label or probability in [0, 1]") },
+    .param = { CLIP_PARAM },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | PROPER,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
@@ -21,16 +23,8 @@ LOSS(binary_cross_entropy) = {
 
 FORMULA jet binary_cross_entropy(const real *x, const real *param)
 {
-    (void)param;
-    real p = x[PREDICTION], t = x[TARGET];
-    pair q = two_diff(1, p);
-    real yes = log_(p), no = log1p_(-p), rest = 1 - t;
-    real a = t == 0 ? p * 0 : -t * yes, b = rest == 0 ? p * 0 : -rest * no; /* 0 ln 0 = 0 */
-    pair r = two_diff(p, t);
-    real down = q.hi + q.lo;
-    real slope = t == 0 ? 1 / down : rest == 0 ? -1 / p : (r.hi / p) / down;
-    real bend = (t == 0 ? p * 0 : t / p / p) + (rest == 0 ? p * 0 : rest / down / down);
-    return (jet){ .value = a + b, .grad = { slope, -logit_(p) }, .hess = { bend, p * 0 }, .upper = { bend, 1 } };
+    surprise s = surprise_of(x[PREDICTION], x[TARGET], param[CLIP]);
+    return (jet){ .value = s.value, .grad = { s.slope, s.by_target }, .hess = { s.bend, zero_of(s.value) }, .upper = { s.bend, 1 } };
 }
 
 KERNELS(pointwise, binary_cross_entropy)
