@@ -10,6 +10,7 @@ VARIANTS = {  # specs tried besides the plain name
     "pseudo_huber": ["pseudo_huber(delta=3)", "pseudo_huber(delta=1e-3)"],
     "quantile": ["quantile(tau=0.9)", "quantile(tau=0.125)"],
     "expectile": ["expectile(tau=0.9)", "expectile(tau=0.1)"],
+    "epsilon_insensitive": ["epsilon_insensitive(epsilon=0)", "epsilon_insensitive(epsilon=1)"],
     "absolute_percentage_error": ["absolute_percentage_error(eps=1)"],
     "binary_cross_entropy_with_logits": ["binary_cross_entropy_with_logits(pos_weight=3)",
                                          "binary_cross_entropy_with_logits(label_smoothing=0.25)"],
