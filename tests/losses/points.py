@@ -11,6 +11,7 @@ VARIANTS = {  # specs tried besides the plain name
     "quantile": ["quantile(tau=0.9)", "quantile(tau=0.125)"],
     "expectile": ["expectile(tau=0.9)", "expectile(tau=0.1)"],
     "epsilon_insensitive": ["epsilon_insensitive(epsilon=0)", "epsilon_insensitive(epsilon=1)"],
+    "squared_epsilon_insensitive": ["squared_epsilon_insensitive(epsilon=0)", "squared_epsilon_insensitive(epsilon=1)"],
     "absolute_percentage_error": ["absolute_percentage_error(eps=1)"],
     "binary_cross_entropy_with_logits": ["binary_cross_entropy_with_logits(pos_weight=3)",
                                          "binary_cross_entropy_with_logits(label_smoothing=0.25)"],

@@ -35,6 +35,7 @@ PEERS = {
     "quantile(tau=0.9)": (lambda p, t: torch.maximum(0.1 * (p - t), -0.9 * (p - t)).mean(), "real"),
     "expectile(tau=0.9)": (lambda p, t: torch.where(p > t, 0.1 * (p - t) ** 2, 0.9 * (p - t) ** 2).mean(), "real"),
     "epsilon_insensitive": (lambda p, t: torch.relu((p - t).abs() - 0.1).mean(), "real"),
+    "squared_epsilon_insensitive": (lambda p, t: (torch.relu((p - t).abs() - 0.1) ** 2).mean(), "real"),
     "absolute_percentage_error": (lambda p, t: ((p - t).abs() / t.abs()).mean(), "real"),
     "squared_log_error": (lambda p, t: F.mse_loss(torch.log1p(p), torch.log1p(t)), "positive"),
     "binary_cross_entropy": (F.binary_cross_entropy, "probability"),
