@@ -20,6 +20,7 @@ VARIANTS = {  # specs tried besides the plain name
     "hinge": ["hinge(labels=zero_one)"],
     "squared_hinge": ["squared_hinge(labels=zero_one)"],
     "exponential": ["exponential(labels=zero_one)"],
+    "perceptron": ["perceptron(labels=zero_one)"],
     "gan_minimax": ["gan_minimax(player=generator)"],
     "gan_non_saturating": ["gan_non_saturating(player=generator)"],
 }

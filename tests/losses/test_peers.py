@@ -47,6 +47,7 @@ PEERS = {
     "hinge": (lambda p, t: torch.relu(1 - t * p).mean(), "sign"),
     "squared_hinge": (lambda p, t: (torch.relu(1 - t * p) ** 2).mean(), "sign"),
     "exponential": (lambda p, t: torch.exp(-t * p).mean(), "sign"),
+    "perceptron": (lambda p, t: torch.relu(-t * p).mean(), "sign"),
     "cross_entropy": (F.cross_entropy, "class"),
     "cross_entropy(label_smoothing=0.1)": (lambda p, t: F.cross_entropy(p, t, label_smoothing=0.1), "class"),
     "cross_entropy(ignore_index=1)": (lambda p, t: F.cross_entropy(p, t, ignore_index=1), "class"),
@@ -167,6 +168,7 @@ OPTAX = {
     "log_cosh": (lambda o, p, t: o.log_cosh(p, t), "real"),
     "binary_cross_entropy_with_logits": (lambda o, p, t: o.sigmoid_binary_cross_entropy(p, t), "label"),
     "hinge": (lambda o, p, t: o.hinge_loss(p, t), "sign"),
+    "perceptron": (lambda o, p, t: o.perceptron_loss(p, t), "sign"),
 }
 
 
