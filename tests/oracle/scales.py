@@ -17,6 +17,9 @@ LARGER = {
     "gan_minimax": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     "gan_non_saturating": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     # 2 (1 - d) / (1 + p)^2 passes 0 where d = ln((1 + p)/(1 + t)) is 1
+    "poisson_nll": {
+        "value": "max(max(exp(p), t*|p|) if log_input == true else max(p, |xlogy(t, p + eps)|), |lgamma(t + 1)| if full == true else 0)",
+        "grad0": "max(exp(p), t) if log_input == true else 0"},
     # with `full` half the deviance: as far off as a logarithm of the target that is rounded makes it
     "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
 }
