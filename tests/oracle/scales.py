@@ -21,6 +21,8 @@ LARGER = {
         "value": "max(max(exp(p), t*|p|) if log_input == true else max(p, |xlogy(t, p + eps)|), |lgamma(t + 1)| if full == true else 0)",
         "grad0": "max(exp(p), t) if log_input == true else 0"},
     # with `full` half the deviance: as far off as a logarithm of the target that is rounded makes it
+    "gamma_nll": {"value": "max(|p|, t*exp(-p)) if full == false else max(exp(e) - 1 - e, |exp(e) - 1|*max(|p|, |log(t)|)) where e = log(t) - p",
+                  "grad0": "max(1, t*exp(-p))", "grad1": "max(exp(-p), 1/t) if full == true else 0"},
     "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
 }
 
