@@ -47,6 +47,7 @@ PEERS = {
     "poisson_nll(log_input=false, eps=0.5)": (lambda p, t: F.poisson_nll_loss(p, t, log_input=False, eps=0.5), "positive"),
     "poisson_nll(full=true)": (lambda p, t: -torch.distributions.Poisson(torch.exp(p)).log_prob(t).mean(), "count"),
     "gamma_nll": (lambda p, t: (p + t * torch.exp(-p)).mean(), "amount"),
+    "tweedie(power=1.25)": (lambda p, t: (torch.exp(0.75 * p) / 0.75 + t * torch.exp(-0.25 * p) / 0.25).mean(), "count"),
     "logistic": (F.soft_margin_loss, "sign"),
     "hinge": (lambda p, t: torch.relu(1 - t * p).mean(), "sign"),
     "squared_hinge": (lambda p, t: (torch.relu(1 - t * p) ** 2).mean(), "sign"),
