@@ -19,6 +19,7 @@ VARIANTS = {  # specs tried besides the plain name
     "poisson_nll": ["poisson_nll(full=true)", "poisson_nll(log_input=false)", "poisson_nll(log_input=false, eps=0.25, full=true)"],
     "gamma_nll": ["gamma_nll(full=true)"],
     "tweedie": ["tweedie(power=1.1)", "tweedie(power=1.875)"],
+    "kl_pointwise": ["kl_pointwise(log_target=true)"],
     "logistic": ["logistic(kappa=0.375)", "logistic(labels=zero_one)"],
     "hinge": ["hinge(labels=zero_one)"],
     "squared_hinge": ["squared_hinge(labels=zero_one)"],

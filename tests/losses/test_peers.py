@@ -48,6 +48,8 @@ PEERS = {
     "poisson_nll(full=true)": (lambda p, t: -torch.distributions.Poisson(torch.exp(p)).log_prob(t).mean(), "count"),
     "gamma_nll": (lambda p, t: (p + t * torch.exp(-p)).mean(), "amount"),
     "tweedie(power=1.25)": (lambda p, t: (torch.exp(0.75 * p) / 0.75 + t * torch.exp(-0.25 * p) / 0.25).mean(), "count"),
+    "kl_pointwise": (lambda p, t: F.kl_div(p, t, reduction="mean"), "log_probability"),
+    "kl_pointwise(log_target=true)": (lambda p, t: F.kl_div(p, t, reduction="mean", log_target=True), "log_log"),
     "logistic": (F.soft_margin_loss, "sign"),
     "hinge": (lambda p, t: torch.relu(1 - t * p).mean(), "sign"),
     "squared_hinge": (lambda p, t: (torch.relu(1 - t * p) ** 2).mean(), "sign"),

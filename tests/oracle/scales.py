@@ -24,6 +24,8 @@ LARGER = {
     "gamma_nll": {"value": "max(|p|, t*exp(-p)) if full == false else max(exp(e) - 1 - e, |exp(e) - 1|*max(|p|, |log(t)|)) where e = log(t) - p",
                   "grad0": "max(1, t*exp(-p))", "grad1": "max(exp(-p), 1/t) if full == true else 0"},
     "tweedie": {"grad0": "max(exp((2 - power)*p), t*exp((1 - power)*p))"},
+    "kl_pointwise": {"value": "0 if log_target == true else t*max(|p|, |log(t)|) if t > 0 else 0",
+                     "grad1": "0 if log_target == true else max(|p|, |log(t)|)"},
     "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
 }
 
