@@ -20,6 +20,7 @@ VARIANTS = {  # specs tried besides the plain name
     "gamma_nll": ["gamma_nll(full=true)"],
     "tweedie": ["tweedie(power=1.1)", "tweedie(power=1.875)"],
     "kl_pointwise": ["kl_pointwise(log_target=true)"],
+    "gaussian_nll": ["gaussian_nll(full=true)", "gaussian_nll(eps=0.25)"],
     "logistic": ["logistic(kappa=0.375)", "logistic(labels=zero_one)"],
     "hinge": ["hinge(labels=zero_one)"],
     "squared_hinge": ["squared_hinge(labels=zero_one)"],

@@ -26,6 +26,7 @@ LARGER = {
     "tweedie": {"grad0": "max(exp((2 - power)*p), t*exp((1 - power)*p))"},
     "kl_pointwise": {"value": "0 if log_target == true else t*max(|p|, |log(t)|) if t > 0 else 0",
                      "grad1": "0 if log_target == true else max(|p|, |log(t)|)"},
+    "gaussian_nll": {"value": "max(max(|log(v)|, (p - t)^2/v)/2, 1 if full == true else 0) where v = max(variance, eps)"},
     "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
 }
 
