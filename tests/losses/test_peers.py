@@ -43,6 +43,7 @@ PEERS = {
     "binary_cross_entropy_with_logits(pos_weight=3)": (lambda p, t: F.binary_cross_entropy_with_logits(p, t, pos_weight=torch.tensor(3.0)), "label"),
     "brier": (F.mse_loss, "probability"),
     "binary_cross_entropy(clip=0.125)": (lambda p, t: F.binary_cross_entropy(p.clamp(0.125, 0.875), t), "probability"),
+    "binary_focal(alpha=0.25)": (lambda p, t: focal(p, t, 2, 0.25), "label_probability"),
     "poisson_nll": (F.poisson_nll_loss, "count"),
     "poisson_nll(log_input=false, eps=0.5)": (lambda p, t: F.poisson_nll_loss(p, t, log_input=False, eps=0.5), "positive"),
     "poisson_nll(full=true)": (lambda p, t: -torch.distributions.Poisson(torch.exp(p)).log_prob(t).mean(), "count"),

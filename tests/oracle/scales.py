@@ -17,6 +17,9 @@ LARGER = {
     "gan_minimax": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     "gan_non_saturating": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     # 2 (1 - d) / (1 + p)^2 passes 0 where d = ln((1 + p)/(1 + t)) is 1
+    "binary_focal": {
+        "grad0": "a*w^gamma*max(gamma*b/w, |p - t|/(p*(1 - p))) where " + FOCAL_P,
+        "hess0": "a*w^gamma*max(max(gamma*|gamma - 1|*b/w^2, 2*gamma*|p - t|/(p*(1 - p))/w), t/p^2 + (1 - t)/(1 - p)^2) where " + FOCAL_P},
     "poisson_nll": {
         "value": "max(max(exp(p), t*|p|) if log_input == true else max(p, |xlogy(t, p + eps)|), |lgamma(t + 1)| if full == true else 0)",
         "grad0": "max(exp(p), t) if log_input == true else 0"},
