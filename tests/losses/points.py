@@ -17,6 +17,8 @@ VARIANTS = {  # specs tried besides the plain name
                                          "binary_cross_entropy_with_logits(label_smoothing=0.25)"],
     "binary_cross_entropy": ["binary_cross_entropy(clip=1e-7)", "binary_cross_entropy(clip=0.25)"],
     "binary_focal": ["binary_focal(gamma=0)", "binary_focal(gamma=0.5, alpha=0.25)", "binary_focal(gamma=1, clip=0.125)", "binary_focal(gamma=3.5, alpha=0)"],
+    "binary_focal_with_logits": ["binary_focal_with_logits(gamma=0)", "binary_focal_with_logits(gamma=0.5, alpha=0.25)",
+                                 "binary_focal_with_logits(gamma=1)", "binary_focal_with_logits(gamma=3.5, alpha=0)"],
     "poisson_nll": ["poisson_nll(full=true)", "poisson_nll(log_input=false)", "poisson_nll(log_input=false, eps=0.25, full=true)"],
     "gamma_nll": ["gamma_nll(full=true)"],
     "tweedie": ["tweedie(power=1.1)", "tweedie(power=1.875)"],

@@ -44,6 +44,7 @@ PEERS = {
     "brier": (F.mse_loss, "probability"),
     "binary_cross_entropy(clip=0.125)": (lambda p, t: F.binary_cross_entropy(p.clamp(0.125, 0.875), t), "probability"),
     "binary_focal(alpha=0.25)": (lambda p, t: focal(p, t, 2, 0.25), "label_probability"),
+    "binary_focal_with_logits(gamma=1.5)": (lambda p, t: focal(torch.sigmoid(p), t, 1.5, None), "label"),
     "poisson_nll": (F.poisson_nll_loss, "count"),
     "poisson_nll(log_input=false, eps=0.5)": (lambda p, t: F.poisson_nll_loss(p, t, log_input=False, eps=0.5), "positive"),
     "poisson_nll(full=true)": (lambda p, t: -torch.distributions.Poisson(torch.exp(p)).log_prob(t).mean(), "count"),
@@ -180,6 +181,7 @@ OPTAX = {
     "huber(delta=0.5)": (lambda o, p, t: o.huber_loss(p, t, delta=0.5), "real"),
     "log_cosh": (lambda o, p, t: o.log_cosh(p, t), "real"),
     "binary_cross_entropy_with_logits": (lambda o, p, t: o.sigmoid_binary_cross_entropy(p, t), "label"),
+    "binary_focal_with_logits(alpha=0.25)": (lambda o, p, t: o.sigmoid_focal_loss(p, t, alpha=0.25, gamma=2.0), "label"),
     "hinge": (lambda o, p, t: o.hinge_loss(p, t), "sign"),
     "perceptron": (lambda o, p, t: o.perceptron_loss(p, t), "sign"),
 }

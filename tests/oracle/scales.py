@@ -17,6 +17,9 @@ LARGER = {
     "gan_minimax": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     "gan_non_saturating": {"grad": "max(t*sigmoid(-p), (1 - t)*sigmoid(p))"},
     # 2 (1 - d) / (1 + p)^2 passes 0 where d = ln((1 + p)/(1 + t)) is 1
+    "binary_focal_with_logits": {
+        "grad0": "a*w^gamma*max(max(t*q, (1 - t)*o), gamma*o*q*b/w) where " + FOCAL,
+        "hess0": "a*w^gamma*max(max(o*q, 2*gamma*o*q/w*max(t*q, (1 - t)*o)), gamma*o*q*b/w*max(|gamma - 1|*o*q/w, 1)) where " + FOCAL},
     "binary_focal": {
         "grad0": "a*w^gamma*max(gamma*b/w, |p - t|/(p*(1 - p))) where " + FOCAL_P,
         "hess0": "a*w^gamma*max(max(gamma*|gamma - 1|*b/w^2, 2*gamma*|p - t|/(p*(1 - p))/w), t/p^2 + (1 - t)/(1 - p)^2) where " + FOCAL_P},
