@@ -32,6 +32,7 @@ VARIANTS = {  # specs tried besides the plain name
     "smooth_hinge": ["smooth_hinge(gamma=0.375)", "smooth_hinge(gamma=2)", "smooth_hinge(labels=zero_one)"],
     "modified_huber": ["modified_huber(labels=zero_one)"],
     "margin_ranking": ["margin_ranking(margin=0.5)", "margin_ranking(labels=zero_one)"],
+    "pairwise_logistic": ["pairwise_logistic(kappa=0.375)"],
     "gan_minimax": ["gan_minimax(player=generator)"],
     "gan_non_saturating": ["gan_non_saturating(player=generator)"],
 }

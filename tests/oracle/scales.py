@@ -23,6 +23,8 @@ LARGER = {
     "binary_focal": {
         "grad0": "a*w^gamma*max(gamma*b/w, |p - t|/(p*(1 - p))) where " + FOCAL_P,
         "hess0": "a*w^gamma*max(max(gamma*|gamma - 1|*b/w^2, 2*gamma*|p - t|/(p*(1 - p))/w), t/p^2 + (1 - t)/(1 - p)^2) where " + FOCAL_P},
+    "pairwise_logistic": {"grad0": "kappa*max(t*sigmoid(-x), (1 - t)*sigmoid(x)) where x = kappa*(first - second)",
+                          "grad1": "kappa*max(t*sigmoid(-x), (1 - t)*sigmoid(x)) where x = kappa*(first - second)"},
     "poisson_nll": {
         "value": "max(max(exp(p), t*|p|) if log_input == true else max(p, |xlogy(t, p + eps)|), |lgamma(t + 1)| if full == true else 0)",
         "grad0": "max(exp(p), t) if log_input == true else 0"},
