@@ -33,6 +33,7 @@ VARIANTS = {  # specs tried besides the plain name
     "modified_huber": ["modified_huber(labels=zero_one)"],
     "margin_ranking": ["margin_ranking(margin=0.5)", "margin_ranking(labels=zero_one)"],
     "pairwise_logistic": ["pairwise_logistic(kappa=0.375)"],
+    "hinge_embedding": ["hinge_embedding(margin=0.5)", "hinge_embedding(labels=zero_one)"],
     "gan_minimax": ["gan_minimax(player=generator)"],
     "gan_non_saturating": ["gan_non_saturating(player=generator)"],
 }

@@ -64,6 +64,7 @@ PEERS = {
     "modified_huber": (lambda p, t: (F.huber_loss(torch.relu(1 - t * p), torch.zeros_like(p), delta=2.0) * 2), "sign"),
     "margin_ranking(margin=0.25)": (lambda a, b, t: F.margin_ranking_loss(a, b, t, margin=0.25), "pair_sign"),
     "pairwise_logistic": (lambda a, b, t: F.binary_cross_entropy_with_logits(a - b, t), "pair_probability"),
+    "hinge_embedding": (F.hinge_embedding_loss, "sign"),
     "cross_entropy": (F.cross_entropy, "class"),
     "cross_entropy(label_smoothing=0.1)": (lambda p, t: F.cross_entropy(p, t, label_smoothing=0.1), "class"),
     "cross_entropy(ignore_index=1)": (lambda p, t: F.cross_entropy(p, t, ignore_index=1), "class"),
