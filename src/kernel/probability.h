@@ -22,24 +22,24 @@ typedef struct {
 FORMULA surprise surprise_of(real prediction, real t, real clip)
 {
     pair other = two_sum(1, -prediction);
-    int low = prediction < clip, high = other.hi < clip || (other.hi == clip && other.lo < 0);
+    int low = prediction < clip, high = (other.hi < clip) | ((other.hi == clip) & (other.lo < 0)), out = low | high;
     /* clipped above, it is the mirror of clipped below */
-    real held = low || high ? clip : prediction;
-    pair near = { held, 0 }, far = two_sum(1, -held), log = log_to_pair(near), log_far = log1p_to_pair((pair){ -held, 0 });
-    pair p = high ? far : near, q = high ? near : far, yes = high ? log_far : log, no = high ? log : log_far, r = two_diff(p.hi, t);
-    real rest = 1 - t, nothing = zero_of(prediction), inside = indicator(!low && !high);
-    real down = q.hi + q.lo, up = p.hi + p.lo;
-    real a = t == 0 ? nothing : -t * yes.hi, b = rest == 0 ? nothing : -rest * no.hi; /* 0 ln 0 = 0 */
-    real slope = t == 0 ? 1 / down : rest == 0 ? -1 / up : (r.hi / up) / down;
-    real bend = (t == 0 ? nothing : t / up / up) + (rest == 0 ? nothing : rest / down / down);
+    real held = out ? clip : prediction;
+    pair near = as_pair(held), far = two_sum(1, -held), log = log_to_pair(near), log_far = log1p_to_pair(negative(near));
+    pair p = choose(high, far, near), q = choose(high, near, far), yes = choose(high, log_far, log), no = choose(high, log, log_far);
+    pair r = two_diff(p.hi, t), logit = pair_sub(no, yes);
+    real rest = 1 - t, nothing = zero_of(prediction), down = q.hi + q.lo, up = p.hi + p.lo;
+    real a = -t * yes.hi, b = -rest * no.hi, bend_a = t / up / up, bend_b = rest / down / down;
+    real slope_0 = 1 / down, slope_1 = -1 / up, between = (r.hi / up) / down;
+    real slope = t == 0 ? slope_0 : rest == 0 ? slope_1 : between, by_target = -logit_(prediction);
     return (surprise){
         .p = p,
         .q = q,
-        .inside = inside,
-        .value = a + b,
-        .slope = low || high ? 0 : slope,
-        .bend = low || high ? 0 : bend,
-        .by_target = low || high ? (no.hi - yes.hi) + (no.lo - yes.lo) : -logit_(prediction),
+        .inside = out ? 0 : 1,
+        .value = (t == 0 ? nothing : a) + (rest == 0 ? nothing : b), /* 0 ln 0 = 0 */
+        .slope = out ? 0 : slope,
+        .bend = out ? 0 : (t == 0 ? nothing : bend_a) + (rest == 0 ? nothing : bend_b),
+        .by_target = out ? logit.hi : by_target,
     };
 }
 

@@ -21,7 +21,7 @@ LOSS(expectile) = {
 
 FORMULA residual_jet expectile(pair r, const real *param)
 {
-    pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = r.hi > 0 ? high : low;
+    pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = choose(r.hi > 0, high, low);
     real slope = side.hi * r.hi; /* never r^2, which may overflow where its product with tau does not */
     real lo = fma_(side.hi, r.hi, -slope) + (side.hi * r.lo + side.lo * r.hi), rest = slope * r.lo + lo * r.hi;
     return (residual_jet){

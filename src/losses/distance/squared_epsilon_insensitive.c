@@ -19,7 +19,7 @@ LOSS(squared_epsilon_insensitive) = {
 
 FORMULA residual_jet squared_epsilon_insensitive(pair r, const real *param)
 {
-    pair a = r.hi < 0 ? (pair){ -r.hi, -r.lo } : r, d = two_sum(a.hi, -param[EPSILON]);
+    pair a = choose(r.hi < 0, negative(r), r), d = two_sum(a.hi, -param[EPSILON]);
     real lo = d.lo + a.lo;
     if (!(lo - lo == 0)) lo = 0; /* an infinite residual has no remainder */
     real gap = d.hi + lo, excess = max_(gap, 0);

@@ -21,19 +21,20 @@ LOSS(gamma_nll) = {
     .cite = "McCullagh and Nelder 1989, doi:10.1007/978-1-4899-3242-6",
 };
 
-FORMULA jet gamma_nll(const real *x, const real *param)
+#define VARIANTS 2
+#define VARIANT(param) ((param)[FULL_VALUE] != 0)
+
+FORMULA jet gamma_nll(const real *x, const real *param, const int full)
 {
-    real z = x[PREDICTION], t = x[TARGET], ratio = times_exp(t, (pair){ -z, 0 });
+    (void)param;
+    real z = x[PREDICTION], t = x[TARGET], ratio = times_exp(t, as_pair(-z));
     real value = z > -INFINITE ? z + ratio : ratio, by_target = exp_(-z), bend = 0;
-    if (param[FULL_VALUE] != 0) {
-        pair log = log_to_pair((pair){ t, 0 }), e = two_diff(log.hi, z);
-        e.lo += log.lo;
-        if (!(e.lo - e.lo == 0)) e.lo = 0;
-        value = exp_less_line(e);
+    if (full) {
+        value = exp_less_line(pair_sub(log_to_pair(as_pair(t)), as_pair(z)));
         by_target -= 1 / t;
         bend = 1 / t / t;
     }
     return (jet){ .value = value, .grad = { 1 - ratio, by_target }, .hess = { ratio, bend }, .upper = { ratio, bend } };
 }
 
-KERNELS(pointwise, gamma_nll)
+KERNELS(variants, gamma_nll)

@@ -21,30 +21,31 @@ LOSS(kl_pointwise) = {
     .cite = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
 };
 
-FORMULA jet kl_pointwise(const real *x, const real *param)
+#define VARIANTS 2
+#define VARIANT(param) ((param)[LOG_TARGET] != 0)
+
+FORMULA jet kl_pointwise(const real *x, const real *param, const int is_log)
 {
-    int is_log = param[LOG_TARGET] != 0;
-    real p = x[PREDICTION], t = x[TARGET];
-    pair log = is_log ? (pair){ t, 0 } : log_to_pair((pair){ t, 0 }), d = two_diff(log.hi, p), next = two_sum(d.hi, 1);
-    real lo = d.lo + log.lo;
-    if (!(lo - lo == 0)) lo = 0;
-    real difference = d.hi + lo, by_target = next.hi + (next.lo - next.lo == 0 ? next.lo + lo : 0);
+    (void)param;
+    real p = x[PREDICTION], t = x[TARGET], nothing = zero_of(p);
+    pair own = is_log ? as_pair(t) : log_to_pair(as_pair(t)), d = pair_sub(own, as_pair(p)), next = pair_add(d, as_pair(1));
     if (is_log) {
-        pair power = { t, 0 };
+        real value = times_exp(d.hi, own), by_target = times_exp(next.hi, own), bend = times_exp(next.hi + 1, own);
         int never = t == -INFINITE; /* e^t is 0, whatever it is multiplied with */
         return (jet){
-            .value = never ? zero_of(p) : times_exp(difference, power),
-            .grad = { -exp_(t) + zero_of(p), never ? zero_of(p) : times_exp(by_target, power) },
-            .hess = { zero_of(p), never ? zero_of(p) : times_exp(by_target + 1, power) },
+            .value = never ? nothing : value,
+            .grad = { -exp_(t) + nothing, never ? nothing : by_target },
+            .hess = { nothing, never ? nothing : bend },
             .upper = { 1, 1 },
         };
     }
+    real value = t * d.hi;
     return (jet){
-        .value = t == 0 ? zero_of(p) : t * difference,
-        .grad = { -t + zero_of(p), by_target },
-        .hess = { zero_of(p), 1 / t + zero_of(p) },
+        .value = t == 0 ? nothing : value,
+        .grad = { -t + nothing, next.hi },
+        .hess = { nothing, 1 / t + nothing },
         .upper = { 1, 1 },
     };
 }
 
-KERNELS(pointwise, kl_pointwise)
+KERNELS(variants, kl_pointwise)

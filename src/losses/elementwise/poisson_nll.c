@@ -23,32 +23,33 @@ LOSS(poisson_nll) = {
     .cite = "McCullagh and Nelder 1989, doi:10.1007/978-1-4899-3242-6",
 };
 
-FORMULA jet poisson_nll(const real *x, const real *param)
+#define VARIANTS 4
+#define VARIANT(param) (((param)[LOG_INPUT] != 0) + 2 * ((param)[FULL_VALUE] != 0))
+
+FORMULA jet poisson_nll(const real *x, const real *param, const int variant)
 {
-    real p = x[PREDICTION], t = x[TARGET], constant = param[FULL_VALUE] != 0 ? lgamma1p_(t) : 0;
-    if (param[LOG_INPUT] != 0) {
-        pair mean = exp_to_pair(as_pair(p)), share = t == 0 ? as_pair(zero_of(p)) : pair_mul(as_pair(t), as_pair(p));
-        pair both = mean.hi < INFINITE && p < INFINITE ? pair_sub(mean, share) : mean; /* e^p wins over t p */
-        return (jet){
-            .value = pair_add(both, as_pair(constant)).hi,
-            .grad = { mean.hi - t },
-            .hess = { mean.hi },
-            .upper = { mean.hi },
-        };
+    const int log_input = variant % 2, full = variant / 2;
+    real p = x[PREDICTION], t = x[TARGET], nothing = zero_of(p);
+    pair constant = as_pair(full ? lgamma1p_(t) : 0);
+    int none = t == 0, finite = p < INFINITE;
+    if (log_input) {
+        pair mean = exp_to_pair(as_pair(p)), share = choose(none, as_pair(nothing), pair_mul(as_pair(t), as_pair(p)));
+        pair both = choose((mean.hi < INFINITE) & finite, pair_sub(mean, share), mean); /* e^p wins over t p */
+        return (jet){ .value = pair_add(both, constant).hi, .grad = { mean.hi - t }, .hess = { mean.hi }, .upper = { mean.hi } };
     }
-    pair mean = two_sum(p, param[EPS]), over = pair_sub(mean, as_pair(t));
-    if (!(mean.lo - mean.lo == 0)) mean.lo = over.lo = 0;
-    pair share = t == 0 ? as_pair(mean.hi < 0 ? (real)__builtin_nanf("") : zero_of(p)) : pair_mul(as_pair(t), log_to_pair(mean));
-    pair rate = t == 0 ? as_pair(zero_of(p)) : pair_div_to_pair(as_pair(t), mean);
-    real bend = t == 0 ? zero_of(p) : pair_div(rate, mean);
+    pair mean = pair_add(as_pair(p), as_pair(param[EPS])), over = pair_sub(mean, as_pair(t));
+    pair log = log_to_pair(mean), share = pair_mul(as_pair(t), log), rate = pair_div_to_pair(as_pair(t), mean);
+    share = choose(none, as_pair(mean.hi < 0 ? log.hi : nothing), share); /* the logarithm of what is below 0 is NaN */
+    real bend = pair_div(rate, mean), slope = pair_div(over, mean), expected = 1 / mean.hi;
+    pair value = choose(finite, pair_sub(as_pair(p), share), as_pair(p));
+    slope = mean.hi < INFINITE ? slope : 1 + nothing;
+    bend = none ? nothing : bend;
     return (jet){
-        .value = pair_add(p < INFINITE ? pair_sub(as_pair(p), share) : as_pair(p), as_pair(constant)).hi,
-        .grad = { t == 0               ? 1 + zero_of(p)
-                  : mean.hi < INFINITE ? pair_div(over, mean)
-                                       : 1 },
+        .value = pair_add(value, constant).hi,
+        .grad = { none ? 1 + nothing : slope },
         .hess = { bend },
-        .upper = { max_(1 / mean.hi, bend) }, /* not below what is expected of it, so that a count of 0 has one */
+        .upper = { max_(expected, bend) }, /* not below what is expected of it, so that a count of 0 has one */
     };
 }
 
-KERNELS(pointwise, poisson_nll)
+KERNELS(variants, poisson_nll)

@@ -21,19 +21,19 @@ LOSS(smooth_hinge) = {
 
 FORMULA margin_jet smooth_hinge(real m, const real *param)
 {
-    real gamma = param[GAMMA];
+    real gamma = param[GAMMA], nothing = zero_of(m);
     pair gap = two_diff(1, m), reach = two_sum(m, gamma);
-    int near = reach.hi > 1 || (reach.hi == 1 && reach.lo >= 0), right = m >= 1; /* m >= 1 - gamma, exactly */
-    real share = right ? 0 : near ? gap.hi / gamma : 1 + zero_of(m);
-    real far = (gap.hi - (real)0.5 * gamma) + gap.lo;
-    real value = near ? share * ((real)0.5 * gap.hi + gap.lo) : far;
+    int near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)), right = m >= 1; /* near: m >= 1 - gamma, exactly */
+    real share = gap.hi / gamma, bend = 1 / gamma, far = (gap.hi - (real)0.5 * gamma) + gap.lo;
+    real flattest = (real)0.5 / far; /* slope^2 / (2 value): of the parabolas that touch the line and stay above */
+    real slope = near ? share : 1 + nothing, value = near ? share * ((real)0.5 * gap.hi + gap.lo) : far;
     return (margin_jet){
         .value = right ? 0 : value,
-        .slope = -share,
-        .bend = near && !right ? 1 / gamma : zero_of(m),
+        .slope = right ? 0 : -slope,
+        .bend = near & !right ? bend : nothing,
         .upper = right  ? 0
-                 : near ? 1 / gamma
-                        : (real)0.5 / far, /* slope^2 / (2 value): of the parabolas that touch the line and stay above, the flattest */
+                 : near ? bend
+                        : flattest,
     };
 }
 

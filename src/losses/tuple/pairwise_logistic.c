@@ -32,7 +32,7 @@ FORMULA jet pairwise_logistic(const real *x, const real *param)
     z.lo += kappa * d.lo;
     if (!(z.lo - z.lo == 0)) z.lo = 0; /* where the product overflows it has no remainder */
     sigmoid_parts s = sigmoid_parts_pair(z);
-    pair size = z.hi < 0 ? (pair){ -z.hi, -z.lo } : z;
+    pair size = choose(z.hi < 0, negative(z), z);
     real wrong = z.hi < 0 ? yes : no; /* the mass on the side that the scores speak against */
     real slope = kappa * (no * s.p - yes * s.q), bend = kappa * (kappa * s.pq);
     return (jet){
