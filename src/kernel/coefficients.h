@@ -92,6 +92,23 @@ FORMULA double atanh_tail_2(double z) /* within 2^-29 */
 }
 #endif
 
+/* (2 atanh(s) - 2s)/s^3, z = s^2, s <= 1/3 */
+FORMULA double atanh_tail_wide(double z) /* within 2^-54 */
+{
+    double p = 0x1.401d3e65cdc48p-3;
+    p = fma64(p, z, 0x1.32e0d25c9c761p-4);
+    p = fma64(p, z, 0x1.bc37f0140c19ep-4);
+    p = fma64(p, z, 0x1.e0a2d581ab68fp-4);
+    p = fma64(p, z, 0x1.111abdc8abe16p-3);
+    p = fma64(p, z, 0x1.3b13515f6f9efp-3);
+    p = fma64(p, z, 0x1.745d19937b1fcp-3);
+    p = fma64(p, z, 0x1.c71c71bedea97p-3);
+    p = fma64(p, z, 0x1.2492492499d46p-2);
+    p = fma64(p, z, 0x1.9999999999944p-2);
+    p = fma64(p, z, 0x1.5555555555555p-1);
+    return p;
+}
+
 /* 2 atanh(s)/s, s <= 1/3 */
 FORMULA double atanh_ratio(double z) /* within 2^-33 */
 {
@@ -609,16 +626,14 @@ FORMULA double cospi_tail(double z) /* within 2^-40 */
 
 #else
 
-/* exp(r) */
-FORMULA float exp_float(float r) /* within 2^-25.6 */
+/* (exp(r) - 1 - r)/r^2 */
+FORMULA float exp_float(float r) /* within 2^-22.8 */
 {
-    float p = 0x1.6d75320000000p-10F;
-    p = fma32(p, r, 0x1.126fa60000000p-7F);
-    p = fma32(p, r, 0x1.5554ac0000000p-5F);
-    p = fma32(p, r, 0x1.5554040000000p-3F);
+    float p = 0x1.6d10fc0000000p-10F;
+    p = fma32(p, r, 0x1.120b620000000p-7F);
+    p = fma32(p, r, 0x1.55551a0000000p-5F);
+    p = fma32(p, r, 0x1.5554de0000000p-3F);
     p = fma32(p, r, 0x1.0000000000000p-1F);
-    p = fma32(p, r, 0x1.0000000000000p+0F);
-    p = fma32(p, r, 0x1.0000000000000p+0F);
     return p;
 }
 

@@ -122,6 +122,7 @@ POLYNOMIALS = [  # name, function, interval, terms for f64 and inside f32, coeff
     ("exp_tail", exp_tail, (-L, L), 11, 6, 0, "(exp(r) - 1 - r)/r^2"),
     ("atanh_tail", atanh_tail, (0, S), 8, 4, 0, "(2 atanh(s) - 2s)/s^3, z = s^2, s <= 3 - 2 sqrt2"),
     ("atanh_tail_2", atanh_tail_2, (0, S), 9, 4, 0, "(2 atanh(s) - 2s - 2s^3/3)/s^5"),
+    ("atanh_tail_wide", atanh_tail, (0, mp.mpf(1) / 9), 11, 11, 0, "(2 atanh(s) - 2s)/s^3, z = s^2, s <= 1/3"),
     ("atanh_ratio", atanh_ratio, (0, mp.mpf(1) / 9), 6, 6, 0, "2 atanh(s)/s, s <= 1/3"),
     ("cosh_tail", cosh_tail, (0, 1), 8, 8, 0, "(cosh(x) - 1 - z/2)/z^2, z = x^2"),
     ("erf_ratio", erf_ratio, (0, mp.mpf("0.25")), 10, 6, 1, "erf(x)/x, z = x^2 <= 1/4"),
@@ -140,7 +141,7 @@ POLYNOMIALS = [  # name, function, interval, terms for f64 and inside f32, coeff
     ("cospi_tail", cospi_tail, (0, mp.mpf(1) / 16), 8, 5, 1, "(1 - cos(pi x))/x^2, z = x^2 <= 1/16"),
 ]
 FLOATS = [
-    ("exp_float", mp.exp, (-L, L), 7, "exp(r)"),
+    ("exp_float", exp_tail, (-L, L), 5, "(exp(r) - 1 - r)/r^2"),
     ("log1p_float", log1p_tail, (0, 1), 9, "(ln(1 + e) - e)/e^2"),
 ]
 

@@ -117,7 +117,7 @@ FORMULA pair expm1_to_pair(pair a)
 #endif
     y = (pair){ y.hi * power_of_two(half) * power_of_two(rest), y.lo * power_of_two(half) * power_of_two(rest) };
     int tiny = a.hi < 0x1p-54 && a.hi > -0x1p-54;
-    return tiny ? a : y;
+    return choose(tiny, a, y);
 }
 
 FORMULA double expm1_pair(pair a) { return close_pair(expm1_to_pair(a)); }
@@ -144,7 +144,7 @@ FORMULA log_argument reduce_log(pair a)
     e -= small ? 54 : 0;
 #if FULL
     pair f = two_sum(m - 1, lo * inverse), d = fast_two_sum(2, f.hi);
-    return (log_argument){ e, pair_div_to_pair(f, (pair){ d.hi, d.lo + f.lo }) };
+    return (log_argument){ e, pair_div_tame(f, (pair){ d.hi, d.lo + f.lo }) };
 #else
     double f = (m - 1) + lo * inverse;
     return (log_argument){ e, { f / (2 + f), 0 } };
@@ -177,9 +177,9 @@ FORMULA pair log_to_fine_pair(pair a)
 {
 #if FULL
     log_argument r = reduce_log(a);
-    pair z = pair_mul(r.s, r.s), two_thirds = { 0x1.5555555555555p-1, 0x1.5555555555555p-55 };
+    pair z = pair_mul_tame(r.s, r.s), two_thirds = { 0x1.5555555555555p-1, 0x1.5555555555555p-55 };
     pair sum = fast_two_sum(two_thirds.hi, z.hi * atanh_tail_2(z.hi));
-    pair cubic = pair_mul(pair_mul(r.s, z), (pair){ sum.hi, sum.lo + two_thirds.lo });
+    pair cubic = pair_mul_tame(pair_mul_tame(r.s, z), (pair){ sum.hi, sum.lo + two_thirds.lo });
     pair y = fast_two_sum(2 * r.s.hi, cubic.hi);
     y.lo += cubic.lo + 2 * r.s.lo;
     pair top = fast_two_sum(r.e * LN2_HI, y.hi);
@@ -198,7 +198,7 @@ FORMULA pair log1p_to_pair(pair a)
     pair y = log_to_pair((pair){ u.hi, (u.lo - u.lo == 0 ? u.lo : 0) + a.lo });
     pair small = fast_two_sum(a.hi, a.lo - 0.5 * a.hi * a.hi); /* the remainder of 1 + a has no room for that of a */
     int tiny = a.hi < 0x1p-30 && a.hi > -0x1p-30;
-    return tiny ? small : y;
+    return choose(tiny, small, y);
 }
 
 FORMULA double log1p_(double x) { return log1p_to_pair(as_pair(x)).hi; }
@@ -224,7 +224,7 @@ FORMULA scaled_exp pow_parts(pair x, double y)
     pair p = as_pair(l.hi * y);
 #endif
     int one = y == 0 || (x.hi == 1 && x.lo == 0);
-    return exp_parts(one ? as_pair(0) : p);
+    return exp_parts(choose(one, as_pair(0), p));
 }
 
 FORMULA double pow_(double x, double y)

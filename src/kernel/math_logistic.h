@@ -14,22 +14,26 @@ typedef struct {
 
 FORMULA sigmoid_pairs sigmoid_to_pairs(pair x)
 {
-    pair minus = x.hi < 0 ? x : negative(x), little, one, part;
+    pair minus = choose(x.hi < 0, x, negative(x)), little, one, part;
 #if FULL
-    pair e = exp_to_pair(minus), d = fast_two_sum(1, e.hi);
+    pair e = exp_to_pair(minus), d = fast_two_sum(1, e.hi), d2 = fast_two_sum(2, e.hi);
     d.lo += e.lo;
-    one = pair_div_to_pair(as_pair(1), d);
-    part = pair_mul(e, one);
-    little = log1p_to_pair(e);
+    d2.lo += e.lo;
+    double both = 1 / (d.hi * d2.hi); /* one division for 1/(1 + e) and s = e/(2 + e), where ln(1 + e) = 2 atanh(s) */
+    one = pair_div_by(as_pair(1), d, both * d2.hi);
+    part = pair_mul_tame(e, one);
+    pair s = pair_div_by(e, d2, both * d.hi);
+    double z = s.hi * s.hi;
+    little = fast_two_sum(2 * s.hi, 2 * s.lo + s.hi * (z * atanh_tail_wide(z)));
+    little = choose(e.hi < 0x1p-120, e, little); /* half of it may not be a number there */
 #else
     double e = exp_pair(minus);
-    double both = 1 / ((1 + e) * (2 + e)); /* one division for 1/(1 + e) and s = e/(2 + e), where ln(1 + e) = 2 atanh(s) */
-    double s = e * both * (1 + e);
+    double both = 1 / ((1 + e) * (2 + e)), s = e * both * (1 + e);
     one = as_pair(both * (2 + e));
     part = as_pair(e * one.hi);
     little = as_pair(s * atanh_ratio(s * s));
 #endif
-    return (sigmoid_pairs){ .little = little, .p = x.hi < 0 ? part : one, .q = x.hi < 0 ? one : part };
+    return (sigmoid_pairs){ .little = little, .p = choose(x.hi < 0, part, one), .q = choose(x.hi < 0, one, part) };
 }
 
 /* ln(1 + e^x) */
@@ -73,9 +77,9 @@ FORMULA double log_cosh_(pair r)
     const pair ln2 = { LN2_HI, LN2_LO };
     pair a = abs_pair(r);
     int near = a.hi < 1;
-    pair m = coshm1_small(near ? a : as_pair(0));
+    pair m = coshm1_small(choose(near, a, as_pair(0)));
     pair e = exp_to_pair((pair){ -2 * a.hi, -2 * a.lo });
-    pair log = log1p_to_pair(near ? m : e);
+    pair log = log1p_to_pair(choose(near, m, e));
     pair far = pair_add(pair_sub(a, ln2), log);
     return near ? log.hi : far.hi;
 }
@@ -84,7 +88,7 @@ FORMULA double tanh_(pair r)
 {
     pair a = abs_pair(r);
     pair m = expm1_to_pair((pair){ -2 * a.hi, -2 * a.lo }), d = fast_two_sum(2, m.hi);
-    return copysign_(pair_div(negative(m), (pair){ d.hi, d.lo + m.lo }), r.hi);
+    return copysign_(pair_div_tame(negative(m), (pair){ d.hi, d.lo + m.lo }).hi, r.hi);
 }
 
 /* 1 / cosh^2, never as 1 - tanh^2 */

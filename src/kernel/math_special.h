@@ -15,13 +15,13 @@ FORMULA pair erfcx_to_pair(double x)
 {
     double y = x > 0x1p60 ? 0x1p60 : x;
 #if FULL
-    pair t = pair_div_to_pair(two_sum(y, -4), two_sum(y, 4));
+    pair t = pair_div_tame(two_sum(y, -4), two_sum(y, 4));
     pair c = ERFCX_SCALED_0, top = fast_two_sum(c.hi, t.hi * erfcx_scaled(t.hi)), below = two_sum(0.5, x);
     pair far = pair_div_to_pair((pair){ 0.5 * top.hi, 0.5 * (top.lo + (c.lo + t.lo * erfcx_slope(t.hi))) }, below);
     int near = x < 0.5; /* there that series has lost a bit */
     pair u = two_sum(near ? x : 0, -0.25), n0 = ERFCX_NEAR_0, n1 = ERFCX_NEAR_1;
     pair close = pair_add(pair_add(n0, pair_mul(u, n1)), as_pair(u.hi * u.hi * erfcx_near(u.hi)));
-    return near ? close : far;
+    return choose(near, close, far);
 #else
     return as_pair((ERFCX_SCALED_0.hi + (y - 4) / (y + 4) * erfcx_scaled((y - 4) / (y + 4))) * 0.5 / (0.5 + x));
 #endif
@@ -85,17 +85,17 @@ FORMULA double lgamma_(double x)
     }
     int up = y < 1.5, twice = y < 0.5; /* upwards: Gamma(y) = Gamma(y + 1)/y */
     pair step = two_sum(y, up ? 1 : 0), again = two_sum(step.hi, twice ? 1 : 0);
-    product = up ? as_pair(y) : product;
-    product = twice ? pair_mul(product, step) : product;
+    product = choose(up, as_pair(y), product);
+    product = choose(twice, pair_mul(product, step), product);
     pair offset = two_sum(again.hi, -2); /* x0 - 2, exactly */
     offset = fast_two_sum(offset.hi, offset.lo + (again.lo + step.lo));
 
-    pair ln = log_to_pair(far ? as_pair(x) : product);
+    pair ln = log_to_pair(choose(far, as_pair(x), product));
     double t = offset.hi;
     pair c0 = LGAMMA_RATIO_0;
     pair c1 = LGAMMA_RATIO_1, linear = pair_mul(offset, c1);
     pair ratio = pair_add(pair_add(c0, linear), as_pair(t * t * lgamma_ratio(t)));
-    pair near = pair_add(pair_mul(offset, ratio), up ? negative(ln) : ln);
+    pair near = pair_add(pair_mul(offset, ratio), choose(up, negative(ln), ln));
 
     const pair half_log = { 0x1.d67f1c864beb5p-1, -0x1.65b5a1b7ff5dfp-55 }; /* ln(2 pi)/2 */
     double w = far ? 1 / x : 0;
@@ -116,13 +116,13 @@ FORMULA double digamma_(double x)
         int down = y >= 2;
         double next = down ? y - 1 : 1;
         pair cross = pair_mul(top, as_pair(next));
-        top = down ? pair_add(cross, bottom) : top;
+        top = choose(down, pair_add(cross, bottom), top);
         bottom = pair_mul(bottom, as_pair(next));
         y -= down ? 1 : 0;
     }
     pair z = two_sum(y, below ? 1 : 0);
-    top = below ? as_pair(-1) : top;
-    bottom = below ? as_pair(x) : bottom;
+    top = choose(below, as_pair(-1), top);
+    bottom = choose(below, as_pair(x), bottom);
     pair root = DIGAMMA_ROOT, c0 = DIGAMMA_RATIO_0;
     pair from_root = two_sum(z.hi, -root.hi);
     from_root = with_remainder(from_root.hi, from_root.lo + (z.lo - root.lo));

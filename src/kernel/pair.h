@@ -70,7 +70,10 @@ FORMULA real close_pair(pair a) { return FULL && a.lo - a.lo == 0 ? a.hi + a.lo 
 
 FORMULA pair as_pair(real x) { return (pair){ x, 0 }; }
 FORMULA pair negative(pair a) { return (pair){ -a.hi, -a.lo }; }
-FORMULA pair abs_pair(pair a) { return a.hi < 0 ? negative(a) : a; }
+
+/* One of two, number by number: clang 14 does not vectorise ?: of a struct. */
+FORMULA pair choose(int condition, pair a, pair b) { return (pair){ condition ? a.hi : b.hi, condition ? a.lo : b.lo }; }
+FORMULA pair abs_pair(pair a) { return choose(a.hi < 0, negative(a), a); }
 
 /* a 2^k for a power of two, which is exact */
 FORMULA pair scale_pair(pair a, real power) { return (pair){ a.hi * power, a.lo * power }; }
@@ -104,10 +107,46 @@ FORMULA pair pair_mul(pair a, pair b)
 #endif
 }
 
+/* The same of "tame" numbers: finite, and no product, quotient or reciprocal near the ends of the type's range. */
+FORMULA pair pair_add_tame(pair a, pair b)
+{
+#if FULL
+    pair s = two_sum(a.hi, b.hi);
+    return fast_two_sum(s.hi, s.lo + (a.lo + b.lo));
+#else
+    return (pair){ a.hi + b.hi, 0 };
+#endif
+}
+
+FORMULA pair pair_mul_tame(pair a, pair b)
+{
+#if FULL
+    pair p = two_product(a.hi, b.hi);
+    return fast_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+#else
+    return (pair){ a.hi * b.hi, 0 };
+#endif
+}
+
+/* a / b, given 1 / b to some digits */
+FORMULA pair pair_div_by(pair a, pair b, real inverse)
+{
+    real q = a.hi * inverse;
+#if FULL
+    pair back = two_product(q, b.hi);
+    return fast_two_sum(q, (((a.hi - back.hi) - back.lo) + (a.lo - q * b.lo)) * inverse);
+#else
+    (void)b;
+    return (pair){ q, 0 };
+#endif
+}
+
+FORMULA pair pair_div_tame(pair a, pair b) { return pair_div_by(a, b, 1 / b.hi); }
+
 /* p z + c: a step of Horner's rule, for |c| >= |p z| */
 FORMULA pair pair_step(pair p, pair z, pair c)
 {
-    pair t = pair_mul(p, z), s = fast_two_sum(c.hi, t.hi);
+    pair t = pair_mul_tame(p, z), s = fast_two_sum(c.hi, t.hi);
     return (pair){ s.hi, s.lo + (t.lo + c.lo) };
 }
 

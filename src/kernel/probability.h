@@ -27,18 +27,22 @@ FORMULA surprise surprise_of(real prediction, real t, real clip)
     real held = out ? clip : prediction;
     pair near = as_pair(held), far = two_sum(1, -held), log = log_to_pair(near), log_far = log1p_to_pair(negative(near));
     pair p = choose(high, far, near), q = choose(high, near, far), yes = choose(high, log_far, log), no = choose(high, log, log_far);
-    pair r = two_diff(p.hi, t), logit = pair_sub(no, yes);
-    real rest = 1 - t, nothing = zero_of(prediction), down = q.hi + q.lo, up = p.hi + p.lo;
-    real a = -t * yes.hi, b = -rest * no.hi, bend_a = t / up / up, bend_b = rest / down / down;
-    real slope_0 = 1 / down, slope_1 = -1 / up, between = (r.hi / up) / down;
-    real slope = t == 0 ? slope_0 : rest == 0 ? slope_1 : between, by_target = -logit_(prediction);
+    pair rest = two_diff(1, t), one = as_pair(1), nothing = as_pair(zero_of(prediction)), logit = pair_sub(no, yes);
+    int never = t == 0, always = rest.hi == 0;
+    pair a = pair_mul(as_pair(-t), choose(never, nothing, yes)), b = pair_mul(negative(rest), choose(always, nothing, no)); /* 0 ln 0 = 0 */
+    pair divisor_p = choose(never, one, p), divisor_q = choose(always, one, q);
+    pair by_p = pair_div_to_pair(choose(never, nothing, as_pair(t)), divisor_p); /* t / p, 0 / 0 = 0 */
+    pair by_q = pair_div_to_pair(choose(always, nothing, rest), divisor_q);
+    pair bend = pair_add(pair_div_to_pair(by_p, divisor_p), pair_div_to_pair(by_q, divisor_q));
+    real slope_0 = pair_div(one, q), slope_1 = -pair_div(one, p), between = pair_div(pair_div_to_pair(pair_sub(p, as_pair(t)), p), q);
+    real slope = never ? slope_0 : always ? slope_1 : between, by_target = -logit_(prediction);
     return (surprise){
         .p = p,
         .q = q,
         .inside = out ? 0 : 1,
-        .value = (t == 0 ? nothing : a) + (rest == 0 ? nothing : b), /* 0 ln 0 = 0 */
+        .value = pair_add(a, b).hi,
         .slope = out ? 0 : slope,
-        .bend = out ? 0 : (t == 0 ? nothing : bend_a) + (rest == 0 ? nothing : bend_b),
+        .bend = out ? 0 : bend.hi,
         .by_target = out ? logit.hi : by_target,
     };
 }

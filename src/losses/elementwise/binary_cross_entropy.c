@@ -17,7 +17,7 @@ LOSS(binary_cross_entropy) = {
     .param = { CLIP_PARAM },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | PROPER,
     .ulp_f32 = { 1, 1, 1 },
-    .ulp_f64 = { 4, 4, 4 },
+    .ulp_f64 = { 1.5, 1.5, 1.5 },
     .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
 };
 
