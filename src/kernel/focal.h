@@ -16,13 +16,21 @@ enum { GAMMA, ALPHA };
 /* w^gamma, from ln w. */
 FORMULA real focal_power(pair log_w, real gamma)
 {
-    return exp_pair(gamma == 0 ? as_pair(zero_of(log_w.hi)) : pair_mul(as_pair(gamma), log_w));
+    return exp_pair(choose(gamma == 0, as_pair(zero_of(log_w.hi)), pair_mul(as_pair(gamma), log_w)));
 }
 
 /* The weight of the classes that the target's mass lies on; NaN where t is. */
-FORMULA real focal_weight(real t, real alpha) { return alpha == alpha ? fma_(alpha, t, (1 - alpha) * (1 - t)) : 1 + zero_of(t); }
+FORMULA real focal_weight(real t, real alpha)
+{
+    real share = fma_(alpha, t, (1 - alpha) * (1 - t)), same = 1 + zero_of(t);
+    return alpha == alpha ? share : same;
+}
 
 /* Of a class without weight nothing, not even where it would be infinitely much. */
-FORMULA real weighted(real weight, real x, real prediction) { return weight == 0 ? zero_of(prediction) : weight * x; }
+FORMULA real weighted(real weight, real x, real prediction)
+{
+    real product = weight * x, nothing = zero_of(prediction);
+    return weight == 0 ? nothing : product;
+}
 
 #endif

@@ -39,10 +39,11 @@ FORMULA double lgamma1p_(double t)
     const pair c0 = LGAMMA_RATIO_0, c1 = LGAMMA_RATIO_1;
     pair ratio = pair_add(pair_add(c0, pair_mul(as_pair(offset), c1)), as_pair(offset * offset * lgamma_ratio(offset)));
     pair log = log1p_to_pair(as_pair(below ? t : 0)), x = two_sum(t, 1);
-    pair small = pair_sub(pair_mul(as_pair(offset), ratio), below ? log : as_pair(0));
+    pair small = pair_sub(pair_mul(as_pair(offset), ratio), choose(below, log, as_pair(0)));
     double far = lgamma_(x.hi);
 #if FULL
-    far += x.lo - x.lo == 0 ? x.lo * (log_(x.hi) - 0.5 / x.hi) : 0; /* digamma, nearly */
+    double more = x.lo * (log_(x.hi) - 0.5 / x.hi); /* digamma, nearly */
+    far += more - more == 0 ? more : 0;
 #endif
     return near ? small.hi : far;
 }

@@ -22,7 +22,8 @@ FORMULA residual_jet epsilon_insensitive(pair r, const real *param)
 {
     pair a = choose(r.hi < 0, negative(r), r);
     real gap = (a.hi - param[EPSILON]) + a.lo; /* near the edge the first difference is exact, and the remainder decides */
-    return (residual_jet){ .value = max_(gap, 0), .grad = gap > 0 ? sign_(r.hi) : zero_of(r.hi), .hess = 0, .upper = 1 };
+    real side = sign_(r.hi), inside = zero_of(r.hi);
+    return (residual_jet){ .value = max_(gap, 0), .grad = gap > 0 ? side : inside, .hess = 0, .upper = 1 };
 }
 
 KERNELS(distance, epsilon_insensitive)

@@ -28,14 +28,20 @@ FORMULA jet binary_focal(const real *x, const real *param)
     real gamma = param[GAMMA], weight = focal_weight(x[TARGET], param[ALPHA]);
     surprise s = surprise_of(x[PREDICTION], x[TARGET], param[CLIP]);
     pair t = { x[TARGET], 0 }, w = pair_add(pair_mul(t, s.q), pair_mul(two_diff(1, t.hi), s.p));
-    scaled_exp power = pow_parts(w, gamma), less = pow_parts(w, gamma - 1);
-    real factor = times_power_of_two(power.m.hi, power.k), steep = times_power_of_two(less.m.hi, less.k);
-    real sign = 1 - 2 * t.hi, share = w.hi == 0 ? 1 : s.value / w.hi; /* w' is the sign, w'' is 0; the share ends at 1 */
-    real pull = gamma == 0 ? zero_of(share) : gamma * sign * share;
-    real turn = (gamma - 1) * sign * pull, cross = gamma == 0 ? zero_of(share) : 2 * gamma * sign * s.slope;
-    real bend = gamma == 0 ? factor * s.bend : steep * (turn + cross + w.hi * s.bend);
-    real above = gamma == 0 ? bend : steep * (max_(turn, 0) + max_(cross, 0) + w.hi * s.bend); /* without the terms that bend down */
-    if (s.value == INFINITE) pull = 0, bend = above = INFINITE; /* a slope that is infinite outgrows a logarithm that is */
+    pair log = log_to_pair(w);
+    real factor = focal_power(log, gamma), steep = focal_power(log, gamma - 1);
+    real sign = 1 - 2 * t.hi, nothing = zero_of(s.value), quotient = s.value / w.hi;
+    real share = w.hi == 0 ? 1 : quotient; /* w' is the sign, w'' is 0; the share ends at 1 */
+    int plain = gamma == 0, endless = s.value == INFINITE; /* a slope that is infinite outgrows a logarithm that is */
+    real pull = gamma * sign * share, cross = 2 * gamma * sign * s.slope;
+    pull = endless ? nothing : pull;
+    pull = plain ? nothing : pull;
+    cross = plain ? nothing : cross;
+    real turn = (gamma - 1) * sign * pull, unbent = factor * s.bend;
+    real bend = steep * (turn + cross + w.hi * s.bend);
+    real above = steep * (max_(turn, 0) + max_(cross, 0) + w.hi * s.bend); /* without the terms that bend down */
+    bend = plain ? unbent : endless ? INFINITE : bend;
+    above = plain ? unbent : endless ? INFINITE : above;
     return (jet){
         .value = weighted(weight, factor * s.value, x[PREDICTION]),
         .grad = { weighted(weight, s.inside * factor * (pull + s.slope), x[PREDICTION]) },

@@ -25,26 +25,30 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
 {
     real z = x[PREDICTION], size = abs_(z), gamma = param[GAMMA];
     pair yes = { x[TARGET], 0 }, no = two_diff(1, yes.hi), e = exp_to_pair(as_pair(-size));
-    pair wrong = z < 0 ? yes : no, right = z < 0 ? no : yes; /* the masses on the side that z speaks against, and for */
+    int low = z < 0;
+    pair wrong = choose(low, yes, no), right = choose(low, no, yes); /* the masses on the side that z speaks against, and for */
     sigmoid_pairs s = sigmoid_to_pairs(as_pair(size)); /* q is the smaller probability, little the surprise of the larger */
-    real p = z < 0 ? s.q.hi : s.p.hi, q = z < 0 ? s.p.hi : s.q.hi;
+    real p = low ? s.q.hi : s.p.hi, q = low ? s.p.hi : s.q.hi;
     /* w = (wrong + right e)/(1 + e); where there is nothing wrong, ln of the first is -size, however small e */
-    pair top = pair_add(wrong, pair_mul(right, e)), log = wrong.hi == 0 ? as_pair(-size) : log_to_pair(top);
+    int nothing = wrong.hi == 0;
+    pair top = pair_add(wrong, pair_mul(right, e)), log = choose(nothing, as_pair(-size), log_to_pair(top));
     real weight = focal_weight(yes.hi, param[ALPHA]), factor = focal_power(pair_sub(log, s.little), gamma);
-    real b = wrong.hi == 0 ? s.little.hi : pair_add(pair_mul(wrong, as_pair(size)), s.little).hi, slope = fma_(no.hi, p, -(yes.hi * q));
+    pair missed = pair_mul(wrong, as_pair(nothing ? 0 : size)), both = pair_add(missed, s.little);
+    real b = both.hi, slope = fma_(no.hi, p, -(yes.hi * q));
     /* Where something is wrong, e is taken out of w' and all second derivatives: it may be subnormal where its product is not. */
     int out = wrong.hi > 0x1p-900;
-    pair inverse = pair_div_to_pair(out || wrong.hi == 0 ? s.p : pair_mul(s.p, e), wrong.hi == 0 ? as_pair(1) : top);
-    real ratio = pair_mul(two_diff(1, 2 * yes.hi), inverse).hi, whole = out ? ratio * e.hi : ratio; /* w' / w */
+    pair share = choose(out | nothing, s.p, pair_mul(s.p, e)), inverse = pair_div_to_pair(share, choose(nothing, as_pair(1), top));
+    real ratio = pair_mul(two_diff(1, 2 * yes.hi), inverse).hi, times = out ? e.hi : 1, whole = ratio * times; /* w' / w */
     real pull = gamma * ratio * (size < INFINITE ? b : 0), cross = 2 * gamma * ratio * slope;
     real flat = s.p.hi * (out ? s.p.hi : s.q.hi), turn = pull * ((q - p) - whole); /* w'' / w is w' / w times q - p */
     real bend = pull * ((gamma - 1) * whole + (q - p)) + cross + flat;
     real above = pull * gamma * whole + max_(turn, 0) + max_(cross, 0) + flat; /* without the terms that bend down */
+    real bend_e = times_exp(bend, as_pair(-size)), above_e = times_exp(above, as_pair(-size));
     return (jet){
         .value = weighted(weight, factor * b, z),
-        .grad = { weighted(weight, factor * fma_(pull, out ? e.hi : 1, slope), z) },
-        .hess = { weighted(weight, factor * (out ? times_exp(bend, as_pair(-size)) : bend), z) },
-        .upper = { weighted(weight, factor * (out ? times_exp(above, as_pair(-size)) : above), z) },
+        .grad = { weighted(weight, factor * fma_(pull, times, slope), z) },
+        .hess = { weighted(weight, factor * (out ? bend_e : bend), z) },
+        .upper = { weighted(weight, factor * (out ? above_e : above), z) },
     };
 }
 
