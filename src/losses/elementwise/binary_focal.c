@@ -40,8 +40,10 @@ FORMULA jet binary_focal(const real *x, const real *param)
     real turn = (gamma - 1) * sign * pull, unbent = factor * s.bend;
     real bend = steep * (turn + cross + w.hi * s.bend);
     real above = steep * (max_(turn, 0) + max_(cross, 0) + w.hi * s.bend); /* without the terms that bend down */
-    bend = plain ? unbent : endless ? INFINITE : bend;
-    above = plain ? unbent : endless ? INFINITE : above;
+    bend = endless ? INFINITE : bend;
+    above = endless ? INFINITE : above;
+    bend = plain ? unbent : bend;
+    above = plain ? unbent : above;
     return (jet){
         .value = weighted(weight, factor * s.value, x[PREDICTION]),
         .grad = { weighted(weight, s.inside * factor * (pull + s.slope), x[PREDICTION]) },
