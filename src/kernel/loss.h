@@ -68,6 +68,7 @@ typedef struct {
     loss_parameter param[MAX_PARAMETERS];
     const char *auxiliary[MAX_AUXILIARIES];
     uint64_t claims;
+    int one_minimum; /* not convex, but any sum of it over targets falls and then rises along a constant prediction */
     double ulp_f32[3], ulp_f64[3]; /* bound of value, gradient, Hessian: of the unscaled jet, in units in the last place */
 } loss_info;
 

@@ -15,6 +15,7 @@ LOSS(binary_focal_with_logits) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logit, any real number"),
                INPUT(target, KIND_PROBABILITY, 0, "label or probability in [0, 1]") },
     .param = { FOCAL_PARAMS },
+    .one_minimum = 1, /* convex in the probability, which grows with the logit */
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 4, 4, 4 },
@@ -39,7 +40,7 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
     int out = wrong.hi > 0x1p-900;
     pair share = choose(out | nothing, s.p, pair_mul(s.p, e)), inverse = pair_div_to_pair(share, choose(nothing, as_pair(1), top));
     real ratio = pair_mul(two_diff(1, 2 * yes.hi), inverse).hi, times = out ? e.hi : 1, whole = ratio * times; /* w' / w */
-    real pull = gamma * ratio * (size < INFINITE ? b : 0), cross = 2 * gamma * ratio * slope;
+    real pull = gamma * ratio * (size < 0x1p900 ? b : 0), cross = 2 * gamma * ratio * slope;
     real flat = s.p.hi * (out ? s.p.hi : s.q.hi), turn = pull * ((q - p) - whole); /* w'' / w is w' / w times q - p */
     real bend = pull * ((gamma - 1) * whole + (q - p)) + cross + flat;
     real above = pull * gamma * whole + max_(turn, 0) + max_(cross, 0) + flat; /* without the terms that bend down */

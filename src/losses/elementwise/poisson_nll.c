@@ -39,14 +39,15 @@ FORMULA jet poisson_nll(const real *x, const real *param, const int variant)
     }
     pair mean = pair_add(as_pair(p), as_pair(param[EPS])), over = pair_sub(mean, as_pair(t));
     pair log = log_to_pair(mean), share = pair_mul(as_pair(t), log), rate = pair_div_to_pair(as_pair(t), mean);
-    share = choose(none, as_pair(mean.hi < 0 ? log.hi : nothing), share); /* the logarithm of what is below 0 is NaN */
+    real beyond = mean.hi < 0 ? log.hi : nothing; /* a mean below 0 is NaN, as its logarithm is */
+    share = choose(none, as_pair(beyond), share);
     real bend = pair_div(rate, mean), slope = pair_div(over, mean), expected = 1 / mean.hi;
     pair value = choose(finite, pair_sub(as_pair(p), share), as_pair(p));
-    slope = mean.hi < INFINITE ? slope : 1 + nothing;
+    slope = mean.hi < INFINITE ? slope + beyond : 1 + nothing;
     bend = none ? nothing : bend;
     return (jet){
         .value = pair_add(value, constant).hi,
-        .grad = { none ? 1 + nothing : slope },
+        .grad = { none ? 1 + beyond : slope },
         .hess = { bend },
         .upper = { max_(expected, bend) }, /* not below what is expected of it, so that a count of 0 has one */
     };
