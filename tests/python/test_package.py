@@ -398,7 +398,7 @@ def test_custom_loss_of_several_inputs():
     np.testing.assert_allclose(by_high, libloss.Loss("quantile", tau=0.9).grad(high, t, weight=w), rtol=1e-14)
     assert sum(n for _, n in mine.seen) == np.count_nonzero(w), "what is masked is not seen"
     with pytest.raises(libloss.NotDifferentiableError, match="Hessian by low"):
-        loss.hess(low, high, t)
+        loss.hess(low, high, t, wrt="low")
     with pytest.raises(libloss.NotDifferentiableError, match="target"):
         loss.grad(low, high, t, wrt="target")
 

@@ -43,6 +43,7 @@ static double number(int kind)
     double u = uniform();
     switch (kind) {
     case LIBLOSS_KIND_PROBABILITY: return u < 0.1 ? 0 : u > 0.9 ? 1 : u < 0.3 ? u * 1e-6 : u;
+    case LIBLOSS_KIND_POSITIVE: return u < 0.3 ? 1 + (double)(int)(u * 30) : u < 0.5 ? u * 1e-6 : u * 8;
     case LIBLOSS_KIND_SIGN: return u < 0.5 ? -1 : 1;
     default: return u < 0.1 ? 0 : (uniform() - 0.5) * (u < 0.4 ? 4 : u < 0.8 ? 200 : u < 0.9 ? 1e-7 : 1600);
     }
@@ -50,14 +51,15 @@ static double number(int kind)
 
 static void run(const libloss_object *o, const char *name, int bytes)
 {
-    static double p64[N * WIDE], t64[N * WIDE], g64[N * WIDE], h64[N * WIDE], v64[N];
-    static float p32[N * WIDE], t32[N * WIDE], g32[N * WIDE], h32[N * WIDE], v32[N];
+    static double p64[N * WIDE], t64[N * WIDE], u64[N * WIDE], g64[N * WIDE], h64[N * WIDE], v64[N];
+    static float p32[N * WIDE], t32[N * WIDE], u32[N * WIDE], g32[N * WIDE], h32[N * WIDE], v32[N];
     static int64_t label[N];
     libloss_info info = { .struct_size = sizeof info };
-    libloss_input in[2] = { { .struct_size = sizeof in[0] }, { .struct_size = sizeof in[0] } };
+    libloss_input in[3] = { { .struct_size = sizeof in[0] }, { .struct_size = sizeof in[0] }, { .struct_size = sizeof in[0] } };
     libloss_describe(o, &info);
     libloss_describe_input(o, 0, &in[0]);
     libloss_describe_input(o, 1, &in[1]);
+    const int third = info.inputs > 2 && libloss_describe_input(o, 2, &in[2]) == LIBLOSS_OK && !(in[2].flags & LIBLOSS_OPTIONAL);
     uint64_t hash = UINT64_C(14695981039346656037);
     const int rows = info.values_per == LIBLOSS_PER_ROW;
     for (int wide = 0; wide <= rows; wide++) {
@@ -67,6 +69,7 @@ static void run(const libloss_object *o, const char *name, int bytes)
         for (int64_t i = 0; i < n * classes; i++) {
             p64[i] = p32[i] = (float)number(in[0].kind);
             t64[i] = t32[i] = (float)number(in[1].kind);
+            if (third) u64[i] = u32[i] = (float)number(in[2].kind);
         }
         for (int64_t i = 0; i < n; i++) label[i] = (int64_t)(next() % (uint64_t)classes);
         libloss_tensor p = { .data = bytes == 4 ? (void *)p32 : (void *)p64,
@@ -76,8 +79,9 @@ static void run(const libloss_object *o, const char *name, int bytes)
                              .dtype_bits = (uint8_t)(8 * bytes),
                              .dtype_lanes = 1,
                              .shape = shape };
-        libloss_tensor t = p, g = p, h = p, v = p, l = p;
+        libloss_tensor t = p, u = p, g = p, h = p, v = p, l = p;
         t.data = bytes == 4 ? (void *)t32 : (void *)t64;
+        u.data = bytes == 4 ? (void *)u32 : (void *)u64;
         g.data = bytes == 4 ? (void *)g32 : (void *)g64;
         h.data = bytes == 4 ? (void *)h32 : (void *)h64;
         v.data = bytes == 4 ? (void *)v32 : (void *)v64;
@@ -85,7 +89,7 @@ static void run(const libloss_object *o, const char *name, int bytes)
         l.data = label, l.ndim = 1, l.dtype_code = 0, l.dtype_bits = 64;
         double sum = 0;
         libloss_args args = { .struct_size = sizeof args,
-                              .input = { &p, in[1].kind == LIBLOSS_KIND_CLASS ? &l : &t },
+                              .input = { &p, in[1].kind == LIBLOSS_KIND_CLASS ? &l : &t, third ? &u : NULL },
                               .values = &v,
                               .value = &sum,
                               .reduction = LIBLOSS_SUM,
