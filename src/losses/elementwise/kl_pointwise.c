@@ -30,7 +30,7 @@ FORMULA jet kl_pointwise(const real *x, const real *param, const int is_log)
     real p = x[PREDICTION], t = x[TARGET], nothing = zero_of(p);
     pair own = is_log ? as_pair(t) : log_to_pair(as_pair(t)), d = pair_sub(own, as_pair(p)), next = pair_add(d, as_pair(1));
     if (is_log) {
-        real value = times_exp(d.hi, own), by_target = times_exp(next.hi, own), bend = times_exp(next.hi + 1, own);
+        real value = times_exp(d.hi, own), by_target = times_exp(next.hi, own), bend = times_exp(pair_add(next, as_pair(1)).hi, own);
         int never = t == -INFINITE; /* e^t is 0, whatever it is multiplied with */
         return (jet){
             .value = never ? nothing : value,
