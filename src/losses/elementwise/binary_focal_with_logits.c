@@ -29,25 +29,27 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
     int low = z < 0;
     pair wrong = choose(low, yes, no), right = choose(low, no, yes); /* the masses on the side that z speaks against, and for */
     sigmoid_pairs s = sigmoid_to_pairs(as_pair(size)); /* q is the smaller probability, little the surprise of the larger */
-    real p = low ? s.q.hi : s.p.hi, q = low ? s.p.hi : s.q.hi;
+    pair p = choose(low, s.q, s.p), q = choose(low, s.p, s.q);
     /* w = (wrong + right e)/(1 + e); where there is nothing wrong, ln of the first is -size, however small e */
     int nothing = wrong.hi == 0;
     pair top = pair_add(wrong, pair_mul(right, e)), log = choose(nothing, as_pair(-size), log_to_pair(top));
     real weight = focal_weight(yes.hi, param[ALPHA]), factor = focal_power(pair_sub(log, s.little), gamma);
     pair missed = pair_mul(wrong, as_pair(nothing ? 0 : size)), both = pair_add(missed, s.little);
-    real b = both.hi, slope = fma_(no.hi, p, -(yes.hi * q));
+    pair slope = pair_sub(pair_mul(no, p), pair_mul(yes, q)), down = pair_sub(q, p);
     /* Where something is wrong, e is taken out of w' and all second derivatives: it may be subnormal where its product is not. */
     int out = wrong.hi > 0x1p-900;
     pair share = choose(out | nothing, s.p, pair_mul(s.p, e)), inverse = pair_div_to_pair(share, choose(nothing, as_pair(1), top));
-    real ratio = pair_mul(two_diff(1, 2 * yes.hi), inverse).hi, times = out ? e.hi : 1, whole = ratio * times; /* w' / w */
-    real pull = gamma * ratio * (size < 0x1p900 ? b : 0), cross = 2 * gamma * ratio * slope;
-    real flat = s.p.hi * (out ? s.p.hi : s.q.hi), turn = pull * ((q - p) - whole); /* w'' / w is w' / w times q - p */
-    real bend = pull * ((gamma - 1) * whole + (q - p)) + cross + flat;
-    real above = pull * gamma * whole + max_(turn, 0) + max_(cross, 0) + flat; /* without the terms that bend down */
+    pair ratio = pair_mul(two_diff(1, 2 * yes.hi), inverse), whole = choose(out, pair_mul(ratio, e), ratio); /* w' / w */
+    pair times = pair_mul(as_pair(gamma), ratio), pull = pair_mul(times, choose(size < 0x1p900, both, as_pair(0)));
+    pair cross = pair_mul(scale_pair(times, 2), slope), flat = pair_mul(s.p, choose(out, s.p, s.q));
+    pair turned = pair_mul(pull, pair_add(pair_mul(as_pair(gamma - 1), whole), down)); /* w'' / w is w' / w times q - p */
+    real bend = pair_add(pair_add(turned, cross), flat).hi, turn = pull.hi * (down.hi - whole.hi);
+    real above = pull.hi * gamma * whole.hi + max_(turn, 0) + max_(cross.hi, 0) + flat.hi; /* without the terms that bend down */
+    real grad = pair_add(choose(out, pair_mul(pull, e), pull), slope).hi;
     real bend_e = times_exp(bend, as_pair(-size)), above_e = times_exp(above, as_pair(-size));
     return (jet){
-        .value = weighted(weight, factor * b, z),
-        .grad = { weighted(weight, factor * fma_(pull, times, slope), z) },
+        .value = weighted(weight, factor * both.hi, z),
+        .grad = { weighted(weight, factor * grad, z) },
         .hess = { weighted(weight, factor * (out ? bend_e : bend), z) },
         .upper = { weighted(weight, factor * (out ? above_e : above), z) },
     };
