@@ -345,7 +345,8 @@ enum {
     LIBLOSS_INTEGRAL = 16,
     LIBLOSS_ABOVE = 32, /* `lowest` itself is not allowed */
     LIBLOSS_BELOW = 64, /* `highest` itself is not allowed */
-    LIBLOSS_OR_ROWS = 128 /* a class input that may also be a row of probabilities, shaped like the first input */
+    LIBLOSS_OR_ROWS = 128, /* a class input that may also be a row of probabilities, shaped like the first input */
+    LIBLOSS_OR_ZERO = 256 /* a positive input that may be 0 */
 };
 
 /* What a loss asserts of itself as a function of its prediction: bits of libloss_info.claims. */

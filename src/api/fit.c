@@ -1,7 +1,8 @@
 /*
- * The best constant prediction, for every convex pointwise loss by one method: its total gradient grows with the constant, so
- * the place where it passes 0 is found by halving, over the doubles in order, down to neighbours. Where a whole interval
- * is best (an even number of values and their median) the answer is its middle.
+ * The best constant prediction, for every pointwise loss with one minimum by one method: its total gradient is negative before and
+ * positive behind, so the place where it passes 0 is found by halving, over the doubles in order, down to neighbours. Where a
+ * whole interval is best (an even number of values and their median) the answer is its middle; where it has no end (all labels
+ * alike), the end it has; where more is always better, the end of the domain.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct {
     libloss_args args;
     libloss_tensor constant, gradient;
     int64_t count;
+    int outside; /* what NaN says of a constant: -1, that it lies below the domain of the loss; 1, above */
     double *constants, *slopes; /* the prediction, count times; the gradient */
 } fit;
 
@@ -35,7 +37,7 @@ static double of_rank(int64_t rank)
     return x;
 }
 
-/* The sign of the total gradient at c, or 2 if it is NaN. */
+/* The sign of the total gradient at c; where it is NaN, on which side of the domain c lies. */
 static libloss_status slope_at(fit *f, double c, int *sign)
 {
     for (int64_t i = 0; i < f->count; i++) f->constants[i] = c;
@@ -44,7 +46,7 @@ static libloss_status slope_at(fit *f, double c, int *sign)
     libloss__sum sum = { .nan = 0 };
     libloss__sum_add_doubles(&sum, f->slopes, f->count);
     double s = libloss__sum_round(&sum);
-    *sign = s > 0 ? 1 : s < 0 ? -1 : s == 0 ? 0 : 2;
+    *sign = s > 0 ? 1 : s < 0 ? -1 : s == 0 ? 0 : f->outside;
     return LIBLOSS_OK;
 }
 
@@ -67,21 +69,37 @@ static libloss_status halve(fit *f, int64_t low, int64_t high, int strict, int64
 
 static libloss_status fit_pointwise(fit *f, double lowest, double highest, double *constant)
 {
+    enum { UNKNOWN = 2 };
     int64_t below, upto;
     int at_low, at_high;
+    f->outside = UNKNOWN;
     libloss_status status = slope_at(f, lowest, &at_low);
     if (status == LIBLOSS_OK) status = slope_at(f, highest, &at_high);
     if (status != LIBLOSS_OK) return status;
-    if (at_low == 2 && at_high == 2) {
+    if (at_low == UNKNOWN && at_high == UNKNOWN) {
         *constant = (double)__builtin_nanf("");
         return LIBLOSS_OK;
     }
+    const int whole_line = lowest < 0 && at_low != UNKNOWN;
+    f->outside = at_low == UNKNOWN ? -1 : 1;
+    if (at_low == UNKNOWN) at_low = -1;
+    if (at_high == UNKNOWN) at_high = 1;
     status = halve(f, rank_of(lowest), rank_of(highest), 1, &below);
     if (status == LIBLOSS_OK) status = halve(f, below, rank_of(highest), 0, &upto);
     if (status != LIBLOSS_OK) return status;
     double first = of_rank(below + 1), last = of_rank(upto);
     if (at_low >= 0 && below == rank_of(lowest)) first = lowest;
-    *constant = last < first ? first : first + (last - first) / 2;
+    if (at_high < 0) {
+        *constant = highest < 2 ? highest : INFINITE;
+    } else if (at_low > 0) {
+        *constant = whole_line ? -INFINITE : lowest;
+    } else if (at_high == 0 && highest > 1) {
+        *constant = first;
+    } else if (at_low == 0 && whole_line) {
+        *constant = last;
+    } else {
+        *constant = last < first ? first : first + (last - first) / 2;
+    }
     return LIBLOSS_OK;
 }
 
@@ -93,9 +111,9 @@ static libloss_status fit_constant(const libloss_object *o, const libloss_args *
     libloss_status status = libloss__take_struct(nowhere, "libloss_args", &f.args, sizeof f.args, args, FIRST_ARGS);
     if (status != LIBLOSS_OK) return status;
     const libloss__sink sink = { f.args.message, f.args.message_size };
-    if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE || !(o->row->loss->info->claims & CONVEX))
-        return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "%s: only convex losses of one number per input have a best constant here",
-                             o->name);
+    if (o->kind != OBJECT_LOSS || o->row->loss->shape != SHAPE_POINTWISE ||
+        !((o->row->loss->info->claims & CONVEX) || o->row->loss->info->one_minimum) || strcmp(o->input[0].name, "prediction") != 0)
+        return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "%s: no one constant prediction is known to be its best", o->name);
     if (count != 1) return libloss__fail(sink, LIBLOSS_ERR_OPTION, "%s: it has 1 constant, not %d", o->name, count);
     const libloss_tensor *target = f.args.input[1];
     if (!target) return libloss__fail(sink, LIBLOSS_ERR_NULL, "%s: %s is NULL", o->name, o->input[1].name);
@@ -141,7 +159,11 @@ static libloss_status fit_constant(const libloss_object *o, const libloss_args *
                                    .shape = target->shape };
     f.args.gradient[0] = &f.gradient;
     const int probability = o->input[0].kind == KIND_PROBABILITY;
-    status = fit_pointwise(&f, probability ? 0 : -0x1.fffffffffffffp1023, probability ? 1 : 0x1.fffffffffffffp1023, constant);
+    double clip = 0; /* what is clipped has no slope to look for */
+    for (int32_t k = 0; k < o->parameters; k++)
+        if (strcmp(o->parameter[k].name, "clip") == 0) clip = o->value[o->first[k]];
+    /* beyond 2^1000 formulas may overflow on the way */
+    status = fit_pointwise(&f, probability ? clip : -0x1p1000, probability ? 1 - clip : 0x1p1000, constant);
     free(f.constants);
     return status;
 }

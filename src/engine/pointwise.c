@@ -29,7 +29,7 @@ static void parameters_of(const libloss__call *c, int64_t column, double *param)
     memset(param, 0, MAX_PARAMETERS * sizeof *param);
     for (int32_t k = 0; k < o->parameters; k++) {
         int64_t count = o->first[k + 1] - o->first[k];
-        if (count > 0) param[k] = c->parameter[o->first[k] + (count > 1 ? column : 0)];
+        param[k] = count > 0 ? c->parameter[o->first[k] + (count > 1 ? column : 0)] : (double)__builtin_nanf(""); /* none */
     }
 }
 

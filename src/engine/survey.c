@@ -100,18 +100,19 @@ static libloss_status check_class_weights(const libloss__call *c)
     return LIBLOSS_OK;
 }
 
-static int outside(int kind, double x, int zero_one)
+/* `with_zero`: labels are 0 and 1, or a positive number may be 0. */
+static int outside(int kind, double x, int with_zero)
 {
     switch (kind) {
     case KIND_PROBABILITY: return x < 0 || x > 1; /* NaN passes: NaN in, NaN out */
-    case KIND_POSITIVE: return x <= 0;
+    case KIND_POSITIVE: return with_zero ? x < 0 : x <= 0;
     case KIND_BINARY: return x != 0 && x != 1 && x == x;
-    case KIND_SIGN: return zero_one ? x != 0 && x != 1 && x == x : x != -1 && x != 1 && x == x;
+    case KIND_SIGN: return with_zero ? x != 0 && x != 1 && x == x : x != -1 && x != 1 && x == x;
     default: return 0;
     }
 }
 
-static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, double x, int zero_one)
+static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, double x, int with_zero)
 {
     const libloss_object *o = c->object;
     const libloss__view *v = &c->input[k];
@@ -120,10 +121,11 @@ static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, d
     const char *hint = "";
     switch (o->input[k].kind) {
     case KIND_SIGN:
-        if (!zero_one && x == 0) hint = "; labels=zero_one maps 0 and 1";
-        FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not %s%s", o->name, o->input[k].name, place, x, zero_one ? "0 or 1" : "-1 or +1", hint);
+        if (!with_zero && x == 0) hint = "; labels=zero_one maps 0 and 1";
+        FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not %s%s", o->name, o->input[k].name, place, x, with_zero ? "0 or 1" : "-1 or +1", hint);
     case KIND_BINARY: FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not 0 or 1", o->name, o->input[k].name, place, x);
-    case KIND_POSITIVE: FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not above 0", o->name, o->input[k].name, place, x);
+    case KIND_POSITIVE:
+        FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is %s", o->name, o->input[k].name, place, x, with_zero ? "below 0" : "not above 0");
     default:
         if (k == 0) hint = "; logits have losses of their own";
         FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not in [0, 1]%s", o->name, o->input[k].name, place, x, hint);
@@ -144,29 +146,30 @@ static libloss_status check_domain(const libloss__piece *piece, void *shared)
     const int32_t k = job->input;
     const int kind = job->kind;
     const libloss__view *v = &c->input[k];
-    const int zero_one = kind == KIND_SIGN && libloss__parameter_of(c, c->object->labels, 0) != 0;
+    const int with_zero =
+        kind == KIND_SIGN ? libloss__parameter_of(c, c->object->labels, 0) != 0 : (c->object->input[k].flags & OR_ZERO) != 0;
     const int masked = libloss__given(&c->weight) || c->absent_labels;
     double strip[STRIP], w[STRIP];
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
-    if (kind != KIND_POSITIVE && !v->single) { /* the quick look at whole arrays; what is found is looked up below */
-        const double low = kind == KIND_SIGN && !zero_one ? -1 : 0;
+    if ((kind != KIND_POSITIVE || with_zero) && !v->single) { /* the quick look at whole arrays; what is found is looked up below */
+        const double low = kind == KIND_SIGN && !with_zero ? -1 : 0, high = kind == KIND_POSITIVE ? INFINITE : 1;
         const int ends = kind == KIND_SIGN || kind == KIND_BINARY;
         const char *data = v->data + piece->begin * v->bytes;
         const int64_t n = piece->end - piece->begin;
         if (libloss__is_direct(v, DTYPE_F32) &&
-            !libloss__tiles_now()->outside_f32((const float *)(const void *)data, n, (float)low, 1, ends))
+            !libloss__tiles_now()->outside_f32((const float *)(const void *)data, n, (float)low, (float)high, ends))
             return LIBLOSS_OK;
-        if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((const double *)(const void *)data, n, low, 1, ends))
+        if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((const double *)(const void *)data, n, low, high, ends))
             return LIBLOSS_OK;
     }
     for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
         int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         libloss__gather(v, start, n, strip, DTYPE_F64);
         int bad = 0;
-        for (int64_t i = 0; i < n; i++) bad |= outside(kind, strip[i], zero_one);
+        for (int64_t i = 0; i < n; i++) bad |= outside(kind, strip[i], with_zero);
         if (!bad) continue;
         for (int64_t i = 0; i < n; i++) {
-            if (!outside(kind, strip[i], zero_one)) continue;
+            if (!outside(kind, strip[i], with_zero)) continue;
             int64_t value = (start + i) / job->width;
             if (masked && !v->single) {
                 libloss__weights_as_double(c, value, 1, w);
@@ -178,7 +181,7 @@ static libloss_status check_domain(const libloss__piece *piece, void *shared)
                     if (libloss__row_is_absent(c, label)) continue;
                 }
             }
-            return bad_number(c, k, start + i, strip[i], zero_one);
+            return bad_number(c, k, start + i, strip[i], with_zero);
         }
     }
     return LIBLOSS_OK;

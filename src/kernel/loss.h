@@ -31,7 +31,8 @@ enum {
     OPEN_BELOW = 32,
     OPEN_ABOVE = 64,
     OR_ROWS = 128,
-    OF_CLASS = 256
+    OR_ZERO = 256,
+    OF_CLASS = 512
 };
 enum { PER_ELEMENT, PER_ROW, PER_UNIT };
 
@@ -72,6 +73,7 @@ typedef struct {
     loss_parameter param[MAX_PARAMETERS];
     const char *auxiliary[MAX_AUXILIARIES];
     uint64_t claims;
+    int one_minimum; /* not convex, but any sum of it over targets falls and then rises along a constant prediction */
     double ulp_f32[3], ulp_f64[3]; /* bound of value, gradient, Hessian: of the unscaled jet, in units in the last place */
 } loss_info;
 
@@ -119,6 +121,14 @@ typedef struct {
     {                                                                                                       \
         .name = #name_, .description = text_, .lowest = -9007199254740992.0, .highest = 9007199254740992.0, \
         .flags = INTEGRAL | OPTIONAL | VECTOR                                                               \
+    }
+
+/* One number or none, which the formula sees as a NaN. */
+#define NUMBER_OR_NONE(name_, range_, text_) NUMBER_OR_NONE_FIELDS(name_, text_, range_)
+#define NUMBER_OR_NONE_FIELDS(name_, text_, ...) NUMBER_OR_NONE_ROW(name_, text_, __VA_ARGS__)
+#define NUMBER_OR_NONE_ROW(name_, text_, low_, high_, flags_)                                                \
+    {                                                                                                        \
+        .name = #name_, .description = text_, .lowest = low_, .highest = high_, .flags = (flags_) | OPTIONAL \
     }
 
 #define INPUT(name_, kind_, flags_, text_)                                                        \

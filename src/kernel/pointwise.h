@@ -87,18 +87,52 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
         pointwise_body(tile, f, want, 0);
 }
 
-/* Wires one formula of inputs into the six loops and names the table. */
-#define POINTWISE_TABLE(name_, formula_)                                                                                                   \
-    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                                                 \
-    static void name_##_g(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD); }                                                  \
-    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }                                         \
-    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }                                          \
-    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); }                                 \
-    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }                                               \
+#define NAME_KERNELS(name_)                                                                                                                \
     extern const pointwise_kernels KERNEL_TABLE(name_);                                                                                    \
     const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_g, name_##_vg, name_##_gh, name_##_vgh, name_##_wide, BY_ELEMENT }; \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
+/* Wires one formula of inputs into the six loops and names the table. */
+#define POINTWISE_TABLE(name_, formula_)                                                                   \
+    static void name_##_v(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE); }                 \
+    static void name_##_g(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD); }                  \
+    static void name_##_vg(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD); }         \
+    static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }          \
+    static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); } \
+    static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }               \
+    NAME_KERNELS(name_)
+
 #define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)
+
+/* Where a flag chooses between formulas, a branch in the loop would keep it from vectorising, so each has a loop of its own. The file
+ * defines VARIANTS, 2 or 4, VARIANT(param), a number below, and name(x, param, variant). */
+FORMULA void variant_loop(const pointwise_tile *tile, int variant, int variants, formula *const f[4], const int want)
+{
+    if (variant == 0) pointwise_loop(tile, f[0], want);
+    if (variant == 1) pointwise_loop(tile, f[1], want);
+    if (variants > 2 && variant == 2) pointwise_loop(tile, f[2], want);
+    if (variants > 2 && variant == 3) pointwise_loop(tile, f[3], want);
+}
+
+#define VARIANT_OF(name_, number_) \
+    FORMULA jet name_##_##number_(const real *x, const real *param) { return name_(x, param, number_); }
+#define VARIANT_KERNEL(name_, suffix_, want_)                                   \
+    static void name_##_##suffix_(const pointwise_tile *t)                      \
+    {                                                                           \
+        formula *const each[] = { name_##_0, name_##_1, name_##_2, name_##_3 }; \
+        variant_loop(t, VARIANT(t->param), VARIANTS, each, want_);              \
+    }
+#define KERNELS_variants(name_)                     \
+    VARIANT_OF(name_, 0)                            \
+    VARIANT_OF(name_, 1)                            \
+    VARIANT_OF(name_, 2)                            \
+    VARIANT_OF(name_, 3)                            \
+    VARIANT_KERNEL(name_, v, VALUE)                 \
+    VARIANT_KERNEL(name_, g, GRAD)                  \
+    VARIANT_KERNEL(name_, vg, VALUE | GRAD)         \
+    VARIANT_KERNEL(name_, gh, GRAD | HESS)          \
+    VARIANT_KERNEL(name_, vgh, VALUE | GRAD | HESS) \
+    VARIANT_KERNEL(name_, wide, WIDE)               \
+    NAME_KERNELS(name_)
 
 #endif

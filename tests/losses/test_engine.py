@@ -18,7 +18,7 @@ BOTH = POINTWISE + ROWS  # units have a test of their own, test_units.py
 
 
 def sample(name, dtype=np.float32, n=300, classes=5, seed=0):
-    """An ordinary prediction and target."""
+    """An ordinary prediction and target, and what other inputs there are."""
     rng = np.random.default_rng(seed)
     loss = Loss(name)
     if loss.info["rows"]:
@@ -27,11 +27,15 @@ def sample(name, dtype=np.float32, n=300, classes=5, seed=0):
             p = np.log(p)
         t = rng.integers(0, classes, n) if loss.inputs[1]["kind"] == "class" else rng.dirichlet(np.ones(classes), n).astype(dtype)
         return p, t
-    p, t = elementwise(name, name, loss.inputs, dtype, rng, n)
-    keep = (np.abs(p) < 50) & (np.abs(t) < 50) & (np.abs(t) > 1e-3 if loss.inputs[1]["kind"] == "real" else True)
-    if loss.inputs[0]["kind"] == "probability":
-        keep &= (p > 1e-6) & (p < 1 - 1e-6)
-    return p[keep].copy(), t[keep].copy()
+    x = elementwise(name, name, loss.inputs, dtype, rng, n)
+    keep = np.ones(len(x[0]), bool)
+    for k, a in enumerate(x):
+        keep &= np.abs(a) < 50
+        if k > 0 and loss.inputs[k]["kind"] in ("real", "positive") or loss.inputs[k]["name"] == "variance":
+            keep &= np.abs(a) > 1e-3
+        if k == 0 and loss.inputs[k]["kind"] == "probability":
+            keep &= (a > 1e-6) & (a < 1 - 1e-6)
+    return tuple(a[keep].copy() for a in x)
 
 
 def bits(x) -> bytes:
@@ -49,20 +53,20 @@ def same(a: dict, b: dict) -> bool:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sum_is_exact_and_means_divide_it(name, dtype):
     loss = Loss(name)
-    p, t = sample(name, dtype)
+    p, *t = sample(name, dtype)
     values = np.empty(len(p), dtype)
-    loss.eval(p, t, values=values, reduction="none")
+    loss.eval(p, *t, values=values, reduction="none")
     rng = np.random.default_rng(3)
     w = rng.choice([0, 0.3, 1, 2.5], len(p)).astype(dtype)
     terms = [Fraction(float(np.float64(a) * np.float64(b))) for a, b in zip(w, values, strict=True) if a]
     total, weights = float(sum(terms)), float(sum(Fraction(float(a)) for a in w))
-    assert loss.eval(p, t, reduction="sum")["value"] == float(sum(Fraction(float(v)) for v in values))
-    assert loss.eval(p, t, weight=w, reduction="sum")["value"] == total
-    assert loss.eval(p, t, weight=w)["value"] == total / np.count_nonzero(w)
-    assert loss.eval(p, t, weight=w, reduction="weighted_mean")["value"] == total / weights
-    assert loss.eval(p, t, weight=w, reduction="size_mean")["value"] == total / len(p)
-    assert loss.eval(p, t, weight=w, reduction="batch_mean")["value"] == total / len(p)
-    assert loss.eval(p, t, weight=w, divisor=7.5)["value"] == total / 7.5
+    assert loss.eval(p, *t, reduction="sum")["value"] == float(sum(Fraction(float(v)) for v in values))
+    assert loss.eval(p, *t, weight=w, reduction="sum")["value"] == total
+    assert loss.eval(p, *t, weight=w)["value"] == total / np.count_nonzero(w)
+    assert loss.eval(p, *t, weight=w, reduction="weighted_mean")["value"] == total / weights
+    assert loss.eval(p, *t, weight=w, reduction="size_mean")["value"] == total / len(p)
+    assert loss.eval(p, *t, weight=w, reduction="batch_mean")["value"] == total / len(p)
+    assert loss.eval(p, *t, weight=w, divisor=7.5)["value"] == total / 7.5
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -70,14 +74,14 @@ def test_sum_is_exact_and_means_divide_it(name, dtype):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "weighted_mean", "size_mean"])
 def test_gradient_is_the_jet_times_one_factor(name, dtype, reduction):
     loss = Loss(name)
-    p, t = sample(name, dtype)
-    jet = loss.eval(p, t, grad=[0], hess=[0], reduction="sum", outputs={"grad0": np.empty(p.shape), "hess0": np.empty(p.shape)})
+    p, *t = sample(name, dtype)
+    jet = loss.eval(p, *t, grad=[0], hess=[0], reduction="sum", outputs={"grad0": np.empty(p.shape), "hess0": np.empty(p.shape)})
     rng = np.random.default_rng(4)
     w = rng.choice([0.3, 1, 2.5], len(p)).astype(dtype)
     u = rng.normal(size=len(p))
     weights = float(sum(Fraction(float(a)) for a in w))
     divisor = {"mean": len(p), "sum": 1, "weighted_mean": weights, "size_mean": len(p)}[reduction]
-    got = loss.eval(p, t, weight=w, upstream=u, reduction=reduction, grad=[0], hess=[0])
+    got = loss.eval(p, *t, weight=w, upstream=u, reduction=reduction, grad=[0], hess=[0])
     factor = (u / divisor) * w.astype(np.float64)
     if p.ndim == 2:
         factor = factor[:, None]
@@ -98,18 +102,18 @@ POISON = [np.nan, np.inf, -np.inf, -5.0, 1e30]
 @pytest.mark.parametrize("n", [1, 70, 2500])
 def test_masked_is_dropped(name, dtype, reduction, n):
     loss = Loss(name)
-    p, t = sample(name, dtype, n)
+    p, *t = sample(name, dtype, n)
     rng = np.random.default_rng(n)
     w = rng.choice([0, 0.3, 1, 2.5], len(p)).astype(dtype)
     gone = w == 0
-    bad_p, bad_t = p.copy(), t.copy()
-    bad_p[gone] = rng.choice(POISON, bad_p[gone].shape)
-    bad_t[gone] = rng.choice([-7, 99] if t.dtype.kind == "i" else POISON, bad_t[gone].shape)
+    bad = [a.copy() for a in (p, *t)]
+    for a in bad:
+        a[gone] = rng.choice([-7, 99] if a.dtype.kind == "i" else POISON, a[gone].shape)
     totals = [loss.start_total(), loss.start_total()]
     wrt = [0]
     values = [np.full(len(p), 7, dtype), np.full(len(p) - gone.sum(), 7, dtype)]
-    masked = loss.eval(bad_p, bad_t, weight=w, reduction=reduction, grad=wrt, hess=wrt, total=totals[0], values=values[0])
-    dropped = loss.eval(p[~gone], t[~gone], weight=w[~gone], reduction=reduction, grad=wrt, hess=wrt, total=totals[1], values=values[1])
+    masked = loss.eval(*bad, weight=w, reduction=reduction, grad=wrt, hess=wrt, total=totals[0], values=values[0])
+    dropped = loss.eval(p[~gone], *(a[~gone] for a in t), weight=w[~gone], reduction=reduction, grad=wrt, hess=wrt, total=totals[1], values=values[1])
     for key in ("grad0", "hess0", "values"):
         assert not masked[key][gone].any()
         masked[key] = masked[key][~gone]
@@ -167,34 +171,34 @@ def strange(a: np.ndarray) -> list[np.ndarray]:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_layout_does_not_show(name, dtype):
     loss = Loss(name)
-    p, t = sample(name, dtype, 1500)
+    p, *t = sample(name, dtype, 1500)
     w = np.random.default_rng(1).choice([0, 1, 2.5], len(p)).astype(dtype)
-    plain = loss.eval(p, t, weight=w, grad=[0], hess=[0], values=np.empty(len(p), dtype))
-    for p2, t2, w2 in zip(strange(p), strange(t), strange(w), strict=True):
+    plain = loss.eval(p, *t, weight=w, grad=[0], hess=[0], values=np.empty(len(p), dtype))
+    for p2, w2, *t2 in zip(strange(p), strange(w), *(strange(a) for a in t), strict=True):
         for form in range(4):
             outputs = {k: strange(np.full(p.shape, 7, dtype))[form] for k in ("grad0", "hess0")}
-            got = loss.eval(p2, t2, weight=w2, grad=[0], hess=[0], values=np.empty(len(p), dtype), outputs=outputs)
+            got = loss.eval(p2, *t2, weight=w2, grad=[0], hess=[0], values=np.empty(len(p), dtype), outputs=outputs)
             assert same(got, plain), (name, form)
     own = p.copy()
-    assert bits(loss.eval(own, t, weight=w, grad=[0], outputs={"grad0": own})["grad0"]) == bits(plain["grad0"])  # in place
+    assert bits(loss.eval(own, *t, weight=w, grad=[0], outputs={"grad0": own})["grad0"]) == bits(plain["grad0"])  # in place
 
 
 @pytest.mark.parametrize("name", BOTH)
 def test_any_storage_type(name):
     loss = Loss(name)
-    p, t = sample(name, np.float32)
+    p, *t = sample(name, np.float32)
     half, bfloat = p.astype(np.float16), (p.view(np.uint32) >> 16).astype(np.uint16)
     if loss.inputs[0]["kind"] == "probability":
         half = np.clip(half, 0, 1)
     as_f32 = [half.astype(np.float32), (bfloat.astype(np.uint32) << 16).view(np.float32)]
     for p2, dtype, wide in ((half, None, as_f32[0]), (bfloat, {0: (4, 16)}, as_f32[1])):
-        want = loss.eval(wide, t, grad=[0], outputs={"grad0": np.empty(p.shape, np.float64)})
-        got = loss.eval(p2, t, grad=[0], dtypes=dtype, outputs={"grad0": np.empty(p.shape, np.float64)})
+        want = loss.eval(wide, *t, grad=[0], outputs={"grad0": np.empty(p.shape, np.float64)})
+        got = loss.eval(p2, *t, grad=[0], dtypes=dtype, outputs={"grad0": np.empty(p.shape, np.float64)})
         assert same(got, want)
-        small = loss.eval(p2, t, grad=[0], dtypes=dtype, outputs={"grad0": np.empty(p.shape, np.float16)})
+        small = loss.eval(p2, *t, grad=[0], dtypes=dtype, outputs={"grad0": np.empty(p.shape, np.float16)})
         with np.errstate(over="ignore"):
             assert bits(small["grad0"]) == bits(want["grad0"].astype(np.float16))
-    if loss.inputs[1]["kind"] in ("sign", "probability") and not loss.info["rows"]:
+    if len(t) == 1 and loss.inputs[1]["kind"] in ("sign", "probability") and not loss.info["rows"]:
         labels = (np.random.default_rng(0).random(len(p)) > 0.5).astype(np.int8)
         labels = labels * 2 - 1 if loss.inputs[1]["kind"] == "sign" else labels
         assert same(loss.eval(p, labels, grad=[0]), loss.eval(p, labels.astype(np.float32), grad=[0]))
@@ -220,10 +224,10 @@ def test_all_halves_convert_exactly():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nan_stays_where_it_is(name, dtype):
     loss = Loss(name)
-    p, t = sample(name, dtype, 40)
-    clean = loss.eval(p, t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
+    p, *t = sample(name, dtype, 40)
+    clean = loss.eval(p, *t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
     p[3] = np.nan
-    dirty = loss.eval(p, t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
+    dirty = loss.eval(p, *t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
     others = np.arange(len(p)) != 3
     assert math.isnan(dirty["value"]) and np.all(np.isnan(dirty["values"][3:4]))
     if name != "nll":
@@ -235,28 +239,28 @@ def test_nan_stays_where_it_is(name, dtype):
 @pytest.mark.parametrize("name", BOTH)
 def test_nothing_present(name):
     loss = Loss(name)
-    p, t = sample(name, np.float64, 9)
+    p, *t = sample(name, np.float64, 9)
     w = np.zeros(len(p))
-    for p2, t2, w2 in ((p, t, w), (p[:0], t[:0], None)):
-        got = loss.eval(p2, t2, weight=w2, grad=[0], hess=[0])
+    for p2, w2, *t2 in ((p, w, *t), (p[:0], None, *(a[:0] for a in t))):
+        got = loss.eval(p2, *t2, weight=w2, grad=[0], hess=[0])
         assert math.isnan(got["value"]) and not got["grad0"].any() and not got["hess0"].any()
-        assert loss.eval(p2, t2, weight=w2, empty=1)["value"] == 0
-        assert loss.eval(p2, t2, weight=w2, reduction="sum")["value"] == 0
+        assert loss.eval(p2, *t2, weight=w2, empty=1)["value"] == 0
+        assert loss.eval(p2, *t2, weight=w2, reduction="sum")["value"] == 0
 
 
 @pytest.mark.parametrize("name", BOTH)
 def test_any_split_gives_the_same_total(name):
     loss = Loss(name)
-    p, t = sample(name, np.float32, 2000)
+    p, *t = sample(name, np.float32, 2000)
     rng = np.random.default_rng(2)
     w = rng.choice([0, 0.3, 1], len(p)).astype(np.float32)
     whole = loss.start_total()
-    value = loss.eval(p, t, weight=w, reduction="weighted_mean", total=whole)["value"]
+    value = loss.eval(p, *t, weight=w, reduction="weighted_mean", total=whole)["value"]
     order = rng.permutation(len(p))
     parts = []
     for piece in np.array_split(order, 7):
         parts.append(loss.start_total())
-        loss.eval(p[piece], t[piece], weight=w[piece], total=parts[-1])
+        loss.eval(p[piece], *(a[piece] for a in t), weight=w[piece], total=parts[-1])
     rng.shuffle(parts)
     cast = lambda a: ffi.cast("libloss_total *", ffi.from_buffer(a))  # noqa: E731
     while len(parts) > 1:  # a random tree, some of it through bytes
@@ -490,8 +494,8 @@ from test_engine import sample, bits
 h = hashlib.sha256()
 for name in names("pointwise") + names("rows"):
     for dtype in (np.float32, np.float64):
-        p, t = sample(name, dtype, 1200, 70)
-        out = Loss(name).eval(p, t, grad=[0], hess=[0], values=np.empty(len(p), dtype))
+        p, *t = sample(name, dtype, 1200, 70)
+        out = Loss(name).eval(p, *t, grad=[0], hess=[0], values=np.empty(len(p), dtype))
         for k in sorted(out): h.update(bits(out[k]))
 print(h.hexdigest())
 """

@@ -11,9 +11,10 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from losses.points import specs
-from losses.test_accuracy import POINTWISE, cancelling, error
+from losses.test_accuracy import POINTWISE, error, parameters
 from oracle.formula import Formula
 from oracle.harness import Loss
+from oracle.scales import larger
 
 INF = float("inf")
 
@@ -24,8 +25,19 @@ def near(x: float, dtype):
     return mp.sign(x) * huge if abs(x) == INF else mp.mpf(x)
 
 
-def points(loss: Loss, spec: str) -> list[tuple[float, float]]:
+def points(loss: Loss, spec: str) -> list[tuple[float, ...]]:
     first, second = (i["kind"] for i in loss.inputs[:2])
+    if spec.startswith("gaussian_nll"):
+        return [(INF, 0.0, 1.0), (-INF, 0.0, 2.0), (1.0, INF, 1.0), (1.0, 0.0, INF)]
+    if len(loss.inputs) == 3:
+        labels = (0.0, 1.0) if "zero_one" in spec or loss.inputs[2]["kind"] == "probability" else (-1.0, 1.0)
+        return [(p, t, y) for p, t in ((INF, 0.0), (-INF, 0.0), (0.0, INF)) for y in labels]
+    if spec.startswith("kl_pointwise"):
+        return [(-INF, -1.0), (-1.0, -INF)] if "log_target" in spec else [(-INF, 0.0), (-INF, 1.0), (-1.0, 0.0)]
+    if "log_input=false" in spec:
+        return [(p, t) for p in (0.0, INF) for t in (0.0, 3.0)]
+    if second in ("positive", "nonnegative"):
+        return [(p, t) for p in (INF, -INF) for t in (1.0, 3.0, *((0.0,) if second == "nonnegative" else ()))]
     if first == "probability":
         return [(p, t) for p in (0.0, 1.0, 0.25) for t in (0.0, 1.0, 0.25)]
     if second == "sign":
@@ -38,21 +50,21 @@ def points(loss: Loss, spec: str) -> list[tuple[float, float]]:
     return far if spec.startswith("absolute_percentage") else [*far, (INF, 0.0)]
 
 
-def parameters(loss: Loss, spec: str, dtype):
-    given = dict(part.split("=") for part in spec.partition("(")[2].rstrip(")").split(", ") if part)
-    words, numbers = {}, {}
-    for p in loss.parameters:
-        value = given.get(p["name"], p["fallback"])
-        if p["choices"]:
-            words[p["name"]] = value if isinstance(value, str) else p["choices"][int(value)]
-        else:
-            numbers[p["name"]] = float(dtype(float(value)))
-    return words, numbers
-
-
 def agrees(got, exact, dtype, scale=None) -> bool:
     """As in test_accuracy, but that a number too small for the dtype may be 0 and one beyond the largest must be infinite."""
     return error(got, exact, dtype, scale) <= 4
+
+
+def numbers_at(formula, first, words, scope):
+    jet = formula(wrt=first, words=words, **scope)
+    return jet.v, jet.d, jet.h
+
+
+def end_of(near, nearer):
+    """Where two numbers on the way to an end are going: without end, to 0, or there already."""
+    if abs(nearer) > 1.4 * abs(near):
+        return mp.sign(nearer) * mp.mpf(10) ** 5000
+    return mp.mpf(0) if 1.4 * abs(nearer) < abs(near) else nearer
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -61,25 +73,23 @@ def test_limits(spec, dtype):
     loss = Loss(spec)
     words, numbers = parameters(loss, spec, dtype)
     formula = Formula(loss.info["formula"])
-    for p, t in points(loss, spec):
+    name = spec.partition("(")[0]
+    for x in points(loss, spec):
         values = np.empty(1, dtype)
-        got = loss.eval(np.array([p], dtype), np.array([t], dtype), grad=[0], hess=[0], values=values, reduction="none")
-        scope = {"prediction": near(p, dtype), "target": near(t, dtype), **numbers}
+        got = loss.eval(*(np.array([v], dtype) for v in x), grad=[0], hess=[0], values=values, reduction="none")
+        first, *rest = (i["name"] for i in loss.inputs)
+        scope = {first: near(x[0], dtype), **{k: near(v, dtype) for k, v in zip(rest, x[1:], strict=True)}, **numbers}
         try:
-            jet = formula(wrt=loss.inputs[0]["name"], words=words, **scope)
-            value, gradient, hessian = jet.v, jet.d, jet.h
+            value, gradient, hessian = numbers_at(formula, first, words, scope)
         except ZeroDivisionError:  # ln 0 and the like: from the side of the domain
-            inward = mp.mpf(10) ** -(60 if dtype is np.float32 else 400)
-            jet = formula(wrt=loss.inputs[0]["name"], words=words, **{**scope, "prediction": scope["prediction"] + (inward if p == 0 else -inward)})
-            value, gradient, hessian = jet.v, jet.d, jet.h
+            value, gradient, hessian = (end_of(*both) for both in zip(
+                *(numbers_at(formula, first, words, {**scope, first: scope[first] + (step if x[0] == 0 else -step)})
+                  for step in (mp.mpf(10) ** -400, mp.mpf(10) ** -800)), strict=True))
         if abs(value) > 20:
-            value = mp.sign(value) * mp.mpf(10) ** 5000  # a logarithm of 0 is infinite, however slowly it gets there
-        scope["target"] = t
-        scale = None if abs(p) == INF else cancelling(spec.partition("(")[0], {**scope, "prediction": p})
-        at = f"{spec} at ({p}, {t})"
-        assert agrees(values[0], value, dtype), f"{at}: value {values[0]}, limit {mp.nstr(value, 8)}"
-        assert agrees(got["grad0"][0], gradient, dtype, scale), f"{at}: gradient {got['grad0'][0]}, limit {mp.nstr(gradient, 8)}"
-        assert agrees(got["hess0"][0], hessian, dtype), f"{at}: Hessian {got['hess0'][0]}, limit {mp.nstr(hessian, 8)}"
+            value = mp.sign(value) * mp.mpf(10) ** 5000  # a logarithm is infinite, however slowly it gets there
+        scales = {key: None if abs(x[0]) == INF else larger(name, key, words, scope) for key in ("value", "grad0", "hess0")}
+        for what, number, limit in (("value", values[0], value), ("grad0", got["grad0"][0], gradient), ("hess0", got["hess0"][0], hessian)):
+            assert agrees(number, limit, dtype, scales[what]), f"{spec} at {x}: {what} {number}, limit {mp.nstr(limit, 8)}"
 
 
 def test_infinite_logits_of_a_row():

@@ -3,6 +3,7 @@
 The text is Python's expression grammar with ``^`` for powers, ``|x|`` for absolute values and ``where name = ...`` at the
 end. It is evaluated on jets of mpmath numbers, with the exact rules of differentiation; at kinks the conventions are
 |x|' = 0 at 0, max(x, y)' that of y where equal, and ``a if condition else b`` the derivative of the branch taken.
+``floored(x, low)`` is max(x, low) whose derivatives by x stay those of x. A parameter without a value ``== none``.
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ class Jet:
         return self * o.chain(1 / o.v, -1 / o.v**2, 2 / o.v**3)
 
     def __pow__(self, n):
-        assert n.d == 0 and n.v == int(n.v), "only integer powers stand in formulas"
-        n = int(n.v)
-        return self.chain(self.v**n, n * self.v ** (n - 1), n * (n - 1) * self.v ** (n - 2) if n > 1 else 0)
+        assert n.d == 0, "exponents are no variables"
+        n = int(n.v) if n.v == int(n.v) else n.v
+        first = n * self.v ** (n - 1) if n else 0
+        return self.chain(self.v**n, first, n * (n - 1) * self.v ** (n - 2) if n not in (0, 1) else 0)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -104,6 +106,20 @@ def f_softplus(x):
     return x.chain(v, p, p * q)
 
 
+def f_sigmoid(x):
+    p, q = 1 / (1 + mp.exp(-x.v)), 1 / (1 + mp.exp(x.v))
+    return x.chain(p, p * q, p * q * (q - p))
+
+
+def f_lgamma(x):
+    with mp.workdps(60):  # psi of a thousand digits takes long
+        return x.chain(mp.loggamma(x.v), mp.digamma(x.v) if x.d else 0, mp.psi(1, x.v) if x.d else 0)
+
+
+def f_floored(x, low):
+    return Jet(max(x.v, jet(low).v), x.d, x.h)
+
+
 def f_xlogy(a, b):
     a, b = jet(a), jet(b)
     if a.v == 0:  # 0 ln 0 = 0; the derivative by a is ln b
@@ -113,7 +129,8 @@ def f_xlogy(a, b):
 
 FUNCTIONS = {
     "abs": f_abs, "max": f_max, "min": f_min, "exp": f_exp, "log": f_log, "log1p": f_log1p, "sqrt": f_sqrt, "cosh": f_cosh,
-    "softplus": f_softplus, "xlogy": f_xlogy,
+    "softplus": f_softplus, "xlogy": f_xlogy, "sigmoid": f_sigmoid, "floored": f_floored,
+    "lgamma": f_lgamma,
 }
 SHORT = {"p": "prediction", "t": "target"}
 
@@ -135,15 +152,16 @@ class Formula:
         return ast.parse(text.strip().replace("^", "**"), mode="eval").body
 
     def __call__(self, wrt: str | None = None, words: dict[str, str] | None = None, **names) -> Jet:
-        scope = {k: Jet(v, 1 if k == wrt else 0) for k, v in names.items()}
+        scope = {"pi": Jet(mp.pi), **{k: Jet(v, 1 if k == wrt else 0) for k, v in names.items()}}
         for short, name in SHORT.items():
             if name in scope:
                 scope[short] = scope[name]
         if "target" in scope:
-            p, t = scope["prediction"], scope["target"]
-            scope["r"] = p - t
-            y = 2 * t - 1 if (words or {}).get("labels") == "zero_one" else t
-            scope["m"] = y * p
+            t = scope["target"]
+            scope["y"] = 2 * t - 1 if (words or {}).get("labels") == "zero_one" else t
+        if "target" in scope and "prediction" in scope:
+            scope["r"] = scope["prediction"] - t
+            scope["m"] = scope["y"] * scope["prediction"]
         self.words = words or {}
         for name, value in self.bindings:
             scope[name] = self._eval(value, scope)
@@ -170,5 +188,7 @@ class Formula:
         left, right = test.left, test.comparators[0]
         if isinstance(left, ast.Name) and left.id in self.words:
             return self.words[left.id] == right.id
+        if isinstance(right, ast.Name) and right.id == "none":
+            return False  # it has a value: else it would be among the words
         a, b = self._eval(left, scope).v, self._eval(right, scope).v
         return {ast.Lt: a < b, ast.LtE: a <= b, ast.Gt: a > b, ast.GtE: a >= b, ast.Eq: a == b}[type(test.ops[0])]

@@ -84,7 +84,8 @@ class Loss:
             x = ffi.new("libloss_input *")
             x.struct_size = ffi.sizeof("libloss_input")
             check(lib.libloss_describe_input(self.handle, i, x))
-            out.append({"name": ffi.string(x.name).decode(), "kind": KINDS[x.kind], "shape": x.shape,
+            kind = "nonnegative" if x.flags & lib.LIBLOSS_OR_ZERO else KINDS[x.kind]
+            out.append({"name": ffi.string(x.name).decode(), "kind": kind, "shape": x.shape,
                         "differentiable": bool(x.flags & 2), "optional": bool(x.flags & 1)})
         return out
 

@@ -40,7 +40,7 @@ static double number(int kind)
     double u = uniform();
     switch (kind) {
     case LIBLOSS_KIND_PROBABILITY: return u < 0.1 ? 0 : u > 0.9 ? 1 : u < 0.3 ? u * 1e-6 : u;
-    case LIBLOSS_KIND_POSITIVE: return 0.125 + 8 * u;
+    case LIBLOSS_KIND_POSITIVE: return u < 0.3 ? 1 + (double)(int)(u * 30) : u < 0.5 ? u * 1e-6 + 0x1p-40 : u * 8;
     case LIBLOSS_KIND_SIGN: return u < 0.5 ? -1 : 1;
     default: return u < 0.1 ? 0 : (uniform() - 0.5) * (u < 0.4 ? 4 : u < 0.8 ? 200 : u < 0.9 ? 1e-7 : 1600);
     }
@@ -245,6 +245,16 @@ static void differs(const subject *s, const char *type, const char *how, uint64_
     failed = 1;
 }
 
+/* Losses of tuples, matrices, batches and sequences have inputs of other shapes than are made here; test_units.py has them. */
+static int is_regular(const subject *s)
+{
+    int regular = s->info.values_per != LIBLOSS_PER_UNIT && s->info.inputs > 1 && !(s->in[1].flags & LIBLOSS_OPTIONAL);
+    for (int k = 0; k < s->info.inputs; k++)
+        regular &=
+            s->in[k].kind <= LIBLOSS_KIND_CLASS && (s->in[k].shape != LIBLOSS_SHAPE_PER_VALUE || s->in[k].kind == LIBLOSS_KIND_CLASS);
+    return regular;
+}
+
 static void run(const libloss_object *o, const char *name)
 {
     static const int counts[] = { 2, 8 };
@@ -255,6 +265,7 @@ static void run(const libloss_object *o, const char *name)
         s.in[k].struct_size = sizeof s.in[k];
         libloss_describe_input(o, k, &s.in[k]);
     }
+    if (!is_regular(&s)) return;
     for (int type = F32; type < TYPES; type++) {
         const uint64_t first = everything(&s, type, CONTIGUOUS, 1);
         for (int layout = STRIDED; layout < LAYOUTS; layout++)

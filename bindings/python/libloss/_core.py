@@ -141,7 +141,8 @@ def describe(handle: Any) -> Info:
     for k in range(i.inputs):
         x = _struct("libloss_input")
         check(lib.libloss_describe_input(handle, k, x))
-        inputs.append(Input(_string(x.name), _string(x.description), KINDS[x.kind], bool(x.flags & lib.LIBLOSS_OPTIONAL),
+        kind = "nonnegative" if x.flags & lib.LIBLOSS_OR_ZERO else KINDS[x.kind]
+        inputs.append(Input(_string(x.name), _string(x.description), kind, bool(x.flags & lib.LIBLOSS_OPTIONAL),
                             bool(x.flags & lib.LIBLOSS_DIFFERENTIABLE), bool(x.flags & lib.LIBLOSS_OR_ROWS),
                             ("input", "value", "class", "other")[x.shape]))
     return Info(_string(i.name), tuple(_string(i.aliases).split()), _string(i.title), _string(i.family), _string(i.formula),

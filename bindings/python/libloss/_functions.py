@@ -10,12 +10,13 @@ import numpy as np
 from ._core import Info, create, describe, is_flat, names
 from ._libloss import quick
 from ._loss import Loss
-from ._threads import current
 
 EXAMPLES = {  # what an input of each kind looks like in an example
     "real": ("[0.5, 2.0]", "[1.0, 1.0]"),
     "probability": ("[0.88, 0.03]", "[1.0, 0.0]"),
     "sign": ("[0.5, 2.0]", "[1.0, -1.0]"),
+    "positive": ("[0.5, 2.0]", "[1.0, 3.0]"),
+    "nonnegative": ("[0.5, 2.0]", "[1.0, 0.0]"),
 }
 ROW_EXAMPLES = {
     ("real", "class"): ("[[2.0, 0.5, -1.0]]", "[0]"),
@@ -26,12 +27,15 @@ ROW_EXAMPLES = {
 TEMPLATE = '''
 def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", divisor=None, empty="nan", out=None, threads=None):
     loss = {loss}
+{short}    return loss({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
+'''
+
+SHORT = """\
     if {plain}divisor is None and empty == "nan" and out is None and threads is None:
         value = quick(loss._address, {first}, {second}, weight, None, reduction, {flat})
         if value is not None:
             return value
-    return loss({inputs}, {pass_extra}weight=weight, reduction=reduction, divisor=divisor, empty=empty, out=out, threads=threads)
-'''
+"""
 
 MOST_KEPT = 64  # losses per function: a parameter that is learned is another one at every step
 
@@ -50,14 +54,12 @@ def kept(default: Loss, cache: dict[tuple[Any, ...], Loss], **parameters: Any) -
         return default.replace(**parameters)
 
 
-def examples(info: Info) -> tuple[str, str]:
-    """Two lists for the docstring's example."""
+def examples(info: Info) -> tuple[str, ...]:
+    """A list per needed input, for the docstring's example."""
     if info.per_row:
         first, second = ROW_EXAMPLES[info.inputs[0].kind, info.inputs[1].kind]
         return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
-    p, _ = EXAMPLES[info.inputs[0].kind]
-    _, t = EXAMPLES[info.inputs[1].kind]
-    return p, t
+    return tuple(EXAMPLES[i.kind][k > 0] for k, i in enumerate(info.inputs) if not i.optional)
 
 
 def docstring(info: Info) -> str:
@@ -75,9 +77,9 @@ def docstring(info: Info) -> str:
         "Returns:", '    A float, or an array under reduction="none".', "",
         "Raises:", "    ShapeError, DTypeError, DomainError, ArgumentError: naming argument, position and value.", "",
     ]
-    p, t = examples(info)
-    value = Loss(info.name)(np.array(eval(p)), np.array(eval(t)))
-    lines += [f">>> libloss.{info.name}(np.array({p}), np.array({t}))", repr(value), "",
+    lists = examples(info)
+    value = Loss(info.name)(*(np.array(eval(x)) for x in lists))
+    lines += [f">>> libloss.{info.name}({', '.join(f'np.array({x})' for x in lists)})", repr(value), "",
               f'Gradient: ``libloss.Loss("{info.name}").value_and_grad({", ".join(i.name for i in info.inputs if not i.optional)})``.', "",
               f"Reference: {info.citation}."]
     return "\n".join(lines)
@@ -98,10 +100,10 @@ def build() -> dict[str, Any]:
         plain = "".join([f"{o} is None and " for o in optional] + (["axis == -1 and "] if info.per_row else []))
         extra = "".join(f"{o}=None, " for o in optional) + ("axis=-1, " if info.per_row else "")
         pass_extra = "".join(f"{o}={o}, " for o in optional) + ("axis=axis, " if info.per_row else "")
+        short = SHORT.format(plain=plain, first=needed[0], second=needed[1], flat=is_flat(info)) if len(needed) == 2 else ""
         source.append(TEMPLATE.format(
-            name=name, inputs=", ".join(needed), first=needed[0], second=needed[1],
+            name=name, inputs=", ".join(needed), short=short,
             parameters="".join(f"{p.name}={name}_{p.name}, " for p in info.parameters), extra=extra, pass_extra=pass_extra,
-            plain=plain, flat=is_flat(info),
             loss=f"{name}_loss if {own} else kept({name}_loss, {name}_kept, {same})" if info.parameters else f"{name}_loss"))
         scope[f"{name}_loss"], scope[f"{name}_kept"] = Loss(name), {}
     exec(compile("\n".join(source), "<libloss functions>", "exec"), scope)

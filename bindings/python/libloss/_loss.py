@@ -411,18 +411,22 @@ class Loss:
         check(lib.libloss_reduce(self._handle, args))
         return float(number[0])
 
-    def fit_constant(self, target: Any, *, weight: Any = None) -> float:
-        """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets."""
+    def fit_constant(self, target: Any, *, weight: Any = None, **named: Any) -> float:
+        """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets. Further inputs by name."""
         same_index([("target", target), ("weight", weight)])
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
         t = plain(target, "target")
         keep = [_tensor(wide(t))]
         args.input[1] = keep[0][0]
+        for k, given in enumerate(self._bind((target, target), named)[2:], 2):
+            if given is not None:
+                keep.append(_tensor(wide(plain(given, self._info.inputs[k].name))))
+                args.input[k] = keep[-1][0]
         w = weighed(weight, t.mask)
         if w is not None:
             keep.append(_tensor(wide(w)))
-            args.weight = keep[1][0]
+            args.weight = keep[-1][0]
         number = ffi.new("double *")
         check(lib.libloss_fit_constant(self._handle, args, number, 1))
         return float(number[0])

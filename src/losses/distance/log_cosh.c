@@ -7,7 +7,7 @@
 
 LOSS(log_cosh) = {
     .title = "Log-cosh",
-    .aliases = "",
+    .aliases = "logcosh",
     .formula = "log(cosh(r))",
     .input = { RESIDUAL_INPUTS },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,

@@ -9,7 +9,7 @@ enum { DELTA };
 
 LOSS(pseudo_huber) = {
     .title = "Pseudo-Huber",
-    .aliases = "",
+    .aliases = "soft_l1",
     .formula = "delta^2*(sqrt(1 + (r/delta)^2) - 1)",
     .input = { RESIDUAL_INPUTS },
     .param = { PARAM(delta, 1.0, ABOVE(0), "scale at which the parabola bends into lines of this slope") },

@@ -9,7 +9,7 @@ enum { POS_WEIGHT, LABEL_SMOOTHING };
 
 LOSS(binary_cross_entropy_with_logits) = {
     .title = "Binary cross-entropy of logits",
-    .aliases = "bce_with_logits bce_logits sigmoid_cross_entropy sigmoid_binary_cross_entropy",
+    .aliases = "bce_with_logits bce_logits sigmoid_cross_entropy sigmoid_ce sigmoid_binary_cross_entropy",
     .formula = "u*pos_weight*softplus(-p) + (1 - u)*softplus(p) where u = t*(1 - label_smoothing) + label_smoothing/2",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logit, any real number"),
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "label or probability in [0, 1]") },

@@ -9,7 +9,7 @@ enum { KAPPA = LABELS + 1 };
 
 LOSS(logistic) = {
     .title = "Logistic",
-    .aliases = "soft_margin",
+    .aliases = "soft_margin logit_margin",
     .formula = "softplus(-kappa*m)",
     .input = { MARGIN_INPUTS },
     .param = { LABELS_PARAM, PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },

@@ -1,0 +1,35 @@
+/*
+ * Squares with two weights: too low costs tau, too high costs 1 - tau. The best constant is the tau-expectile, a smooth
+ * cousin of the quantile that sees how far away the targets are, not only on which side.
+ */
+#define INSIDE_F64
+#include "distance.h"
+
+enum { TAU };
+
+LOSS(expectile) = {
+    .title = "Expectile",
+    .aliases = "",
+    .formula = "(1 - tau)*r^2 if r > 0 else tau*r^2",
+    .input = { RESIDUAL_INPUTS },
+    .param = { LEVELS(tau, 0.5, BETWEEN(0, 1), "0.5: half the squared error; above: targets that lie higher count more") },
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 1, 2, 1 },
+    .cite = "Newey and Powell 1987, doi:10.2307/1911031",
+};
+
+FORMULA residual_jet expectile(pair r, const real *param)
+{
+    pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = choose(r.hi > 0, high, low);
+    real slope = side.hi * r.hi; /* never r^2, which may overflow where its product with tau does not */
+    real lo = fma_(side.hi, r.hi, -slope) + (side.hi * r.lo + side.lo * r.hi), rest = slope * r.lo + lo * r.hi;
+    return (residual_jet){
+        .value = fma_(slope, r.hi, rest - rest == 0 ? rest : 0),
+        .grad = 2 * slope,
+        .hess = 2 * side.hi,
+        .upper = 2 * max_(low.hi, high.hi), /* of the steeper side: a flatter parabola would not stay above it */
+    };
+}
+
+KERNELS(distance, expectile)

@@ -1,0 +1,51 @@
+/*
+ * One term of a Kullback-Leibler divergence, from the logarithm of a probability: what PyTorch's kl_div computes per element. Summed over
+ * a distribution it is the divergence; by itself a term may be negative.
+ */
+#define INSIDE_F64
+#include "likelihood.h"
+
+enum { PREDICTION, TARGET };
+enum { LOG_TARGET };
+
+LOSS(kl_pointwise) = {
+    .title = "Kullback-Leibler divergence, one term",
+    .aliases = "",
+    .formula = "exp(t)*(t - p) if log_target == true else xlogy(t, t) - t*p",
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logarithm of a probability"),
+               INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "probability; its logarithm with log_target; below 0 gives NaN") },
+    .param = { FLAG(log_target, 0, "the target is a logarithm too") },
+    .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 2, 2, 2 },
+    .cite = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
+};
+
+#define VARIANTS 2
+#define VARIANT(param) ((param)[LOG_TARGET] != 0)
+
+FORMULA jet kl_pointwise(const real *x, const real *param, const int is_log)
+{
+    (void)param;
+    real p = x[PREDICTION], t = x[TARGET], nothing = zero_of(p);
+    pair own = is_log ? as_pair(t) : log_to_pair(as_pair(t)), d = pair_sub(own, as_pair(p)), next = pair_add(d, as_pair(1));
+    if (is_log) {
+        real value = times_exp(d.hi, own), by_target = times_exp(next.hi, own), bend = times_exp(pair_add(next, as_pair(1)).hi, own);
+        int never = t == -INFINITE; /* e^t is 0, whatever it is multiplied with */
+        return (jet){
+            .value = never ? nothing : value,
+            .grad = { -exp_(t) + nothing, never ? nothing : by_target },
+            .hess = { nothing, never ? nothing : bend },
+            .upper = { 1, 1 },
+        };
+    }
+    real value = t * d.hi;
+    return (jet){
+        .value = t == 0 ? nothing : value,
+        .grad = { -t + nothing, next.hi },
+        .hess = { nothing, 1 / t + nothing },
+        .upper = { 1, 1 },
+    };
+}
+
+KERNELS(variants, kl_pointwise)

@@ -1,0 +1,37 @@
+/*
+ * Tweedie likelihood with a logarithmic link, between Poisson (power 1) and gamma (power 2): for sums of a random number of random
+ * amounts, exactly 0 for many and far out for a few.
+ */
+#define INSIDE_F64
+#include "likelihood.h"
+
+enum { PREDICTION, TARGET };
+enum { POWER };
+
+LOSS(tweedie) = {
+    .title = "Tweedie negative log-likelihood",
+    .aliases = "",
+    .formula = "t*exp((1 - power)*p)/(power - 1) + exp((2 - power)*p)/(2 - power)",
+    .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logarithm of the mean"),
+               INPUT(target, KIND_POSITIVE, DIFFERENTIABLE_INPUT | OR_ZERO, "not below 0") },
+    .param = { PARAM(power, 1.5, BETWEEN(1, 2), "variance is the mean to this power") },
+    .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .ulp_f32 = { 1, 1, 1 },
+    .ulp_f64 = { 2, 2, 2 },
+    .cite = "Jorgensen 1987, doi:10.1111/j.2517-6161.1987.tb01685.x",
+};
+
+FORMULA jet tweedie(const real *x, const real *param)
+{
+    real z = x[PREDICTION], t = x[TARGET], a = param[POWER] - 1, b = 2 - param[POWER]; /* both exact */
+    pair fall = pair_mul(as_pair(-a), as_pair(z)), rise = pair_mul(as_pair(b), as_pair(z));
+    real share = times_exp(t, fall), grown = exp_pair(rise), bend = b * grown + a * share;
+    return (jet){
+        .value = share / a + grown / b,
+        .grad = { grown - share, exp_pair(fall) / a },
+        .hess = { bend, 0 },
+        .upper = { bend, 1 },
+    };
+}
+
+KERNELS(pointwise, tweedie)
