@@ -267,7 +267,7 @@ typedef struct {
 } libloss_plan;
 
 /* Tells shapes and sizes without reading any data; every error of shapes, types, options and overlaps comes here as it would from
- * libloss_eval. Where workspace_size is 0 the call allocates nothing. */
+ * libloss_eval. Where workspace_size is 0 the call allocates nothing. Without any input it tells total_size alone. */
 libloss_status libloss_prepare(const libloss_object *o, const libloss_args *args, libloss_plan *plan);
 
 /* Everything that args asks for, in one pass; what is NULL is not computed. */

@@ -79,6 +79,8 @@ for i in range(lib.libloss_count()):
         options = [*parameters, *(f"{text(x.name)}: ArrayLike | None = None" for x in inputs if x.flags & lib.LIBLOSS_OPTIONAL)]
         if info.values_per == lib.LIBLOSS_PER_ROW:
             options.append("axis: int = -1")
+        elif info.values_per == lib.LIBLOSS_PER_UNIT and all(x.shape == lib.LIBLOSS_SHAPE_LIKE_FIRST for x in inputs):
+            options.append("unit_axes: int = 0")
         losses.append(LOSS.format(name=name, inputs=", ".join(f"{text(x.name)}: ArrayLike" for x in needed), options="".join(f"{o}, " for o in options)))
     lines = metrics if info.is_metric else losses
     lines.append("".join(f"{alias} = {name}\n" for alias in text(info.aliases).split()))

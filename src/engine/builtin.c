@@ -342,6 +342,9 @@ libloss_status libloss__plan(const libloss_object *o, const libloss_args *args, 
     libloss__call c;
     memset((char *)plan + sizeof plan->struct_size, 0, sizeof *plan - sizeof plan->struct_size);
     plan->total_size = libloss__total_size(o, 1);
+    int given = 0;
+    for (int k = 0; k < 8; k++) given |= args->input[k] != NULL;
+    if (!given) return LIBLOSS_OK;
     if (o->kind != OBJECT_SUM) {
         TRY(libloss__resolve(&c, o, args, 1));
         plan->total_size = libloss__total_size(o, c.count);

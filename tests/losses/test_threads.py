@@ -34,7 +34,8 @@ def data(name, dtype, count):
         elif i["kind"] == "sign":
             inputs.append(rng.choice([-1.0, 1.0], shape).astype(dtype))
         else:
-            inputs.append((rng.normal(size=shape) * np.exp2(rng.integers(-30, 8, shape))).astype(dtype))
+            x = (rng.normal(size=shape) * np.exp2(rng.integers(-30, 8, shape))).astype(dtype)
+            inputs.append(np.abs(x) if i["kind"] in ("positive", "nonnegative") or i["name"] == "variance" else x)
     weight = rng.choice([0, 0.3, 1, 2.5], shape[0])
     for array in [*inputs, weight]:
         array.flags.writeable = False

@@ -40,7 +40,7 @@ static double number(int kind)
     double u = uniform();
     switch (kind) {
     case LIBLOSS_KIND_PROBABILITY: return u < 0.1 ? 0 : u > 0.9 ? 1 : u < 0.3 ? u * 1e-6 : u;
-    case LIBLOSS_KIND_POSITIVE: return u < 0.3 ? 1 + (double)(int)(u * 30) : u < 0.5 ? u * 1e-6 + 0x1p-40 : u * 8;
+    case LIBLOSS_KIND_POSITIVE: return u < 0.3 ? 1 + (double)(int)(u * 30) : u < 0.5 ? 0x1p-10 + u * 0x1p-6 : u * 8;
     case LIBLOSS_KIND_SIGN: return u < 0.5 ? -1 : 1;
     default: return u < 0.1 ? 0 : (uniform() - 0.5) * (u < 0.4 ? 4 : u < 0.8 ? 200 : u < 0.9 ? 1e-7 : 1600);
     }

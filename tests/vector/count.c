@@ -50,6 +50,7 @@ static double uniform(void)
 static double number(int kind, int scales, int64_t classes)
 {
     double u = uniform();
+    if (kind == LIBLOSS_KIND_BINARY) return u < 0.5;
     if (kind >= LIBLOSS_KIND_CLASS) return (double)(int64_t)(u * (double)(classes ? classes : 2));
     switch (kind) {
     case LIBLOSS_KIND_PROBABILITY: return 0.02 + 0.96 * u;
@@ -116,7 +117,7 @@ static int count(const char *spec, int64_t columns, int bits, int want, int how,
         libloss_describe_input(o, k, &input);
         if ((input.flags & LIBLOSS_OPTIONAL) && !(how & CLASS_WEIGHT)) continue;
         const int soft = input.kind == LIBLOSS_KIND_CLASS && (how & ROWS);
-        const int index = input.kind >= LIBLOSS_KIND_CLASS && !soft;
+        const int index = input.kind >= LIBLOSS_KIND_CLASS && input.kind != LIBLOSS_KIND_BINARY && !soft;
         const int flat = input.shape != LIBLOSS_SHAPE_LIKE_FIRST && !soft;
         const int64_t length = input.shape == LIBLOSS_SHAPE_PER_CLASS ? columns : rows;
         const int half = (how & HALF) && !index, integer = index || ((how & INTEGER) && k == 1);

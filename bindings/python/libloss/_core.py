@@ -92,10 +92,11 @@ class Info(NamedTuple):
     per_row: bool
     auxiliaries: tuple[str, ...]
     is_metric: bool = False
+    per_unit: bool = False
 
 
 CLAIMS = ("convex", "nonnegative", "even", "differentiable", "twice_differentiable", "lipschitz", "bounded", "calibrated", "proper")
-KINDS = ("real", "probability", "positive", "sign", "class", "offsets", "length")
+KINDS = ("real", "probability", "positive", "sign", "class", "offsets", "length", "label", "binary")
 
 
 def _string(c: Any) -> str:
@@ -150,12 +151,17 @@ def describe(handle: Any) -> Info:
                 frozenset(c for k, c in enumerate(CLAIMS) if i.claims >> k & 1),
                 {"float32": tuple(i.ulp_f32), "float64": tuple(i.ulp_f64)}, _string(i.citation),
                 i.values_per == lib.LIBLOSS_PER_ROW, tuple(_string(lib.libloss_auxiliary_name(handle, k)) for k in range(i.auxiliaries)),
-                bool(i.is_metric))
+                bool(i.is_metric), i.values_per == lib.LIBLOSS_PER_UNIT)
 
 
 def is_flat(info: Info) -> bool:
     """Whether it gives a value per element of exactly two inputs."""
-    return not info.per_row and len([i for i in info.inputs if not i.optional]) == 2
+    return not info.per_row and not info.per_unit and len([i for i in info.inputs if not i.optional]) == 2
+
+
+def is_of_batch(info: Info) -> bool:
+    """Whether it gives a value per batch of elements, whose axes the caller names."""
+    return info.per_unit and all(i.per == "input" for i in info.inputs)
 
 
 def create(spec: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._core import Info, create, describe, is_flat, names
+from ._core import Info, create, describe, is_flat, is_of_batch, names
 from ._libloss import quick
 from ._loss import Loss
 
@@ -17,11 +17,13 @@ EXAMPLES = {  # what an input of each kind looks like in an example
     "sign": ("[0.5, 2.0]", "[1.0, -1.0]"),
     "positive": ("[0.5, 2.0]", "[1.0, 3.0]"),
     "nonnegative": ("[0.5, 2.0]", "[1.0, 0.0]"),
+    "binary": ("[1.0, 0.0]", "[1.0, 0.0]"),
 }
 ROW_EXAMPLES = {
     ("real", "class"): ("[[2.0, 0.5, -1.0]]", "[0]"),
     ("probability", "class"): ("[[0.7, 0.2, 0.1]]", "[0]"),
     ("probability", "probability"): ("[[0.7, 0.2, 0.1]]", "[[1.0, 0.0, 0.0]]"),
+    ("real", "probability"): ("[[2.0, 0.5, -1.0]]", "[[1.0, 0.0, 1.0]]"),
 }
 
 TEMPLATE = '''
@@ -54,22 +56,39 @@ def kept(default: Loss, cache: dict[tuple[Any, ...], Loss], **parameters: Any) -
         return default.replace(**parameters)
 
 
+VECTORS = ("[[0.5, 2.0, -1.0]]", "[[1.0, 1.0, 0.5]]", "[[-1.0, 0.0, 2.0]]")
+MATRIX = "[[0.9, 0.1, 0.3, 0.2], [0.2, 0.8, 0.1, 0.4], [0.1, 0.2, 0.7, 0.3], [0.3, 0.1, 0.2, 0.6]]"
+
+
 def examples(info: Info) -> tuple[str, ...]:
     """A list per needed input, for the docstring's example."""
-    if info.per_row:
+    needed = [i for i in info.inputs if not i.optional]
+    if info.per_unit and any(i.kind == "class" for i in needed):  # a sequence
+        return ("[[[2.0, 0.5], [0.1, 1.0], [1.0, 0.0]]]", "[[1]]")
+    if info.per_row and (len(needed) == 1 or needed[1].kind == "label"):
+        return (MATRIX, "[0, 1, 0, 1]")[: len(needed)]
+    if info.per_row and len(needed) == 2 and (info.inputs[0].kind, info.inputs[1].kind) in ROW_EXAMPLES:
         first, second = ROW_EXAMPLES[info.inputs[0].kind, info.inputs[1].kind]
         return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
+    if info.per_row:
+        return tuple(VECTORS[k] if i.per == "input" else "[1.0]" for k, i in enumerate(needed))
     return tuple(EXAMPLES[i.kind][k > 0] for k, i in enumerate(info.inputs) if not i.optional)
 
 
 def docstring(info: Info) -> str:
     """One sentence, the formula, inputs, parameters, an example that runs, how to get the gradient, the source."""
-    shape = "(..., classes)" if info.per_row else "any shape"
+    vectors = info.per_row and len(info.inputs) > 1 and all(i.kind == "real" and i.per == "input" for i in info.inputs[:2])
+    shape = "(..., components)" if vectors else "(..., classes)" if info.per_row else "any shape"
+    if any(i.name == "groups" for i in info.inputs):
+        shape = "(documents,) with groups, else (..., documents)"
     lines = [f"{info.title}.", "", f"    {info.formula}", "", "Args:"]
     for i in info.inputs:
         per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
-        lines.append(f"    {i.name}: {i.description}; {per}{'; optional' if i.optional else ''}.")
+        told = i.description if "shape (" in i.description else f"{i.description}; {per}"
+        lines.append(f"    {i.name}: {told}{'; optional' if i.optional else ''}.")
     lines += [f"    {p.name}: {p.doc}, {p.range}; default {p.default!r}." for p in info.parameters]
+    if is_of_batch(info):
+        lines.append("    unit_axes: how many of the last axes make one value together; default 0, all of them.")
     lines += [
         "    weight: a number, one per value, or one per leading index; 0 means not there.",
         '    reduction: "mean" (over the values present), "sum", "none", "weighted_mean" (over the sum of weights), "size_mean", "batch_mean".',
@@ -97,9 +116,11 @@ def build() -> dict[str, Any]:
         own = " and ".join(f"{p.name} is {name}_{p.name}" for p in info.parameters)  # the defaults themselves: an array has no truth
         scope.update({f"{name}_{p.name}": p.default for p in info.parameters})
         same = ", ".join(f"{p.name}={p.name}" for p in info.parameters)
-        plain = "".join([f"{o} is None and " for o in optional] + (["axis == -1 and "] if info.per_row else []))
-        extra = "".join(f"{o}=None, " for o in optional) + ("axis=-1, " if info.per_row else "")
-        pass_extra = "".join(f"{o}={o}, " for o in optional) + ("axis=axis, " if info.per_row else "")
+        option = "axis" if info.per_row else "unit_axes" if is_of_batch(info) else ""
+        unset = -1 if info.per_row else 0
+        plain = "".join([f"{o} is None and " for o in optional] + ([f"{option} == {unset} and "] if option else []))
+        extra = "".join(f"{o}=None, " for o in optional) + (f"{option}={unset}, " if option else "")
+        pass_extra = "".join(f"{o}={o}, " for o in optional) + (f"{option}={option}, " if option else "")
         short = SHORT.format(plain=plain, first=needed[0], second=needed[1], flat=is_flat(info)) if len(needed) == 2 else ""
         source.append(TEMPLATE.format(
             name=name, inputs=", ".join(needed), short=short,

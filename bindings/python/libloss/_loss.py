@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import numpy as np
 
 from ._arrays import Plain, absent, plain, same_index, weighed, wide
-from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, is_flat, numbers, text, word
+from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, is_flat, is_of_batch, numbers, text, word
 from ._errors import ArgumentError, DTypeError, IncompatibleVersionError, NotDifferentiableError, ShapeError
 from ._libloss import ffi, lib, quick
 from ._threads import wished
@@ -23,7 +23,7 @@ ndarray, new = np.ndarray, np.empty
 EMPTY = {"nan": 0, "zero": 1}
 CURVATURE = {"exact": 0, "upper": 1}
 FORMAT = 1  # of pickles
-VALUE = frozenset(("weight", "reduction", "divisor", "empty", "axis", "threads"))  # options of a value, and of derivatives
+VALUE = frozenset(("weight", "reduction", "divisor", "empty", "axis", "threads", "unit_axes"))  # options of a value, and of derivatives
 GRAD = VALUE | {"wrt"}
 HESS = GRAD | {"curvature"}
 OPTIONS = HESS | {"upstream"}
@@ -173,7 +173,7 @@ class Loss:
     def _evaluate(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], *, wrt: str | tuple[str, ...] | None = None,
                   curvature: str = "exact", weight: Any = None, reduction: str = "mean", divisor: float | None = None,
                   empty: str = "nan", upstream: Any = None, axis: int = -1, out: Mapping[str, Any] | None = None,
-                  threads: int | None = None, total: Any = None) -> dict[str, Any]:
+                  threads: int | None = None, unit_axes: int = 0, total: Any = None) -> dict[str, Any]:
         info = self._info
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
@@ -181,7 +181,7 @@ class Loss:
         args.empty = choose(EMPTY, empty, "empty")
         args.curvature = choose(CURVATURE, curvature, "curvature")
         args.divisor = _positive(divisor)
-        args.threads = wished(threads)
+        args.threads, args.unit_axes = wished(threads), unit_axes
         if "value" not in want or reduction == "none":
             args.flags = NO_VALUE
         if total is not None:
@@ -207,13 +207,13 @@ class Loss:
         first = arrays[0]
         assert first is not None
         shaped = next((a for a in arrays if a is not None and a.array.ndim), first).array
-        shape = shaped.shape[:-1] if info.per_row else shaped.shape
+        shape = self._unit_shape(args, slots) if info.per_unit else shaped.shape[:-1] if info.per_row else shaped.shape
         masks = [p.mask for p in arrays if p is not None]
         if upstream is not None:
             u = plain(upstream, "upstream")
             masks.append(u.mask)
             slots.append((u.array, ROLES["upstream"], 0, u.bfloat16))
-        w = weighed(weight, absent(masks, len(shape)))
+        w = weighed(weight, absent(masks, shaped.ndim if is_of_batch(info) else len(shape)))
         if w is not None:
             slots.append((w.array, ROLES["weight"], 0, w.bfloat16))
 
@@ -266,6 +266,19 @@ class Loss:
         if "correct" in result:
             result["correct"] = result["correct"] != 0
         return result
+
+    def _unit_shape(self, args: Any, slots: Sequence[tuple[Any, int, int, bool]]) -> tuple[int, ...]:
+        """Of the values, where only C knows it."""
+        plan = ffi.new("libloss_plan *")
+        plan.struct_size = ffi.sizeof("libloss_plan")
+        kept = args.total, args.flags
+        args.total = ffi.NULL
+        answer = lib.libloss_py_eval(self._handle, args, ffi.new("libloss_py_slot[]", [(id(a), role, k, b) for a, role, k, b in slots]), len(slots), plan)
+        if answer.status == -1:
+            raise DTypeError(f"{self.name}: an array that the buffer protocol does not give")
+        check(answer.status)
+        args.total, args.flags = kept
+        return tuple(plan.values_shape[k] for k in range(plan.values_ndim))
 
     def _check_axis(self, axis: int, array: np.ndarray[Any, Any]) -> None:
         if not self._info.per_row:
@@ -378,9 +391,9 @@ class Loss:
 
     # ---- the three steps ----
 
-    def forward(self, *inputs: Any, axis: int = -1, out: Any = None, **named: Any) -> Any:
+    def forward(self, *inputs: Any, axis: int = -1, unit_axes: int = 0, out: Any = None, **named: Any) -> Any:
         """The values, unweighted and unreduced."""
-        return self._evaluate(inputs, named, ("value",), reduction="none", axis=axis, out={"value": out})["value"]
+        return self._evaluate(inputs, named, ("value",), reduction="none", axis=axis, unit_axes=unit_axes, out={"value": out})["value"]
 
     def backward(self, *inputs: Any, upstream: Any = None, **options: Any) -> Any:
         """The gradient of sum(upstream * values)."""

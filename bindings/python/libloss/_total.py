@@ -35,24 +35,21 @@ class Total:
             self._memory = np.zeros(0, np.uint64)  # sized by the first piece: rows of scores tell the number of classes
             return
         self._loss = Loss(loss, **parameters)
-        self._start(64 + 624 * len(self._loss.terms))
+        self._start()
 
-    def _start(self, size: int) -> None:
-        size = max(lib.LIBLOSS_TOTAL_SIMPLE, size)
-        self._memory = np.zeros(size // 8, np.uint64)
-        check(lib.libloss_total_start(self._pointer, size, self._loss._handle, ffi.NULL))
-
-    def _start_metric(self) -> None:
-        """A metric whose number of classes is known by now, or is the fallback."""
+    def _start(self) -> None:
+        """Of a metric: when its number of classes is known, or is the fallback."""
         args, plan = ffi.new("libloss_args *"), ffi.new("libloss_plan *")
         args.struct_size, plan.struct_size = ffi.sizeof("libloss_args"), ffi.sizeof("libloss_plan")
         check(lib.libloss_prepare(self._loss._handle, args, plan))
-        self._start(plan.total_size)
+        size = max(lib.LIBLOSS_TOTAL_SIMPLE, plan.total_size)
+        self._memory = np.zeros(size // 8, np.uint64)
+        check(lib.libloss_total_start(self._pointer, size, self._loss._handle, ffi.NULL))
 
     @property
     def _pointer(self) -> Any:
         if not self._memory.size:
-            self._start_metric()
+            self._start()
         return ffi.cast("libloss_total *", ffi.from_buffer(self._memory))
 
     def add(self, *inputs: Any, **options: Any) -> Total:
@@ -234,7 +231,7 @@ class Total:
         if not isinstance(self._loss, Loss):
             if not state:
                 return
-            self._start_metric()
+            self._start()
         check(lib.libloss_total_load(self._pointer, self._memory.nbytes, state, len(state)))
 
     def __reduce__(self) -> tuple[Any, ...]:

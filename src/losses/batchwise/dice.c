@@ -53,9 +53,11 @@ FORMULA slope dice_spread(const real *x, real w, const real *fact, const real *p
 {
     real p = x[PREDICTION], t = x[TARGET], each = w * fact[INVERSE], square = w * w * fact[INVERSE_SQUARED];
     int squared = param[SQUARED] != 0;
-    real lp = squared ? 2 * lean(p, t, fact) : fact[SCORE] - 2 * t, lt = squared ? 2 * lean(t, p, fact) : fact[SCORE] - 2 * p;
-    real by_p = squared ? 2 * p : 1, by_t = squared ? 2 * t : 1; /* how the sizes grow */
-    real bend = squared ? 2 * each * fact[SCORE] : 0;
+    real near_p = 2 * lean(p, t, fact), near_t = 2 * lean(t, p, fact); /* all at hand before the choice, so that it is no branch */
+    real flat_p = fact[SCORE] - 2 * t, flat_t = fact[SCORE] - 2 * p;
+    real lp = squared ? near_p : flat_p, lt = squared ? near_t : flat_t;
+    real twice_p = 2 * p, twice_t = 2 * t, by_p = squared ? twice_p : 1, by_t = squared ? twice_t : 1; /* how the sizes grow */
+    real curved = 2 * each * fact[SCORE], bend = squared ? curved : 0;
     return (slope){ .grad = { each * lp, each * lt }, .hess = { bend - 2 * square * (lp * by_p), bend - 2 * square * (lt * by_t) } };
 }
 

@@ -14,7 +14,7 @@ enum { KAPPA };
 
 LOSS(pairwise_logistic) = {
     .title = "Pairwise logistic",
-    .aliases = "ranknet bpr pair_logit",
+    .aliases = "bpr pair_logit",
     .formula = "t*softplus(-x) + (1 - t)*softplus(x) where x = kappa*(first - second)",
     .input = { INPUT(first, KIND_REAL, DIFFERENTIABLE_INPUT, "a score"), INPUT(second, KIND_REAL, DIFFERENTIABLE_INPUT, "another score"),
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability in [0, 1] that first should be higher") },
