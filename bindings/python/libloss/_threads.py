@@ -59,30 +59,29 @@ def wished(n: int | None) -> int:
 
 # ---- threadpoolctl, with which joblib and scikit-learn tell libraries to use fewer threads ----
 
+class _Controller:
+    """The number of threads of libloss, for the whole process."""
+
+    user_api, internal_api = "libloss", "libloss"
+    filename_prefixes = ("libloss",)
+    check_symbols = ("libloss_version",)
+
+    def get_num_threads(self) -> int:
+        return get_threads()
+
+    def set_num_threads(self, num_threads: int) -> None:
+        set_threads(num_threads)
+
+    def get_version(self) -> str:
+        return str(ffi.string(lib.libloss_version()).decode())
+
+    def set_additional_attributes(self) -> None:
+        """There are none."""
+
+
 def _register(threadpoolctl: Any) -> None:
-    if not hasattr(threadpoolctl, "register"):  # before 3.2
-        return
-
-    class Controller(threadpoolctl.LibController):  # type: ignore[misc]
-        """The number of threads of libloss, for the whole process."""
-
-        user_api, internal_api = "libloss", "libloss"
-        filename_prefixes = ("libloss",)
-        check_symbols = ("libloss_version",)
-
-        def get_num_threads(self) -> int:
-            return get_threads()
-
-        def set_num_threads(self, num_threads: int) -> None:
-            set_threads(num_threads)
-
-        def get_version(self) -> str:
-            return str(ffi.string(lib.libloss_version()).decode())
-
-        def set_additional_attributes(self) -> None:
-            """There are none."""
-
-    threadpoolctl.register(Controller)
+    if hasattr(threadpoolctl, "register"):  # since 3.2
+        threadpoolctl.register(type("Controller", (_Controller, threadpoolctl.LibController), {}))
 
 
 class _Later:
