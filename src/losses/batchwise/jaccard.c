@@ -39,11 +39,14 @@ static double jaccard_close(const double *sum, const double *param, double *fact
                          param[EMPTY_CLASS] != 0, fact);
 }
 
+/* score (1 - x) - x, which may nearly cancel */
+FORMULA real lean(real score, real x) { return pair_add_tame(pair_mul_tame(as_pair(score), two_diff(1, x)), as_pair(-x)).hi; }
+
 FORMULA slope jaccard_spread(const real *x, real w, const real *fact, const real *param)
 {
     real p = x[PREDICTION], t = x[TARGET], each = w * fact[INVERSE], square = w * w * fact[INVERSE_SQUARED];
     (void)param;
-    real lp = fma_(fact[SCORE], 1 - t, -t), lt = fma_(fact[SCORE], 1 - p, -p);
+    real lp = lean(fact[SCORE], t), lt = lean(fact[SCORE], p);
     return (slope){ .grad = { each * lp, each * lt }, .hess = { -2 * square * (lp * (1 - t)), -2 * square * (lt * (1 - p)) } };
 }
 

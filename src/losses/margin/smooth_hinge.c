@@ -23,14 +23,16 @@ FORMULA margin_jet smooth_hinge(real m, const real *param)
 {
     real gamma = param[GAMMA], nothing = zero_of(m);
     pair gap = two_diff(1, m), reach = two_sum(m, gamma);
-    int near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)), right = m >= 1; /* near: m >= 1 - gamma, exactly */
+    int right = m >= 1;
+    int near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)); /* m >= 1 - gamma, exactly */
+    int bent = near & !right;
     real share = gap.hi / gamma, bend = 1 / gamma, far = (gap.hi - (real)0.5 * gamma) + gap.lo;
     real flattest = (real)0.5 / far; /* slope^2 / (2 value): of the parabolas that touch the line and stay above */
     real slope = near ? share : 1 + nothing, value = near ? share * ((real)0.5 * gap.hi + gap.lo) : far;
     return (margin_jet){
         .value = right ? 0 : value,
         .slope = right ? 0 : -slope,
-        .bend = near & !right ? bend : nothing,
+        .bend = bent ? bend : nothing,
         .upper = right  ? 0
                  : near ? bend
                         : flattest,
