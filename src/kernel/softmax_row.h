@@ -22,7 +22,7 @@
 enum { NARROW = 64, LANES = 16, BLOCK = 4096, WINDOW = 64 };
 
 /* A loop over sixteen lanes. gcc would take so short a loop apart before its vectoriser sees it. */
-#if defined __clang__ || !defined __GNUC__
+#if defined __clang__ || !defined __GNUC__ || defined LIBLOSS_PLAIN /* which is built without -fopenmp-simd */
 #define LANE_LOOP VECTOR_LOOP
 #else
 #define LANE_LOOP _Pragma("omp simd")

@@ -36,7 +36,8 @@ from harness import Loss  # noqa: E402
 from peers import jax, sklearn_loss, torch  # noqa: E402
 from points import elementwise  # noqa: E402
 from rows import cross_entropy, row_cases  # noqa: E402
-from test_accuracy import cancelling, error  # noqa: E402
+from points import larger
+from test_accuracy import error  # noqa: E402
 
 Pair = tuple[np.ndarray, np.ndarray]  # values and gradients
 LOSSES = ("squared_error", "half_squared_error", "absolute_error", "huber", "smooth_l1", "pseudo_huber", "log_cosh", "quantile", "squared_log_error",
@@ -153,7 +154,7 @@ def pointwise(name: str, dtype: type, p: np.ndarray, t: np.ndarray) -> Worst:
             if mp.isfinite(exact.v):
                 worst.note("value", library, error(values[i], exact.v, dtype), place)
             if mp.isfinite(exact.d) and not (name in KINK_AT_0 and p[i] == t[i]):
-                worst.note("gradient", library, error(gradients[i], exact.d, dtype, cancelling(name, scope)), place)
+                worst.note("gradient", library, error(gradients[i], exact.d, dtype, larger(name, "grad0", {}, scope)), place)
     return worst
 
 
