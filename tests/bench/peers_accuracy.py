@@ -36,7 +36,7 @@ from harness import Loss  # noqa: E402
 from peers import jax, sklearn_loss, torch  # noqa: E402
 from points import elementwise  # noqa: E402
 from rows import cross_entropy, row_cases  # noqa: E402
-from scales import larger
+from scales import larger  # noqa: E402
 from test_accuracy import error  # noqa: E402
 
 Pair = tuple[np.ndarray, np.ndarray]  # values and gradients
