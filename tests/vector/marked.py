@@ -62,7 +62,7 @@ def units(build: pathlib.Path) -> list[Unit]:
 def marked(file: pathlib.Path) -> frozenset[int]:
     """The lines of a source at which a marked loop begins."""
     lines = file.read_text().splitlines()
-    after = {i + 2 for i, line in enumerate(lines) if line.endswith("VECTOR_LOOP") and not line.startswith("#")}
+    after = {i + 2 for i, line in enumerate(lines) if re.search(r"^\s+(VECTOR|ELEMENT)_LOOP$", line)}
     if str(file).endswith(ANY_WALK):
         after |= {i + 1 for i, line in enumerate(lines) if re.search(r"for \(ptrdiff_t (\w+) = 0; \1 < n; \1\+\+\)", line)}
     return frozenset(after)
