@@ -38,8 +38,8 @@ FORMULA double lgamma1p_(double t)
     double offset = below ? t : near ? t - 1 : 0;
     const pair c0 = LGAMMA_RATIO_0, c1 = LGAMMA_RATIO_1;
     pair ratio = pair_add(pair_add(c0, pair_mul(as_pair(offset), c1)), as_pair(offset * offset * lgamma_ratio(offset)));
-    pair log = log1p_to_pair(as_pair(below ? t : 0)), x = two_sum(t, 1);
-    pair small = pair_sub(pair_mul(as_pair(offset), ratio), choose(below, log, as_pair(0)));
+    pair log = log1p_to_pair(as_pair(indicator(below) * offset)), x = two_sum(t, 1);
+    pair small = pair_sub(pair_mul(as_pair(offset), ratio), log);
     double far = lgamma_(x.hi);
 #if FULL
     double more = x.lo * (log_(x.hi) - 0.5 / x.hi); /* digamma, nearly */
