@@ -51,14 +51,15 @@ FORMULA double erf_(double x)
 {
     double size = abs_(x);
     int near = size < 0.5;
-    double n = near ? x : 0, z = n * n;
+    double up = size < 0x1p-900 ? 0x1p200 : 1, down = size < 0x1p-900 ? 0x1p-200 : 1; /* a product of subnormals has no remainder */
+    double n = near ? x * up : 0, z = n * n;
     pair c = ERF_RATIO_0;
     pair ratio = fast_two_sum(c.hi, z * erf_ratio(z)), small = pair_mul(as_pair(n), (pair){ ratio.hi, ratio.lo + c.lo });
     scaled_exp g = gauss_parts(size > 6 ? 6 : size); /* beyond, erfc is nothing beside 1 */
     pair y = pair_mul(g.m, erfcx_to_pair(size > 6 ? 6 : size));
     double power = power_of_two(g.k);
     pair far = pair_sub(as_pair(1), scale_pair(y, power));
-    return near ? small.hi : copysign_(far.hi, x);
+    return near ? small.hi * down : copysign_(far.hi, x);
 }
 
 /* e^(x^2) erfc(x) */

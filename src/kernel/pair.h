@@ -148,7 +148,7 @@ FORMULA pair pair_div_tame(pair a, pair b) { return pair_div_by(a, b, 1 / b.hi);
 /* p z + c: a step of Horner's rule, for |c| >= |p z| */
 FORMULA pair pair_step(pair p, pair z, pair c)
 {
-    pair t = pair_mul_tame(p, z), s = fast_two_sum(c.hi, t.hi);
+    pair t = pair_mul_tame(p, z), s = two_sum(c.hi, t.hi);
     return (pair){ s.hi, s.lo + (t.lo + c.lo) };
 }
 
