@@ -75,21 +75,12 @@ FORMULA scaled_exp exp_parts(pair a)
 #endif
 }
 
-#if FULL
-/* m 2^k, rounded once also where that is subnormal: beside a power of two whose last bit is the result's. */
-FORMULA double scale_exp(scaled_exp e)
-{
-    double lowest = e.m.hi < 1 ? -1021 : -1022, power = power_of_two(-1022 - e.k), beside = e.k < lowest ? power : 0;
-    pair sum = fast_two_sum(beside, e.m.hi);
-    return times_power_of_two((sum.hi + (sum.lo + e.m.lo)) - beside, e.k);
-}
-#endif
-
 /* e^(hi + lo) */
 FORMULA double exp_pair(pair a)
 {
 #if FULL
-    return scale_exp(exp_parts(a));
+    scaled_exp e = exp_parts(a);
+    return times_power_of_two(e.m.hi, e.k);
 #else
     double x = a.hi < -700 ? -700 : a.hi > 700 ? 700 : a.hi; /* what is beyond is infinite or 0 as a float */
     double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER, r = fma64(k, -(LN2_HI + LN2_LO), x);
@@ -104,7 +95,7 @@ FORMULA pair exp_to_pair(pair a)
 {
 #if FULL
     scaled_exp e = exp_parts(a);
-    pair y = { scale_exp(e), times_power_of_two(e.m.lo, e.k) };
+    pair y = { times_power_of_two(e.m.hi, e.k), times_power_of_two(e.m.lo, e.k) };
     return (pair){ y.hi, y.hi >= 0x1p-1022 && y.hi < __builtin_inf() ? y.lo : 0 };
 #else
     return as_pair(exp_pair(a));

@@ -59,9 +59,23 @@ FORMULA sigmoid_parts sigmoid_parts_pair(pair x)
 }
 
 FORMULA sigmoid_parts sigmoid_parts_(double x) { return sigmoid_parts_pair(as_pair(x)); }
-FORMULA double softplus_(double x) { return sigmoid_parts_(x).softplus; }
 FORMULA double logistic_(double x) { return sigmoid_parts_(x).p; }
-FORMULA double log_sigmoid_(double x) { return -sigmoid_parts_(-x).softplus; }
+
+FORMULA double softplus_(double x)
+{
+    double y = sigmoid_parts_(x).softplus;
+#if FULL
+    /* e^x, which must be rounded only once where it is subnormal: beside a power of two whose last bit is the result's. */
+    scaled_exp e = exp_parts(as_pair(x));
+    double lowest = e.m.hi < 1 ? -1021 : -1022, power = power_of_two(-1022 - e.k), beside = e.k < lowest ? power : 0;
+    pair sum = fast_two_sum(beside, e.m.hi);
+    double tiny = times_power_of_two((sum.hi + (sum.lo + e.m.lo)) - beside, e.k);
+    y = x < -700 ? tiny : y;
+#endif
+    return y;
+}
+
+FORMULA double log_sigmoid_(double x) { return -softplus_(-x); }
 
 /* ---- hyperbolic ---- */
 

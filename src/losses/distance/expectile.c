@@ -23,11 +23,9 @@ FORMULA residual_jet expectile(pair r, const real *param)
 {
     pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = choose(r.hi > 0, high, low);
     pair product = two_product(side.hi, r.hi); /* never r^2, which may overflow where its product with tau does not */
-    real slope = product.hi, lo = product.lo + (side.hi * r.lo + side.lo * r.hi);
-    pair value = two_product(slope, r.hi);
-    real rest = value.lo + (slope * r.lo + lo * r.hi);
+    real slope = product.hi, lo = product.lo + (side.hi * r.lo + side.lo * r.hi), rest = slope * r.lo + lo * r.hi;
     return (residual_jet){
-        .value = value.hi + (rest - rest == 0 ? rest : 0),
+        .value = fma_(slope, r.hi, rest - rest == 0 ? rest : 0),
         .grad = 2 * slope,
         .hess = 2 * side.hi,
         .upper = 2 * max_(low.hi, high.hi), /* of the steeper side: a flatter parabola would not stay above it */
