@@ -104,7 +104,8 @@ FORMULA double lgamma_(double x)
     large = pair_add(large, pair_add((pair){ half_log.hi - 0.5, half_log.lo }, as_pair(w * stirling(w * w))));
     double huge = x * (ln.hi - 1), y_far = x < 0x1p1000 ? large.hi : huge; /* no remainders near overflow */
     double limit = x > 0 ? x : x == 0 ? __builtin_inf() : (double)__builtin_nanf(""), inside = far ? y_far : near.hi;
-    return (x > 0) & (x < __builtin_inf()) ? inside : limit;
+    int ordinary = (x > 0) & (x < __builtin_inf());
+    return ordinary ? inside : limit;
 }
 
 /* (ln Gamma)' of a positive x: the series around its zero on [1, 2]; sums of reciprocals to get there. */
