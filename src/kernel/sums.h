@@ -17,6 +17,14 @@ typedef struct {
     real grad[2], hess[2];
 } slope;
 
+/* What losses of overlaps take. */
+#define MASK_INPUTS                                                                           \
+    INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability of each element"), \
+        INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 where the element belongs to the class, 0 where not, or a share")
+#define SMOOTHING_PARAMS                                                                              \
+    PARAM(smooth_nr, 0, AT_LEAST(0), "added above"), PARAM(smooth_dr, 0, AT_LEAST(0), "added below"), \
+        CHOICE(empty_class, 0, "0 nan", "the loss where nothing is there and nothing is said to be")
+
 /* What overlaps share: L = 1 - above/below, whose slope by an element is (score * growth of below - growth of above) / below. */
 enum { INVERSE, INVERSE_SQUARED, SCORE, DISTANCE };
 
