@@ -7,19 +7,23 @@
 
 #include "pointwise.h"
 
-/* t e^x; 0 where t is. The power of two comes in three factors behind the product, since t spans as many binades as e^x does. */
-FORMULA double times_exp(double t, pair x)
+/* a t e^x for a of ordinary size; 0 where t is. A t near an end of the range is moved away from it before anything rounds, and the power of
+ * two comes in three factors behind the product, since t spans as many binades as e^x does. */
+FORMULA double scaled_times_exp(double a, double t, pair x)
 {
 #if FULL
-    double reach = x.hi < -1500 ? -1500 : x.hi > 1500 ? 1500 : x.hi;
-    reduced r = reduce_exp(reach, reach == x.hi ? x.lo : 0);
-    double third = round_(r.k * (1.0 / 3)), m = 1 + (r.hi + (r.lo + (r.hi * r.lo + r.hi * r.hi * exp_tail(r.hi))));
-    double product = t * m * power_of_two(third) * power_of_two(third) * power_of_two(r.k - 2 * third);
+    int small = t<1, large = t> 0x1p200;
+    scaled_exp e = exp_parts_within(x, 1500);
+    pair y = pair_mul(as_pair(t * (small ? 0x1p200 : large ? 0x1p-200 : 1)), e.m);
+    double k = e.k + (small ? -200 : large ? 200 : 0), third = round_(k * (1.0 / 3));
+    double product = a * y.hi * power_of_two(third) * power_of_two(third) * power_of_two(k - 2 * third);
 #else
-    double product = t * exp_pair(x);
+    double product = a * t * exp_pair(x);
 #endif
     return t == 0 ? zero_of(x.hi) : product;
 }
+
+FORMULA double times_exp(double t, pair x) { return scaled_times_exp(1, t, x); }
 
 /* e^x - 1 - x: by its series at a quarter of x, doubled twice, and where that is too far as a difference that cancels little. */
 FORMULA double exp_less_line(pair x)

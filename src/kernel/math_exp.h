@@ -63,9 +63,9 @@ typedef struct {
     double k;
 } scaled_exp;
 
-FORMULA scaled_exp exp_parts(pair a)
+FORMULA scaled_exp exp_parts_within(pair a, double end)
 {
-    double x = a.hi < -1400 ? -1400 : a.hi > 1400 ? 1400 : a.hi;
+    double x = a.hi < -end ? -end : a.hi > end ? end : a.hi;
     reduced r = reduce_exp(x, x == a.hi ? a.lo : 0); /* the remainder of a huge argument is no small number */
 #if FULL
     pair m = fast_two_sum(1, r.hi);
@@ -74,6 +74,8 @@ FORMULA scaled_exp exp_parts(pair a)
     return (scaled_exp){ { 1 + (r.hi + r.hi * r.hi * exp_tail(r.hi)), 0 }, r.k };
 #endif
 }
+
+FORMULA scaled_exp exp_parts(pair a) { return exp_parts_within(a, 1400); }
 
 /* e^(hi + lo) */
 FORMULA double exp_pair(pair a)

@@ -1,7 +1,7 @@
 /*
  * Losses of one number per input written down once more, plainly, in a wider type than the data: as double with glibc's
- * functions (for f32 data; their errors are 2^-28 of what is looked for) and as __float128 with libquadmath's (for f64 data).
- * sweep.c includes this file once for each. Worst cases are looked at again with 1000 digits of mpmath by sweep.py.
+ * functions (for f32 DATA; their errors are 2^-28 of what is looked for) and as __float128 with libquadmath's (for f64 DATA).
+ * sweep.c includes this file once for each. Worst cases are looked at again with 1000 digits of mpmath by run.py.
  * `scale`: the larger addend where two inexact terms of the gradient or Hessian cancel.
  */
 
@@ -97,6 +97,72 @@ static void F(exponential)(T p, T t, F(jet) * j)
 static void F(gan_minimax)(T p, T t, F(jet) * j) { F(binary_cross_entropy_with_logits)(p, t, j); }
 static void F(gan_non_saturating)(T p, T t, F(jet) * j) { F(binary_cross_entropy_with_logits)(p, t, j); }
 
+static void F(expectile)(T p, T t, F(jet) * j)
+{
+    T r = p - t;
+    *j = (F(jet)){ { r * r / 2, r, 1 }, { 0 } };
+}
+
+static void F(epsilon_insensitive)(T p, T t, F(jet) * j)
+{
+    T r = p - t, over = M(fabs)(r) - (DATA)0.1;
+    *j = (F(jet)){ { over > 0 ? over : 0, over > 0 ? (r > 0) - (r < 0) : 0, 0 }, { 0 } };
+}
+
+static void F(squared_epsilon_insensitive)(T p, T t, F(jet) * j)
+{
+    T r = p - t, over = M(fmax)(M(fabs)(r) - (DATA)0.1, 0);
+    *j = (F(jet)){ { over * over, 2 * over * ((r > 0) - (r < 0)), over > 0 ? 2 : 0 }, { 0 } };
+}
+
+static void F(poisson_nll)(T p, T t, F(jet) * j)
+{
+    T e = M(exp)(p);
+    *j = (F(jet)){ { e - t * p, e - t, e }, { M(fmax)(e, t * M(fabs)(p)), M(fmax)(e, t), 0 } };
+}
+
+static void F(gamma_nll)(T p, T t, F(jet) * j)
+{
+    T e = t * M(exp)(-p);
+    *j = (F(jet)){ { p + e, 1 - e, e }, { M(fmax)(M(fabs)(p), e), M(fmax)(1, e), 0 } };
+}
+
+static void F(tweedie)(T p, T t, F(jet) * j)
+{
+    T a = t == 0 ? 0 : t * M(exp)(-p / 2), b = M(exp)(p / 2);
+    *j = (F(jet)){ { 2 * a + 2 * b, b - a, (a + b) / 2 }, { 0, M(fmax)(a, b), 0 } };
+}
+
+static void F(kl_pointwise)(T p, T t, F(jet) * j)
+{
+    T l = t == 0 ? 0 : M(log)(t);
+    *j = (F(jet)){ { t * (l - p), -t, 0 }, { t * M(fmax)(M(fabs)(p), M(fabs)(l)), 0, 0 } };
+}
+
+static void F(perceptron)(T p, T t, F(jet) * j)
+{
+    T m = p * t;
+    *j = (F(jet)){ { m < 0 ? -m : 0, m < 0 ? -t : 0, 0 }, { 0 } };
+}
+
+static void F(smooth_hinge)(T p, T t, F(jet) * j)
+{
+    T m = p * t, gap = 1 - m;
+    if (gap < 0) gap = 0;
+    *j = gap > 1 ? (F(jet)){ { gap - (T)0.5, -t, 0 }, { 0 } } : (F(jet)){ { gap * gap / 2, -t * gap, gap > 0 }, { 0 } };
+}
+
+static void F(modified_huber)(T p, T t, F(jet) * j)
+{
+    T m = p * t, gap = m < 1 ? 1 - m : 0;
+    *j = m < -1 ? (F(jet)){ { -4 * m, -4 * t, 0 }, { 0 } } : (F(jet)){ { gap * gap, -2 * t * gap, gap > 0 ? 2 : 0 }, { 0 } };
+}
+
+static void F(hinge_embedding)(T p, T t, F(jet) * j)
+{
+    *j = t > 0 ? (F(jet)){ { p, 1, 0 }, { 0 } } : (F(jet)){ { p < 1 ? 1 - p : 0, p < 1 ? -1 : 0, 0 }, { 0 } };
+}
+
 static const struct {
     const char *name;
     void (*exact)(T p, T t, F(jet) * j);
@@ -124,4 +190,15 @@ static const struct {
     ORACLE(exponential),
     ORACLE(gan_minimax),
     ORACLE(gan_non_saturating),
+    ORACLE(expectile),
+    ORACLE(epsilon_insensitive),
+    ORACLE(squared_epsilon_insensitive),
+    ORACLE(poisson_nll),
+    ORACLE(gamma_nll),
+    ORACLE(tweedie),
+    ORACLE(kl_pointwise),
+    ORACLE(perceptron),
+    ORACLE(smooth_hinge),
+    ORACLE(modified_huber),
+    ORACLE(hinge_embedding),
 };

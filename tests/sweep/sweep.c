@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define T double
+#define DATA float
 #define F(name_) double_##name_
 #define M(name_) name_
 typedef struct {
@@ -22,9 +23,11 @@ typedef struct {
 } double_jet;
 #include "oracles.h"
 #undef T
+#undef DATA
 #undef F
 #undef M
 #define T __float128
+#define DATA double
 #define F(name_) quad_##name_
 #define M(name_) name_##q
 typedef struct {
@@ -109,9 +112,33 @@ static void compare32(const float *p, const float *t, float *const out[3], int64
     }
 }
 
-static int inside(int kind, double x)
+/* Where an input may be. The last two are losses' own: kinds do not tell them. */
+typedef enum { REAL, PROBABILITY, SIGN, POSITIVE, NONNEGATIVE, PAST_MINUS_ONE } domain;
+
+static int inside(domain d, double x)
 {
-    return kind == LIBLOSS_KIND_PROBABILITY ? x >= 0 && x <= 1 : kind == LIBLOSS_KIND_SIGN ? fabs(x) == 1 : !isinf(x);
+    switch (d) {
+    case PROBABILITY: return x >= 0 && x <= 1;
+    case SIGN: return fabs(x) == 1;
+    case POSITIVE: return x > 0 && !isinf(x);
+    case NONNEGATIVE: return x >= 0 && !isinf(x);
+    case PAST_MINUS_ONE: return x > -1 && !isinf(x);
+    default: return !isinf(x);
+    }
+}
+
+static domain domain_of(const char *name, int i)
+{
+    libloss_input input = { .struct_size = sizeof input };
+    if (libloss_describe_input(loss, i, &input)) stop(name);
+    if (!strcmp(name, "squared_log_error")) return PAST_MINUS_ONE;
+    if (!strcmp(name, "kl_pointwise") && i == 1) return NONNEGATIVE;
+    switch (input.kind) {
+    case LIBLOSS_KIND_PROBABILITY: return PROBABILITY;
+    case LIBLOSS_KIND_SIGN: return SIGN;
+    case LIBLOSS_KIND_POSITIVE: return input.flags & LIBLOSS_OR_ZERO ? NONNEGATIVE : POSITIVE;
+    default: return REAL;
+    }
 }
 
 static float float_of(uint32_t bits)
@@ -121,7 +148,7 @@ static float float_of(uint32_t bits)
     return x;
 }
 
-static void one(const int kind[2], int past_minus_one, float target, uint64_t stride)
+static void one(const domain in[2], float target, uint64_t stride)
 {
     static float p[BLOCK], t[BLOCK], out[3][BLOCK];
     float *outs[3] = { out[0], out[1], out[2] };
@@ -129,7 +156,7 @@ static void one(const int kind[2], int past_minus_one, float target, uint64_t st
     for (int i = 0; i < BLOCK; i++) t[i] = target;
     for (uint64_t bits = 0; bits <= UINT32_MAX; bits += stride) {
         float x = float_of((uint32_t)bits);
-        if (inside(kind[0], x) && !(past_minus_one && x <= -1)) p[n++] = x;
+        if (inside(in[0], x) || isnan(x)) p[n++] = x;
         if (n == BLOCK || (n && bits + stride > UINT32_MAX)) {
             evaluate(p, t, 2, 32, n, (void *[]){ out[0], out[1], out[2] });
             compare32(p, t, outs, n);
@@ -149,7 +176,7 @@ static float half_of(uint16_t h)
     return (float)(h >> 15 ? -x : x);
 }
 
-static void pairs(const int kind[2], int past_minus_one, int brain, uint64_t stride)
+static void pairs(const domain in[2], int brain, uint64_t stride)
 {
     static float as_float[65536];
     static uint16_t p[BLOCK], t[BLOCK];
@@ -159,8 +186,7 @@ static void pairs(const int kind[2], int past_minus_one, int brain, uint64_t str
     for (uint32_t h = 0; h < 65536; h++) as_float[h] = brain ? float_of(h << 16) : half_of((uint16_t)h);
     for (uint64_t i = 0; i <= UINT32_MAX; i += stride) {
         float x = as_float[i & 65535], y = as_float[i >> 16];
-        int good = inside(kind[0], x) && inside(kind[1], y) && !isnan(x) && !isnan(y) && !(past_minus_one && (x <= -1 || y <= -1));
-        if (good) {
+        if (inside(in[0], x) && inside(in[1], y) && !isnan(x) && !isnan(y)) {
             p[n] = (uint16_t)i;
             t[n] = (uint16_t)(i >> 16);
             fp[n] = x;
@@ -203,17 +229,18 @@ static double uniform(void) /* splitmix64 */
     return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
 }
 
-static double draw(int kind)
+static double draw(domain in)
 {
     const double sign = uniform() < 0.5 ? -1 : 1;
     const int way = (int)(8 * uniform());
-    if (kind == LIBLOSS_KIND_SIGN) return sign;
-    if (kind == LIBLOSS_KIND_PROBABILITY)
+    if (in == SIGN) return sign;
+    if (in == PROBABILITY)
         return way < 2   ? way
                : way < 4 ? uniform()
                : way < 6 ? exp(-40 * uniform())
                : way < 7 ? 1 - exp(-37 * uniform())
                          : ldexp(uniform(), -(int)(1070 * uniform()));
+    if (in != REAL) return fabs(draw(REAL));
     switch (way) {
     case 0: return sign * uniform();
     case 1: return sign * 4 * uniform();
@@ -245,14 +272,14 @@ static void try64(place *points, int64_t n, place top[3][KEPT])
     }
 }
 
-static double step(double x, int kind)
+static double step(double x, domain in)
 {
-    if (kind == LIBLOSS_KIND_SIGN || uniform() < 0.3) return x;
+    if (in == SIGN || uniform() < 0.3) return x;
     double y = uniform() < 0.5 ? x * (1 + (uniform() - 0.5) * exp(-36 * uniform())) : nextafter(x, uniform() < 0.5 ? -INFINITY : INFINITY);
-    return inside(kind, y) ? y : x;
+    return inside(in, y) ? y : x;
 }
 
-static void search(const int kind[2], int past_minus_one, int64_t count, uint64_t seed)
+static void search(const domain in[2], int64_t count, uint64_t seed)
 {
     static place points[BLOCK], top[3][KEPT];
     state = seed;
@@ -260,10 +287,11 @@ static void search(const int kind[2], int past_minus_one, int64_t count, uint64_
         for (int i = 0; i < BLOCK; i++) {
             const place *from = &top[i % 3][(int)(KEPT * uniform())];
             const int climb = done > count / 2 && from->error > 0;
-            double p = climb ? step(from->p, kind[0]) : draw(kind[0]), t = climb ? step(from->t, kind[1]) : draw(kind[1]);
-            if (!climb && kind[0] != LIBLOSS_KIND_PROBABILITY && kind[1] == LIBLOSS_KIND_REAL && uniform() < 0.6)
+            double p = climb ? step(from->p, in[0]) : draw(in[0]), t = climb ? step(from->t, in[1]) : draw(in[1]);
+            if (!climb && (in[1] == REAL || in[1] == PAST_MINUS_ONE) && uniform() < 0.6)
                 t = uniform() < 0.5 ? 0 : p * (1 + (uniform() - 0.5) * exp(-30 * uniform()));
-            if (past_minus_one) p = fabs(p), t = fabs(t);
+            if (!inside(in[0], p)) p = 0.5;
+            if (!inside(in[1], t)) t = 0.5;
             points[i] = (place){ 0, p, t };
         }
         try64(points, BLOCK, top);
@@ -279,19 +307,13 @@ int main(int argc, char **argv)
         if (!strcmp(double_oracles[k].name, name)) double_exact = double_oracles[k].exact, quad_exact = quad_oracles[k].exact;
     if (!double_exact) return fprintf(stderr, "no oracle for %s\n", name), 3;
     if (libloss_create(argv[2], &loss)) stop(argv[2]);
-    int kind[2];
-    for (int i = 0; i < 2; i++) {
-        libloss_input input = { .struct_size = sizeof input };
-        if (libloss_describe_input(loss, i, &input)) stop(name);
-        kind[i] = input.kind;
-    }
-    const int past_minus_one = !strcmp(name, "squared_log_error");
+    const domain in[2] = { domain_of(name, 0), domain_of(name, 1) };
     if (!strcmp(argv[1], "one"))
-        one(kind, past_minus_one, strtof(argv[3], NULL), strtoull(argv[4], NULL, 10));
+        one(in, strtof(argv[3], NULL), strtoull(argv[4], NULL, 10));
     else if (!strcmp(argv[1], "pairs"))
-        pairs(kind, past_minus_one, !strcmp(argv[3], "bf16"), strtoull(argv[4], NULL, 10));
+        pairs(in, !strcmp(argv[3], "bf16"), strtoull(argv[4], NULL, 10));
     else
-        search(kind, past_minus_one, strtoll(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+        search(in, strtoll(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
     for (int k = 0; k < 3; k++) printf("%.4f %a %a\n", worst[k].error, worst[k].p, worst[k].t);
     return 0;
 }
