@@ -19,7 +19,7 @@ for option in "$@"; do
 done
 
 have() { command -v "$1" >/dev/null 2>&1; }
-step() { printf '\n== %s\n' "$*"; }
+step() { printf '\n== %s (at %s)\n' "$*" "$(date +%T)"; }
 
 missing=
 have "${CC:-cc}" || missing="$missing gcc libc6-dev"
@@ -52,7 +52,7 @@ if [ ! -x $venv/bin/python ]; then
     step "virtual environment"
     python3 -m venv $venv
 fi
-needed="cmake ninja numpy cffi pytest mpmath gmpy2"
+needed="cmake ninja numpy cffi pytest pytest-xdist mpmath gmpy2"
 [ -n "$quick" ] || needed="$needed ml_dtypes matplotlib mypy pandas polars pyarrow scikit-learn torch==2.13.0"
 stamp=$venv/.installed
 if [ "$(cat $stamp 2>/dev/null)" != "$needed" ]; then
@@ -79,6 +79,7 @@ reports=build/reports
 rm -rf $reports
 mkdir -p $reports
 failed=0
+jobs=$(nproc 2>/dev/null || echo 2)
 sets=
 case $(uname -m) in x86_64) [ -n "$quick" ] || sets="baseline avx2 avx512" ;; esac
 
@@ -88,19 +89,19 @@ for set in ${sets:-best}; do
     CMOCKA_MESSAGE_OUTPUT=xml CMOCKA_XML_FILE=$PWD/$reports/c-$set-%g.xml ctest --test-dir "$build" --output-on-failure >build/ctest.log 2>&1 ||
         { cat build/ctest.log; failed=1; }
     step "losses, instruction set $set"
-    python -m pytest -q tests/losses --junitxml=$reports/losses-$set.xml || failed=1
+    python -m pytest -q -n "$jobs" --dist worksteal tests/losses --junitxml=$reports/losses-$set.xml || failed=1
 done
 unset LIBLOSS_ISA
 
 if [ "$(uname -m)" = x86_64 ]; then # libquadmath
     step "sweeps over the floats"
     # shellcheck disable=SC2086
-    python tests/sweep/run.py --jobs 2 ${LIBLOSS_LONG:+--stride 1 --pairs 1 --search 3000000} >build/sweep.log 2>&1 ||
+    python tests/sweep/run.py --jobs "$jobs" ${LIBLOSS_LONG:+--stride 1 --pairs 1 --search 3000000} >build/sweep.log 2>&1 ||
         { cat build/sweep.log; failed=1; }
 fi
 
 step "below the API"
-python -m pytest -q tests/unit --junitxml=$reports/unit.xml || failed=1
+python -m pytest -q -n "$jobs" --dist loadfile tests/unit --junitxml=$reports/unit.xml || failed=1
 
 if [ -z "$quick" ]; then
     step "Python package"
