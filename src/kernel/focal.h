@@ -13,10 +13,22 @@
         NUMBER_OR_NONE(alpha, WITHIN(0, 1), "weight of the positive class, 1 - alpha that of the other; none: no weights")
 enum { GAMMA, ALPHA };
 
-/* w^gamma, from ln w. */
-FORMULA real focal_power(pair log_w, real gamma)
+/* ln w^gamma, from ln w. */
+FORMULA pair focal_exponent(pair log_w, real gamma)
 {
-    return exp_pair(choose(gamma == 0, as_pair(zero_of(log_w.hi)), pair_mul(as_pair(gamma), log_w)));
+    return choose(gamma == 0, as_pair(zero_of(log_w.hi)), pair_mul(as_pair(gamma), log_w));
+}
+
+/* x 2^e times a power of w, which alone may underflow where x 2^e would overflow. e is 0 where numbers are wider than the data. */
+FORMULA real focal_times(pair exponent, pair x, real e)
+{
+#if FULL
+    scaled_exp power = exp_parts_within(exponent, 1500);
+    return times_far_power_of_two(pair_mul(x, power.m).hi, power.k + e);
+#else
+    (void)e;
+    return x.hi * exp_pair(exponent);
+#endif
 }
 
 /* The weight of the classes that the target's mass lies on; NaN where t is. */

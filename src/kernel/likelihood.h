@@ -8,15 +8,15 @@
 #include "pointwise.h"
 
 /* a t e^x for a of ordinary size; 0 where t is. A t near an end of the range is moved away from it before anything rounds, and the power of
- * two comes in three factors behind the product, since t spans as many binades as e^x does. */
+ * two comes last, since t spans as many binades as e^x does. */
 FORMULA double scaled_times_exp(double a, double t, pair x)
 {
 #if FULL
-    int small = t<1, large = t> 0x1p200;
+    double size = abs_(t);
+    int small = size < 1, large = 0x1p200 < size;
     scaled_exp e = exp_parts_within(x, 1500);
     pair y = pair_mul(as_pair(t * (small ? 0x1p200 : large ? 0x1p-200 : 1)), e.m);
-    double k = e.k + (small ? -200 : large ? 200 : 0), third = round_(k * (1.0 / 3));
-    double product = a * y.hi * power_of_two(third) * power_of_two(third) * power_of_two(k - 2 * third);
+    double product = times_far_power_of_two(a * y.hi, e.k + (small ? -200 : large ? 200 : 0));
 #else
     double product = a * t * exp_pair(x);
 #endif

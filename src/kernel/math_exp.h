@@ -38,6 +38,28 @@ FORMULA double times_power_of_two(double x, double k)
     return x * power_of_two(half) * power_of_two(k - half);
 }
 
+/* x 2^k for x of ordinary size, or infinite: in three factors, of which only the last rounds unless x 2^(2k/3) is subnormal. */
+FORMULA double times_far_power_of_two(double x, double far)
+{
+    double k = far < -3000 ? -3000 : far > 3000 ? 3000 : far;
+    double third = round_(k * (1.0 / 3));
+    return x * power_of_two(third) * power_of_two(third) * power_of_two(k - 2 * third);
+}
+
+/* x = m 2^e with |m| in [1, 2); 0, infinity and NaN with e = 0. */
+typedef struct {
+    double m, e;
+} binary_parts;
+
+FORMULA binary_parts parts_of(double x)
+{
+    int small = x < 0x1p-1022 && x > -0x1p-1022, whole = x != 0 && x - x == 0;
+    uint64_t bits = double_to_bits(small ? x * 0x1p54 : x);
+    double field = bits_to_double((bits >> 52 & 2047) | UINT64_C(0x4330000000000000)) - 0x1p52;
+    double m = bits_to_double((bits & UINT64_C(0x800fffffffffffff)) | UINT64_C(0x3ff0000000000000));
+    return (binary_parts){ whole ? m : x, whole ? field - (small ? 1023 + 54 : 1023) : 0 };
+}
+
 /* x = k ln2 + r, the remainder in two parts. */
 typedef struct {
     double k, hi, lo;

@@ -139,6 +139,33 @@ static void F(kl_pointwise)(T p, T t, F(jet) * j)
     *j = (F(jet)){ { t * (l - p), -t, 0 }, { t * M(fmax)(M(fabs)(p), M(fabs)(l)), 0, 0 } };
 }
 
+/* w^2 b with w the chance of being wrong and b the cross-entropy, from their derivatives. */
+static void F(focal)(T w, T w1, T w2, T b, T b1, T b2, F(jet) * j)
+{
+    *j = (F(jet)){ { w * w * b, w * w * b1 + 2 * w * w1 * b, w * w * b2 + 4 * w * w1 * b1 + 2 * (w1 * w1 + w * w2) * b }, { 0 } };
+}
+
+static void F(binary_focal)(T p, T t, F(jet) * j)
+{
+    T w = t * (1 - p) + (1 - t) * p, w1 = 1 - 2 * t;
+    F(jet) b;
+    F(binary_cross_entropy)(p, t, &b);
+    F(focal)(w, w1, 0, b.y[0], b.y[1], b.y[2], j);
+    if (M(isinf)(b.y[0])) *j = (F(jet)){ { INFINITY, p == 0 ? -INFINITY : INFINITY, INFINITY }, { 0 } };
+    j->scale[1] = w * M(fmax)(2 * b.y[0], w * M(fabs)(b.y[1]));
+    j->scale[2] = M(fmax)(M(fmax)(2 * b.y[0], 4 * w * M(fabs)(b.y[1])), w * w * b.y[2]);
+}
+
+static void F(binary_focal_with_logits)(T z, T t, F(jet) * j)
+{
+    T e = M(exp)(-M(fabs)(z)), little = e / (1 + e), much = 1 / (1 + e), q = z < 0 ? much : little, o = z < 0 ? little : much;
+    T w = t * q + (1 - t) * o, w1 = (1 - 2 * t) * o * q, b1 = (1 - t) * o - t * q;
+    T b = M(log1p)(e) + (z < 0 ? (t == 0 ? 0 : -z * t) : (t == 1 ? 0 : z * (1 - t))), both = M(fmax)((1 - t) * o, t * q);
+    F(focal)(w, w1, w1 * (q - o), b, b1, o * q, j);
+    j->scale[1] = w * M(fmax)(w * both, 2 * o * q * b);
+    j->scale[2] = M(fmax)(M(fmax)(w * w * o * q, 4 * w * o * q * both), 2 * o * q * b * M(fmax)(o * q, w));
+}
+
 static void F(perceptron)(T p, T t, F(jet) * j)
 {
     T m = p * t;
@@ -197,6 +224,8 @@ static const struct {
     ORACLE(gamma_nll),
     ORACLE(tweedie),
     ORACLE(kl_pointwise),
+    ORACLE(binary_focal),
+    ORACLE(binary_focal_with_logits),
     ORACLE(perceptron),
     ORACLE(smooth_hinge),
     ORACLE(modified_huber),
