@@ -19,7 +19,7 @@ LOSS(binary_focal) = {
     .param = { FOCAL_PARAMS, CLIP_PARAM },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 1 },
-    .ulp_f64 = { 2, 3, 3.5 },
+    .ulp_f64 = { 3, 3.5, 4 },
     .cite = "Lin et al. 2017, arXiv:1708.02002",
 };
 
@@ -30,7 +30,8 @@ FORMULA jet binary_focal(const real *x, const real *param)
     pair t = { x[TARGET], 0 }, w = pair_add(pair_mul(t, s.q), pair_mul(two_diff(1, t.hi), s.p)), log = log_to_pair(w);
     pair flat = focal_exponent(log, gamma), steep = focal_exponent(log, gamma - 1); /* of w^gamma and w^(gamma - 1) */
     pair nothing = as_pair(zero_of(s.value)), sign = two_diff(1, 2 * t.hi); /* w' is the sign, w'' is 0 */
-    pair share = choose(w.hi == 0, as_pair(1), pair_div_to_pair(as_pair(s.value), w)); /* it ends at 1 */
+    real lift = w.hi < 0x1p-500 ? 0x1p500 : 1; /* out of the subnormals, where remainders have no room */
+    pair share = choose(w.hi == 0, as_pair(1), pair_div_to_pair(as_pair(s.value * lift), scale_pair(w, lift))); /* it ends at 1 */
     int plain = gamma == 0, far = s.value == endless; /* a slope that is infinite outgrows a logarithm that is */
     pair pull = choose(plain | far, nothing, pair_mul(pair_mul(as_pair(gamma), sign), share));
     pair turn = pair_mul(pair_mul(as_pair(gamma - 1), sign), pull), twist = choose(plain, nothing, pair_mul(as_pair(2 * gamma), sign));
