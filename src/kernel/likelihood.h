@@ -7,23 +7,25 @@
 
 #include "pointwise.h"
 
-/* a t e^x for a of ordinary size; 0 where t is. A t near an end of the range is moved away from it before anything rounds, and the power of
- * two comes last, since t spans as many binades as e^x does. */
+/* a t e^x for a of ordinary size and finite factors. A t near an end of the range is moved away from it before anything rounds, and the
+ * power of two comes last, since t spans as many binades as e^x does. */
 FORMULA double scaled_times_exp(double a, double t, pair x)
 {
 #if FULL
-    double size = abs_(t);
-    int small = size < 1, large = 0x1p200 < size;
+    double size = abs_(t), up = size < 1 ? 200 : 0, down = 0x1p200 < size ? 200 : 0, shift = up - down;
     scaled_exp e = exp_parts_within(x, 1500);
-    pair y = pair_mul(as_pair(t * (small ? 0x1p200 : large ? 0x1p-200 : 1)), e.m);
-    double product = times_far_power_of_two(a * y.hi, e.k + (small ? -200 : large ? 200 : 0));
+    return times_far_power_of_two(a * pair_mul(as_pair(t * power_of_two(shift)), e.m).hi, e.k - shift);
 #else
-    double product = a * t * exp_pair(x);
+    return a * t * exp_pair(x);
 #endif
-    return t == 0 ? zero_of(x.hi) : product;
 }
 
-FORMULA double times_exp(double t, pair x) { return scaled_times_exp(1, t, x); }
+/* t e^x; 0 where t is. */
+FORMULA double times_exp(double t, pair x)
+{
+    double product = scaled_times_exp(1, t, x);
+    return t == 0 ? zero_of(x.hi) : product;
+}
 
 /* e^x - 1 - x: by its series at a quarter of x, doubled twice, and where that is too far as a difference that cancels little. */
 FORMULA double exp_less_line(pair x)

@@ -54,10 +54,10 @@ typedef struct {
 FORMULA binary_parts parts_of(double x)
 {
     int small = x < 0x1p-1022 && x > -0x1p-1022, whole = x != 0 && x - x == 0;
-    uint64_t bits = double_to_bits(small ? x * 0x1p54 : x);
-    double field = bits_to_double((bits >> 52 & 2047) | UINT64_C(0x4330000000000000)) - 0x1p52;
+    uint64_t bits = double_to_bits(x * (small ? 0x1p54 : 1));
+    double field = bits_to_double((bits >> 52 & 2047) | UINT64_C(0x4330000000000000)) - 0x1p52, e = field - (small ? 1023 + 54 : 1023);
     double m = bits_to_double((bits & UINT64_C(0x800fffffffffffff)) | UINT64_C(0x3ff0000000000000));
-    return (binary_parts){ whole ? m : x, whole ? field - (small ? 1023 + 54 : 1023) : 0 };
+    return (binary_parts){ whole ? m : x, whole ? e : 0 };
 }
 
 /* x = k ln2 + r, the remainder in two parts. */

@@ -42,15 +42,17 @@ FORMULA jet binary_focal(const real *x, const real *param)
 #if FULL
     /* Of a tiny p the slope, 1 - t/p, and the bend, t/p^2 + 1 - t, may overflow where their products do not. */
     binary_parts of_t = parts_of(t.hi), of_p = parts_of(s.p.hi);
-    real ratio = t.hi == 0 ? nothing.hi : of_t.m / of_p.m, e = of_t.e - of_p.e;
-    real bent = focal_times(flat, as_pair(t.hi == 0 ? nothing.hi : ratio / of_p.m), e - of_p.e) + focal_times(flat, as_pair(1 - t.hi), 0);
-    real down = focal_times(steep, pair_mul(twist, as_pair(ratio)), e);
+    int none = t.hi == 0, tiny = s.p.hi < 0x1p-200 * s.inside;
+    real one_way = of_t.m / of_p.m, ratio = none ? nothing.hi : one_way, twice = ratio / of_p.m, e = of_t.e - of_p.e;
+    real bent = focal_times(flat, as_pair(none ? nothing.hi : twice), e - of_p.e) + focal_times(flat, as_pair(1 - t.hi), 0);
+    real down = focal_times(steep, pair_mul(twist, as_pair(ratio)), e), up = focal_times(steep, twist, 0);
     down = bent == endless ? 0 : down; /* it is less than 2 gamma times as much */
-    real crossed = focal_times(steep, twist, 0) - down;
-    int tiny = (s.p.hi < 0x1p-200) & (s.inside != 0);
-    grad = tiny ? focal_times(flat, pair_add(pull, as_pair(1)), 0) - focal_times(flat, as_pair(ratio), e) : grad;
-    bend = tiny ? focal_times(steep, pair_add(turn, twist), 0) - down + bent : bend;
-    above = tiny ? focal_times(steep, as_pair(max_(turn.hi, 0)), 0) + max_(crossed, 0) + bent : above;
+    real turned = focal_times(steep, as_pair(max_(turn.hi, 0)), 0), crossed = max_(up - down, 0);
+    real tiny_grad = focal_times(flat, pair_add(pull, as_pair(1)), 0) - focal_times(flat, as_pair(ratio), e);
+    real tiny_bend = focal_times(steep, pair_add(turn, twist), 0) - down + bent, tiny_above = turned + crossed + bent;
+    grad = tiny ? tiny_grad : grad;
+    bend = tiny ? tiny_bend : bend;
+    above = tiny ? tiny_above : above;
     unbent = tiny ? bent : unbent;
 #endif
     bend = far ? endless : bend;

@@ -26,7 +26,7 @@ FORMULA jet tweedie(const real *x, const real *param)
     real z = x[PREDICTION], t = x[TARGET], a = param[POWER] - 1, b = 2 - param[POWER]; /* both exact */
     pair fall = pair_mul(as_pair(-a), as_pair(z)), rise = pair_mul(as_pair(b), as_pair(z));
     real share = times_exp(t, fall), grown = exp_pair(rise);
-    real bend = times_exp(b, rise) + scaled_times_exp(a, t, fall); /* finite where the terms without a and b are not */
+    real bend = scaled_times_exp(1, b, rise) + scaled_times_exp(a, t, fall); /* finite where the terms without a and b are not */
     return (jet){
         .value = share / a + grown / b,
         .grad = { grown - share, exp_pair(fall) / a },
