@@ -13,21 +13,26 @@
         NUMBER_OR_NONE(alpha, WITHIN(0, 1), "weight of the positive class, 1 - alpha that of the other; none: no weights")
 enum { GAMMA, ALPHA };
 
-/* ln w^gamma, from ln w. */
-FORMULA pair focal_exponent(pair log_w, real gamma)
+/* w^gamma, from ln w: as m 2^k, since it alone may underflow where what it multiplies would overflow; k is 0 where numbers are wider
+ * than the data. */
+FORMULA scaled_exp focal_power(pair log_w, real gamma)
 {
-    return choose(gamma == 0, as_pair(zero_of(log_w.hi)), pair_mul(as_pair(gamma), log_w));
+    pair exponent = choose(gamma == 0, as_pair(zero_of(log_w.hi)), pair_mul(as_pair(gamma), log_w));
+#if FULL
+    return exp_parts_within(exponent, 1500);
+#else
+    return (scaled_exp){ as_pair(exp_pair(exponent)), 0 };
+#endif
 }
 
-/* x 2^e times a power of w, which alone may underflow where x 2^e would overflow. e is 0 where numbers are wider than the data. */
-FORMULA real focal_times(pair exponent, pair x, real e)
+/* x 2^e times such a power */
+FORMULA real focal_times(scaled_exp power, pair x, real e)
 {
 #if FULL
-    scaled_exp power = exp_parts_within(exponent, 1500);
     return times_far_power_of_two(pair_mul(x, power.m).hi, power.k + e);
 #else
     (void)e;
-    return x.hi * exp_pair(exponent);
+    return x.hi * power.m.hi;
 #endif
 }
 

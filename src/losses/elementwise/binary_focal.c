@@ -28,7 +28,7 @@ FORMULA jet binary_focal(const real *x, const real *param)
     real gamma = param[GAMMA], weight = focal_weight(x[TARGET], param[ALPHA]), endless = INFINITE;
     surprise s = surprise_of(x[PREDICTION], x[TARGET], param[CLIP]);
     pair t = { x[TARGET], 0 }, w = pair_add(pair_mul(t, s.q), pair_mul(two_diff(1, t.hi), s.p)), log = log_to_pair(w);
-    pair flat = focal_exponent(log, gamma), steep = focal_exponent(log, gamma - 1); /* of w^gamma and w^(gamma - 1) */
+    scaled_exp flat = focal_power(log, gamma), steep = focal_power(log, gamma - 1);
     pair nothing = as_pair(zero_of(s.value)), sign = two_diff(1, 2 * t.hi); /* w' is the sign, w'' is 0 */
     real lift = w.hi < 0x1p-500 ? 0x1p500 : 1; /* out of the subnormals, where remainders have no room */
     pair share = choose(w.hi == 0, as_pair(1), pair_div_to_pair(as_pair(s.value * lift), scale_pair(w, lift))); /* it ends at 1 */

@@ -34,8 +34,8 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
     int nothing = wrong.hi == 0;
     pair top = pair_add(wrong, pair_mul(right, e)), log = choose(nothing, as_pair(-size), log_to_pair(top));
     real weight = focal_weight(yes.hi, param[ALPHA]);
-    pair exponent = focal_exponent(pair_sub(log, s.little), gamma);
-    real factor = exp_pair(exponent);
+    scaled_exp power = focal_power(pair_sub(log, s.little), gamma);
+    real factor = focal_times(power, as_pair(1), 0);
     pair missed = pair_mul(wrong, as_pair(nothing ? 0 : size)), both = pair_add(missed, s.little);
     pair slope = pair_sub(pair_mul(no, p), pair_mul(yes, q)), down = pair_sub(q, p);
     /* Where something is wrong, e is taken out of w' and all second derivatives: it may be subnormal where its product is not. */
@@ -50,7 +50,7 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
     real grad = pair_add(choose(out, pair_mul(pull, e), pull), slope).hi;
     real bend_e = times_exp(bend, as_pair(-size)), above_e = times_exp(above, as_pair(-size));
     return (jet){
-        .value = weighted(weight, focal_times(exponent, both, 0), z),
+        .value = weighted(weight, focal_times(power, both, 0), z),
         .grad = { weighted(weight, factor * grad, z) },
         .hess = { weighted(weight, factor * (out ? bend_e : bend), z) },
         .upper = { weighted(weight, factor * (out ? above_e : above), z) },
