@@ -64,8 +64,12 @@ fi
 PATH=$PWD/$venv/bin:$PATH
 export PATH
 
+jobs=$(nproc 2>/dev/null || echo 2)
+sets=
+case $(uname -m) in x86_64) [ -n "$quick" ] || sets="baseline avx2 avx512" ;; esac
+
 step "build with ${CC:-cc}"
-cmake -S . -B "$build" -G Ninja >/dev/null
+cmake -S . -B "$build" -G Ninja "-DLIBLOSS_TEST_ISAS=$(echo "$sets" | tr ' ' ';')" >/dev/null
 cmake --build "$build" >build/build.log 2>&1 || { cat build/build.log; exit 1; }
 if grep -q 'warning:' build/build.log; then
     grep 'warning:' build/build.log
@@ -79,15 +83,11 @@ reports=build/reports
 rm -rf $reports
 mkdir -p $reports
 failed=0
-jobs=$(nproc 2>/dev/null || echo 2)
-sets=
-case $(uname -m) in x86_64) [ -n "$quick" ] || sets="baseline avx2 avx512" ;; esac
+step "C tests"
+ctest --test-dir "$build" -j "$jobs" --output-on-failure --output-junit "$PWD/$reports/c.xml" >build/ctest.log 2>&1 || { cat build/ctest.log; failed=1; }
 
 for set in ${sets:-best}; do
     [ "$set" = best ] || export LIBLOSS_ISA="$set"
-    step "C tests, instruction set $set"
-    CMOCKA_MESSAGE_OUTPUT=xml CMOCKA_XML_FILE=$PWD/$reports/c-$set-%g.xml ctest --test-dir "$build" --output-on-failure >build/ctest.log 2>&1 ||
-        { cat build/ctest.log; failed=1; }
     step "losses, instruction set $set"
     python -m pytest -q -n "$jobs" --dist worksteal tests/losses --junitxml=$reports/losses-$set.xml || failed=1
 done
@@ -108,7 +108,7 @@ if [ -z "$quick" ]; then
     pip install --quiet --disable-pip-version-check ./bindings/python
     python -m pytest -q tests/python --junitxml=$reports/python.xml || failed=1
     step "vector code"
-    python -m pytest -q tests/vector --junitxml=$reports/vector.xml || failed=1
+    python -m pytest -q -n "$jobs" --dist worksteal tests/vector --junitxml=$reports/vector.xml || failed=1
     step "bench"
     python -m pytest -q tests/bench --junitxml=$reports/bench.xml || failed=1
     step "examples"
@@ -116,7 +116,7 @@ if [ -z "$quick" ]; then
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
     step "installing"
-    python -m pytest -q tests/install --junitxml=$reports/install.xml || failed=1
+    python -m pytest -q -n "$jobs" --dist worksteal tests/install --junitxml=$reports/install.xml || failed=1
 fi
 
 python - $reports <<'END' || failed=1
