@@ -132,6 +132,10 @@ static libloss_status resolve_frame(libloss__call *c)
     c->length = axes > 0 ? first->shape[first->ndim - axes] : 1;
     c->width = 1;
     for (int32_t k = first->ndim - axes + 1; k < first->ndim; k++) c->width *= first->shape[k];
+    if (loss->unit == UNIT_BATCH) { /* however many axes it has, it is elements */
+        c->length *= c->width;
+        c->width = 1;
+    }
     c->values_per_unit = loss->unit == UNIT_MATRIX ? c->length : 1;
     if (loss->unit == UNIT_MATRIX && c->width < c->length)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S; a matrix needs a column for every row", o->name, o->input[0].name,

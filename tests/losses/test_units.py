@@ -163,6 +163,23 @@ def test_several_units_are_each_their_own(name):
         np.testing.assert_allclose(got["grad0"][u], each[u]["grad0"] / 4, rtol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", [n for n in names("units") if n in UNITS and UNITS[n].weights_inside])
+def test_axes_of_a_batch_are_only_elements(name, dtype):
+    case = next(c for c in cases(name, dtype) if c.inputs[0].ndim == 1 and c.inputs[0].size > 8)
+    loss, n, rng = Loss(case.spec), case.inputs[0].size // 6 * 6, np.random.default_rng(5)
+    flat, weight = [a[:n] for a in case.inputs], rng.choice([0, 1, 2.5], n).astype(dtype)
+    want = loss.eval(*flat, weight=weight, grad=[0], hess=[0])
+    for shape in [(n // 2, 2), (2, n // 2), (3, 2, n // 6)]:
+        got = loss.eval(*(a.reshape(shape) for a in flat), weight=weight.reshape(shape), grad=[0], hess=[0])
+        assert got["value"] == want["value"]
+        assert (got["grad0"].ravel() == want["grad0"]).all() and (got["hess0"].ravel() == want["hess0"]).all()
+    for shape in [(59, 0), (0, 3), (2, 0, 5)]:
+        empty = [np.zeros(shape, dtype) for _ in flat]
+        assert loss.eval(*empty, grad=[0], reduction="sum")["value"] == 0
+        assert loss.eval(*empty, weight=np.zeros(shape, dtype), grad=[0], reduction="sum")["value"] == 0
+
+
 def total_of(loss: Loss, size: int, shapes=None) -> np.ndarray:
     total = np.zeros(size // 8, np.uint64)
     check(lib.libloss_total_start(ffi.cast("libloss_total *", ffi.from_buffer(total)), size, loss.handle, ffi.NULL))
