@@ -84,6 +84,7 @@ typedef struct {
 #define AT_LEAST(a) a, INFINITE, OPEN_ABOVE
 #define BETWEEN(a, b) a, b, OPEN_BELOW | OPEN_ABOVE
 #define WITHIN(a, b) a, b, 0
+#define ABOVE_UP_TO(a, b) a, b, OPEN_BELOW
 #define WITHIN_INTEGERS(a, b) a, b, INTEGRAL
 
 #define PARAM(name_, fallback_, range_, text_) PARAM_FIELDS(name_, fallback_, text_, range_)

@@ -7,6 +7,7 @@
  * sum_j s_j f(l_j), l_j = -ln p_j, and
  *     gradient_j = A p_j - a_j                     a_j = s_j f'(l_j), A = sum a_j
  *     Hessian_jj = A p_j (1 - p_j) + p_j^2 (B - b_j) + b_j (1 - p_j)^2      b_j = s_j f''(l_j), B = sum b_j
+ * At the top, where p may be near 1, B - b_j is added up without b_j: elsewhere the difference loses nothing that counts.
  * The label and the top have expressions of their own, written over what the loops stored.
  */
 #ifndef LIBLOSS_KERNEL_SOFTMAX_LOOPS_H
@@ -100,14 +101,16 @@ FORMULA outcome outcome_of_label(const panel *p, int l)
 {
     const outcome top = outcome_of_top(facts_at(p, l)), other = outcome_of(facts_at(p, l), p->z_label[l], p->e_label[l]);
     const real at_top = p->at_top[l];
-    return (outcome){ at_top != 0 ? top.nll : other.nll, at_top != 0 ? top.p : other.p, at_top != 0 ? top.q : other.q };
+    return (outcome){ at_top != 0 ? top.nll : other.nll, at_top != 0 ? top.p : other.p, at_top != 0 ? top.q : other.q,
+                      at_top != 0 ? top.nll_lo : other.nll_lo, at_top != 0 ? top.q_lo : other.q_lo };
 }
 
-/* A, B and one class's own b. */
-FORMULA real hessian_of(real slope, real bend, real b, real p, real q, real upper)
+/* A, B - b and one class's own b. */
+FORMULA real hessian_of(real slope, real rest, real b, real p, real q, real upper)
 {
-    real both = p * q * slope, exact = both + (p * p * (bend - b) + q * q * b);
-    return upper != 0 ? 2 * both : exact;
+    pair both = two_product(p * q, slope), by_others = two_product(p * p, rest), own = two_product(q * q, b);
+    pair turn = pair_add(by_others, own), exact = pair_add(both, turn);
+    return upper != 0 ? 2 * both.hi + max_(turn.hi, 0) : exact.hi;
 }
 
 FORMULA void price_labels(const job *w, panel *p, formula *f)
@@ -118,15 +121,15 @@ FORMULA void price_labels(const job *w, panel *p, formula *f)
         const outcome label = outcome_of_label(p, l), top = outcome_of_top(facts_at(p, l));
         const jet x = f(label, w->param);
         const real mass = p->label_mass[l], factor = p->factor[l], slope = mass * x.slope, bend = mass * x.bend;
-        const real own = p->at_top[l] != 0 ? bend : 0;
+        const real own = p->at_top[l] != 0 ? bend : 0, rest = p->at_top[l] != 0 ? 0 : bend;
         p->value[l] = mass * x.value;
         p->slope[l] = slope;
         p->bend[l] = bend;
         p->scale[l] = p->inverse[l] * slope * factor * E_UNIT;
         p->label_grad[l] = -(slope * label.q) * factor;
-        p->label_hess[l] = hessian_of(slope, bend, bend, label.p, label.q, upper) * factor;
+        p->label_hess[l] = hessian_of(slope, 0, bend, label.p, label.q, upper) * factor;
         p->top_grad[l] = p->at_top[l] != 0 ? -(slope * label.q) * factor : slope * top.p * factor;
-        p->top_hess[l] = hessian_of(slope, bend, own, top.p, top.q, upper) * factor;
+        p->top_hess[l] = hessian_of(slope, rest, own, top.p, top.q, upper) * factor;
     }
 }
 
@@ -145,15 +148,17 @@ FORMULA void price_masses(const job *w, panel *p, formula *f)
         const real mass = p->label_mass[l], all = mass + p->even_mass[l]; /* with a target row the first is 0, and the label nobody's */
         value += times(mass, x.value) + times(top_mass, at_top.value);
         but_top += p->at_top[l] != 0 ? 0 : times(mass, x.slope);
-        bend += times(mass, x.bend) + times(top_mass, at_top.bend);
+        const real of_label = times(mass, x.bend), rest = bend + (p->at_top[l] != 0 ? 0 : of_label);
         top_mass += p->at_top[l] != 0 ? mass : 0;
-        const real top_slope = times(top_mass, at_top.slope), slope = but_top + top_slope;
+        const real top_slope = times(top_mass, at_top.slope), slope = but_top + top_slope, top_bend = times(top_mass, at_top.bend);
+        bend = rest + top_bend;
         /* A p - a at the top is also (A - a) - A q: whichever has the smaller terms, so that a sure and right row keeps digits. */
         const real sure = but_top - slope * top.q, unsure = slope * top.p - top_slope;
         p->top_grad[l] = (top.q < top.p ? sure : unsure) * factor;
-        p->top_hess[l] = hessian_of(slope, bend, times(top_mass, at_top.bend), top.p, top.q, upper) * factor;
+        p->top_hess[l] = hessian_of(slope, rest, top_bend, top.p, top.q, upper) * factor;
         p->label_grad[l] = (slope * label.p - times(all, x.slope)) * factor;
-        p->label_hess[l] = hessian_of(slope, bend, times(all, x.bend), label.p, label.q, upper) * factor;
+        const real own = times(all, x.bend);
+        p->label_hess[l] = hessian_of(slope, bend - own, own, label.p, label.q, upper) * factor;
         p->value[l] = value;
         p->slope[l] = slope;
         p->bend[l] = bend;
@@ -237,9 +242,9 @@ FORMULA derivatives derivatives_of(const job *w, priced r, stored z, stored e, r
 {
     const outcome o = outcome_of(r.known, z, e);
     const jet x = f(o, w->param);
-    const real s = weight * fma_(w->keep, target, w->spread);
+    const real s = weight * fma_(w->keep, target, w->spread), own = times(s, x.bend);
     return (derivatives){ (r.slope * o.p - times(s, x.slope)) * r.factor,
-                          hessian_of(r.slope, r.bend, times(s, x.bend), o.p, 1 - o.p, upper) * r.factor };
+                          hessian_of(r.slope, r.bend - own, own, o.p, 1 - o.p, upper) * r.factor };
 }
 
 /* The gradient with respect to a target row: what each class would cost. */
@@ -251,8 +256,15 @@ FORMULA void put_target_gradients(const job *w, const panel *p, formula *f)
         const real at_top = f(outcome_of_top(r), w->param).value, factor = p->factor[l], keep = w->keep;
         const stored *z = w->logits + at, *weight = w->class_weight;
         double *out = w->tile->wide_target_grad + at;
-        VECTOR_LOOP
-        for (ptrdiff_t j = 0; j < n; j++) out[j] = f(outcome_of(r, z[j], lifted_exp(z[j], (stored)r.max)), w->param).value;
+        for (ptrdiff_t j = 0; j < n; j += LANES) {
+            stored room[ROOM];
+            real price[LANES];
+            const ptrdiff_t here = n - j < LANES ? n - j : LANES;
+            for (int i = 0; i < LANES; i++) room[i] = z[j + (i < here ? i : 0)];
+            LANE_LOOP
+            for (int i = 0; i < LANES; i++) price[i] = f(outcome_of(r, room[i], lifted_exp(room[i], (stored)r.max)), w->param).value;
+            for (int i = 0; i < here; i++) out[j + i] = price[i];
+        }
         out[top] = at_top;
         for (ptrdiff_t j = 0; j < n; j++) out[j] = times(keep * (weight ? (real)weight[j] : 1), out[j]) * factor;
     }

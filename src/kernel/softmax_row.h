@@ -130,6 +130,7 @@ FORMULA pair close_sum(pair s) { return s.lo - s.lo == 0 ? fast_two_sum(s.hi, s.
 
 typedef struct {
     real nll, p, q; /* -ln p_k, p_k, 1 - p_k */
+    real nll_lo, q_lo; /* what rounding took from them; 0 where no remainders are carried */
 } outcome;
 
 typedef struct {
@@ -159,16 +160,27 @@ FORMULA real share(facts r, real a)
 #endif
 }
 
+/* The same in two parts. */
+FORMULA pair share_pair(facts r, pair a)
+{
+    real hi = share(r, a.hi);
+#if CARRIES_REMAINDER
+    pair product = two_product(a.hi, r.inverse.hi);
+    return (pair){ hi, (product.hi - hi) + (product.lo + (a.hi * r.inverse.lo + a.lo * r.inverse.hi)) };
+#else
+    return (pair){ hi, 0 };
+#endif
+}
+
 /* -ln p of a class. Both parts are non-negative, so nothing cancels. */
-FORMULA real nll_of(facts r, real z)
+FORMULA pair nll_of(facts r, real z)
 {
     pair d = two_diff(r.max, z);
 #if CARRIES_REMAINDER
     pair s = two_sum(d.hi, r.nll_top.hi);
-    real lo = s.lo + (d.lo + r.nll_top.lo);
-    return lo - lo == 0 ? s.hi + lo : s.hi;
+    return with_remainder(s.hi, s.lo + (d.lo + r.nll_top.lo));
 #else
-    return d.hi + r.nll_top.hi;
+    return (pair){ d.hi + r.nll_top.hi, 0 };
 #endif
 }
 
@@ -176,10 +188,17 @@ FORMULA real nll_of(facts r, real z)
 FORMULA outcome outcome_of(facts r, stored z, stored e)
 {
     real own = (real)e * E_UNIT;
-    return (outcome){ nll_of(r, z), share(r, own), share(r, 1 + (r.others.hi - own)) };
+    pair rest = two_diff(r.others.hi, own), sum = two_sum(1, rest.hi), nll = nll_of(r, z);
+    sum.lo += rest.lo + r.others.lo;
+    pair q = share_pair(r, sum);
+    return (outcome){ nll.hi, share(r, own), q.hi, nll.lo, q.lo };
 }
 
-FORMULA outcome outcome_of_top(facts r) { return (outcome){ r.nll_top.hi, r.inverse.hi, share(r, r.others.hi) }; }
+FORMULA outcome outcome_of_top(facts r)
+{
+    pair q = share_pair(r, r.others);
+    return (outcome){ r.nll_top.hi, r.inverse.hi, q.hi, r.nll_top.lo, q.lo };
+}
 
 /* ---- one long row ---- */
 

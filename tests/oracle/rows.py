@@ -19,6 +19,7 @@ class Case:
     smoothing: float = 0.0
     ignore: tuple = ()
     normalize: bool = False
+    param: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -64,6 +65,45 @@ def cross_entropy(case: Case, r: int) -> Exact | None:
                  [max(mass * q[j], s[j]) if 0 < s[j] < mass else 0 for j in range(len(z))])
 
 
+def of_surprise(f):
+    """The row loss of f(l, parameters), l = -ln p: (f, f', f'', the largest term of f'' if several may cancel)."""
+    def loss(case: Case, r: int) -> Exact | None:
+        s, w, eps = masses(case, r)
+        if s is None:
+            return None
+        z = [mp.mpf(float(x)) for x in case.prediction[r]]
+        top = max(z)
+        total = mp.fsum(mp.exp(x - top) for x in z)
+        q = [mp.exp(x - top) / total for x in z]
+        param = {"rounded": lambda x: mp.mpf(float(case.prediction.dtype.type(x))), **case.param}
+        at = [f(top + mp.log(total) - x, param) for x in z]
+        value = mp.fsum(s[j] * at[j][0] for j in range(len(z)) if s[j])
+        a, b, size = ([s[j] * at[j][k] if s[j] else mp.mpf(0) for j in range(len(z))] for k in (1, 2, 3))
+        slope, bend = mp.fsum(a), mp.fsum(b)
+        parts = [(slope * x * (1 - x), x**2 * (bend - y), (1 - x) ** 2 * y) for x, y in zip(q, b, strict=True)]
+        sizes = [max(slope * x * (1 - x), x**2 * (mp.fsum(size) - y), (1 - x) ** 2 * y) for x, y in zip(q, size, strict=True)]
+        single = sum(x != 0 for x in s) == 1
+        return Exact(value, [-a[j] * (1 - q[j]) if single and s[j] else slope * q[j] - a[j] for j in range(len(z))], [mp.fsum(x) for x in parts],
+                     [w[j] * (1 - eps) * at[j][0] for j in range(len(z))], None if single else [max(slope * q[j], a[j]) for j in range(len(z))], sizes)
+
+    return loss
+
+
+def softmax_focal(surprise, param):
+    gamma = param.get("gamma", mp.mpf(2))
+    p, u = mp.exp(-surprise), -mp.expm1(-surprise)
+    terms = [2, -surprise, (gamma - 1) * p * surprise / u] if u else [2, 0, gamma - 1]
+    steep = gamma * p * u ** (gamma - 1) if gamma else mp.mpf(0)
+    slope = (u**gamma if u or gamma else mp.mpf(1)) + steep * surprise
+    return u**gamma * surprise if surprise else mp.mpf(0), slope, steep * mp.fsum(terms), steep * max(abs(x) for x in terms)
+
+
+def generalized_cross_entropy(surprise, param):
+    q = param.get("q", param["rounded"](0.7))
+    power = mp.exp(-q * surprise)
+    return -mp.expm1(-q * surprise) / q, power, -q * power, q * power
+
+
 def nll(case: Case, r: int) -> Exact | None:
     s, w, _ = masses(case, r)
     if s is None:
@@ -96,7 +136,8 @@ def kl_divergence(case: Case, r: int) -> Exact:
                  [mp.log(t[j] / p[j]) + 1 if t[j] else -mp.inf for j in range(len(p))], target_scale=1)
 
 
-ROW_ORACLES = {"cross_entropy": cross_entropy, "nll": nll, "categorical_cross_entropy": categorical_cross_entropy,
+ROW_ORACLES = {"cross_entropy": cross_entropy, "softmax_focal": of_surprise(softmax_focal),
+               "generalized_cross_entropy": of_surprise(generalized_cross_entropy), "nll": nll, "categorical_cross_entropy": categorical_cross_entropy,
                "kl_divergence": kl_divergence}
 
 
@@ -108,13 +149,15 @@ def row_cases(name: str, dtype):
             p, t = np.maximum(p, dtype(1e-30)), np.maximum(t, dtype(1e-30))
             yield Case("kl_divergence", p, t)
         return
+    of_logits = ("cross_entropy", "softmax_focal", "generalized_cross_entropy")
+    settings = {"softmax_focal": [{"gamma": 0.5}, {"gamma": 1}, {"gamma": 3.5}, {"gamma": 0}], "generalized_cross_entropy": [{"q": 1}, {"q": 0.0625}]}
     for classes in (1, 2, 3, 10, 63, 65, 130):
         rows = 14
         z = (rng.normal(size=(rows, classes)) * rng.choice([0.1, 3, 30], (rows, 1))).astype(dtype)
-        if name == "cross_entropy" and classes >= 3:
+        if name in of_logits and classes >= 3:
             z[0], z[1], z[2] = 0, 0, 5
             z[0, 0], z[1, 1] = 40, 700
-        if name != "cross_entropy":
+        if name not in of_logits:
             z = np.exp(z - z.max(1, keepdims=True))
             z = (z / z.sum(1, keepdims=True)).astype(dtype)
             z = np.maximum(z, dtype(1e-30))
@@ -129,10 +172,15 @@ def row_cases(name: str, dtype):
         yield Case(name, z, hot)
         yield Case(name, z, label, weight)
         yield Case(f"{name}(ignore_index={label[3]})", z, label, None, 0.0, (label[3],))
-        if name == "cross_entropy":
+        if name in of_logits:
             yield Case(name, z, soft)
-            yield Case("cross_entropy(label_smoothing=0.125)", z, label, None, 0.125)
-            yield Case("cross_entropy(label_smoothing=0.125)", z, soft, weight, 0.125)
-            yield Case(f"cross_entropy(ignore_index={label[3]}, label_smoothing=0.5)", z, label, weight, 0.5, (label[3],))
+            yield Case(f"{name}(label_smoothing=0.125)", z, label, None, 0.125)
+            yield Case(f"{name}(label_smoothing=0.125)", z, soft, weight, 0.125)
+            yield Case(f"{name}(ignore_index={label[3]}, label_smoothing=0.5)", z, label, weight, 0.5, (label[3],))
+        for param in settings.get(name, []) if classes in (3, 10, 65) else []:
+            spec = f"{name}({', '.join(f'{k}={v}' for k, v in param.items())})"
+            numbers = {k: mp.mpf(v) for k, v in param.items()}
+            yield Case(spec, z, label, param=numbers)
+            yield Case(spec, z, soft, weight, param=numbers)
         if name == "categorical_cross_entropy":
             yield Case("categorical_cross_entropy(normalize=true)", z, label, weight, 0.0, (), True)
