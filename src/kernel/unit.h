@@ -65,7 +65,9 @@ FORMULA double two_to(int64_t k) { return k < -1022 ? 0 : k > 1022 ? __builtin_i
 /* e^x, to about 2^-62: products of many stay right. Taylor's series; its first terms are taken in two parts. */
 FORMULA scaled exp_scaled(double x)
 {
-    const double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER;
+    const int far = x > 0x1p50 || x < -0x1p50; /* only the exponent counts there, and it ends at 2^59, so that three of them add up */
+    const double whole = x * 0x1.71547652b82fep+0, most = whole > 0x1p59 ? 0x1p59 : whole < -0x1p59 ? -0x1p59 : whole;
+    const double k = far ? most : fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER;
     const pair big = two_product(k, LN2_HI), small = two_product(k, LN2_LO);
     const pair rest = two_sum(x - big.hi, -big.lo);
     const pair r = pair_add(rest, (pair){ -small.hi, -small.lo }), square = pair_mul(r, r);
@@ -84,6 +86,7 @@ FORMULA scaled exp_scaled(double x)
     const pair high = pair_add((pair){ 0.5 * square.hi, 0.5 * square.lo }, pair_add(cube, tail));
     const pair e = pair_add((pair){ 1, 0 }, pair_add(r, high));
     const int finite = x - x == 0;
+    if (far && finite) return (scaled){ { 1, 0 }, (int64_t)k };
     return (scaled){ { finite ? e.hi : x > 0 ? x : x < 0 ? 0 : x, finite ? e.lo : 0 }, finite ? (int64_t)k : 0 };
 }
 
