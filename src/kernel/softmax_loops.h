@@ -105,12 +105,18 @@ FORMULA outcome outcome_of_label(const panel *p, int l)
                       at_top != 0 ? top.nll_lo : other.nll_lo, at_top != 0 ? top.q_lo : other.q_lo };
 }
 
-/* A, B - b and one class's own b. */
+/* A, B - b and one class's own b. A file whose f is a line says so by STRAIGHT. */
 FORMULA real hessian_of(real slope, real rest, real b, real p, real q, real upper)
 {
+#ifdef STRAIGHT
+    (void)rest, (void)b;
+    real exact = p * q * slope;
+    return upper != 0 ? 2 * exact : exact;
+#else
     pair both = two_product(p * q, slope), by_others = two_product(p * p, rest), own = two_product(q * q, b);
     pair turn = pair_add(by_others, own), exact = pair_add(both, turn);
     return upper != 0 ? 2 * both.hi + max_(turn.hi, 0) : exact.hi;
+#endif
 }
 
 FORMULA void price_labels(const job *w, panel *p, formula *f)

@@ -153,8 +153,11 @@ FORMULA facts facts_of(real max, pair others)
 /* a times 1/(1 + others) */
 FORMULA real share(facts r, real a)
 {
-#if CARRIES_REMAINDER
+#if CARRIES_REMAINDER && HAS_FMA
     return fma_(a, r.inverse.hi, a * r.inverse.lo);
+#elif CARRIES_REMAINDER
+    pair product = two_product(a, r.inverse.hi);
+    return product.hi + (product.lo + a * r.inverse.lo);
 #else
     return a * r.inverse.hi;
 #endif

@@ -21,6 +21,11 @@ def focal(p, t, gamma, alpha):
     return (share * (1 - (p * t + (1 - p) * (1 - t))) ** gamma * F.binary_cross_entropy(p, t, reduction="none")).mean()
 
 
+def softmax_focal(p, t, gamma):
+    surprise = F.cross_entropy(p, t, reduction="none")
+    return ((1 - (-surprise).exp()) ** gamma * surprise).mean()
+
+
 # loss -> the peer's function of (prediction, target), reduced by the mean unless it says otherwise; and how targets look
 PEERS = {
     "squared_error": (F.mse_loss, "real"),
@@ -68,6 +73,9 @@ PEERS = {
     "cross_entropy": (F.cross_entropy, "class"),
     "cross_entropy(label_smoothing=0.1)": (lambda p, t: F.cross_entropy(p, t, label_smoothing=0.1), "class"),
     "cross_entropy(ignore_index=1)": (lambda p, t: F.cross_entropy(p, t, ignore_index=1), "class"),
+    "softmax_focal": (lambda p, t: softmax_focal(p, t, 2.0), "class"),
+    "softmax_focal(gamma=0.5)": (lambda p, t: softmax_focal(p, t, 0.5), "class"),
+    "generalized_cross_entropy": (lambda p, t: ((1 - F.cross_entropy(p, t, reduction="none").neg().exp() ** 0.7) / 0.7).mean(), "class"),
     "nll": (F.nll_loss, "class"),
     "categorical_cross_entropy": (lambda p, t: F.nll_loss(torch.log(p), t), "class_probability"),
     "kl_divergence": (lambda p, t: F.kl_div(torch.log(p), t, reduction="batchmean"), "rows"),
