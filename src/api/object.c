@@ -128,18 +128,23 @@ static const char *row_name(void *context, int64_t i)
 
 static const char *parameter_name(void *context, int64_t i) { return ((const loss_parameter *)context)[i].name; }
 
+/* " (column 7)", or nothing where there is no column. */
+static void print_place(char *to, int64_t column)
+{
+    *to = 0;
+    if (column <= 0) return;
+    strcpy(to, " (column ");
+    strcpy(to + 9 + libloss__print_integer(column, to + 9), ")");
+}
+
 static libloss_status unknown(libloss__sink sink, libloss_status status, const char *what, const char *where, const char *name,
                               int64_t length, int64_t column, const char *(*candidate)(void *, int64_t), void *context, int64_t count)
 {
     const char *near[3];
     int n = libloss__nearest(name, length, candidate, context, count, near);
     int64_t shown = length < 60 ? length : 60;
-    char place[40] = "";
-    if (column > 0) {
-        strcpy(place, " (column ");
-        int end = 9 + libloss__print_integer(column, place + 9);
-        strcpy(place + end, ")");
-    }
+    char place[40];
+    print_place(place, column);
     return libloss__fail(sink, status, "%s%sunknown %s \"%.*s\"%s%s%s%s%s%s%s%s", where, *where ? ": " : "", what, shown, name, place,
                          n > 0 ? "; did you mean " : "", n > 0 ? near[0] : "", n > 1 ? ", " : "", n > 1 ? near[1] : "", n > 2 ? ", " : "",
                          n > 2 ? near[2] : "", n > 0 ? "?" : "");
@@ -149,6 +154,12 @@ static libloss_status find_row(libloss__sink sink, const char *name, int64_t len
 {
     *out = libloss__find_row(name, length);
     if (*out) return LIBLOSS_OK;
+    char place[40];
+    print_place(place, column);
+    for (int64_t i = 0; i < libloss__elsewhere_count; i++)
+        if (is_word(libloss__elsewhere[i].names, name, length))
+            return libloss__fail(sink, LIBLOSS_ERR_NAME, "unknown loss or metric \"%.*s\"%s: a name of %s; here it is %s", length, name,
+                                 place, libloss__elsewhere[i].whose, libloss__elsewhere[i].here);
     return unknown(sink, LIBLOSS_ERR_NAME, "loss or metric", "", name, length, column, row_name, NULL, libloss__row_count);
 }
 

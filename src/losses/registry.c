@@ -42,3 +42,9 @@ const libloss__row libloss__rows[] = {
 #include "../metrics/metrics.def"
 };
 const int64_t libloss__row_count = (int64_t)(sizeof libloss__rows / sizeof libloss__rows[0]);
+
+#define ELSEWHERE(names_, whose_, here_) { names_, whose_, here_ },
+const libloss__foreign libloss__elsewhere[] = {
+#include "elsewhere.def"
+};
+const int64_t libloss__elsewhere_count = (int64_t)(sizeof libloss__elsewhere / sizeof *libloss__elsewhere);

@@ -16,6 +16,13 @@ typedef struct {
     const metric *metric; /* NULL: a loss */
 } libloss__row;
 
+/* Names of other libraries, separated by spaces; whose they are; what it is here. */
+typedef struct {
+    const char *names, *whose, *here;
+} libloss__foreign;
+
+extern const libloss__foreign libloss__elsewhere[];
+extern const int64_t libloss__elsewhere_count;
 extern const libloss__row libloss__rows[];
 extern const int64_t libloss__row_count;
 

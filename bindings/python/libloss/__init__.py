@@ -35,18 +35,6 @@ __version__: str = ffi.string(lib.libloss_version()).decode()
 
 globals().update(_functions.build())
 
-HINTS = {  # names of other libraries whose conventions differ: answered, never computed
-    "log_loss": "binary_cross_entropy (probabilities), cross_entropy (rows of logits) or logistic (scores and labels of -1 and +1)",
-    "MSELoss": "squared_error", "L1Loss": "absolute_error", "HuberLoss": "huber", "SmoothL1Loss": "smooth_l1",
-    "CrossEntropyLoss": "cross_entropy with reduction='weighted_mean'", "BCELoss": "binary_cross_entropy",
-    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits; with weights reduction='size_mean'", "NLLLoss": "nll with reduction='weighted_mean'",
-    "KLDivLoss": "kl_divergence, which takes probabilities; reduction='batch_mean'", "SoftMarginLoss": "logistic",
-    "BinaryCrossentropy": "binary_cross_entropy with reduction='size_mean'", "CategoricalCrossentropy": "categorical_cross_entropy(normalize=True)",
-    "SparseCategoricalCrossentropy": "categorical_cross_entropy(normalize=True), or cross_entropy for logits", "MeanSquaredError": "squared_error",
-    "MeanAbsoluteError": "absolute_error", "MeanAbsolutePercentageError": "100*absolute_percentage_error",
-    "l2": "squared_error (r^2) or half_squared_error (r^2/2)",
-}
-
 
 def losses() -> tuple[str, ...]:
     """The names of all losses, in the registry's order."""
@@ -74,15 +62,12 @@ def show_config() -> None:
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    if name in HINTS:
-        raise AttributeError(f"libloss has no {name}: here it is {HINTS[name]}", name=name)
     if hasattr(metrics, name):
         raise AttributeError(f"libloss has no loss {name}: it is a metric, libloss.metrics.{name}", name=name)
     try:
         _core.create(name)
     except Error as problem:
-        near = getattr(problem, "nearest", ())
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        hint = str(problem).partition(f'"{name}"')[2].removeprefix(" (column 1)")
         raise AttributeError(f"libloss has no {name}{hint}", name=name) from None
     raise AttributeError(f"libloss has no {name}", name=name)
 

@@ -8,7 +8,7 @@ enum { Q = 2 };
 
 LOSS(generalized_cross_entropy) = {
     .title = "Generalized cross-entropy",
-    .aliases = "gce lq",
+    .aliases = "gce",
     .formula = "(1 - softmax(prediction)[target]^q)/q",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "logits, shape (..., classes); -inf is an absent class"), CLASS_INPUT,
                CLASS_WEIGHT_INPUT },
