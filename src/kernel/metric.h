@@ -20,6 +20,23 @@ typedef struct {
     const double *param; /* one number per parameter */
 } metric_state;
 
+static inline double square_root(double x) { return __builtin_sqrt(x); } /* an instruction: metrics need no libm */
+
+/* All cases whose target is class k, and all whose prediction is. */
+static inline double sum_of_row(const metric_state *state, int64_t k)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < state->classes; j++) sum += state->count[k * state->classes + j];
+    return sum;
+}
+
+static inline double sum_of_column(const metric_state *state, int64_t k)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < state->classes; i++) sum += state->count[i * state->classes + k];
+    return sum;
+}
+
 struct metric {
     loss self;
     int counts, gives;

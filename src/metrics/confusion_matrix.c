@@ -26,13 +26,11 @@ static void read_confusion_matrix(const metric_state *state, double *values)
         all += state->count[i];
     }
     for (int64_t k = 0; normalize == NORMALIZE_TARGET && k < n; k++) {
-        double sum = 0;
-        for (int64_t j = 0; j < n; j++) sum += state->count[k * n + j];
+        const double sum = sum_of_row(state, k);
         for (int64_t j = 0; sum != 0 && j < n; j++) values[k * n + j] /= sum;
     }
     for (int64_t k = 0; normalize == NORMALIZE_PREDICTION && k < n; k++) {
-        double sum = 0;
-        for (int64_t i = 0; i < n; i++) sum += state->count[i * n + k];
+        const double sum = sum_of_column(state, k);
         for (int64_t i = 0; sum != 0 && i < n; i++) values[i * n + k] /= sum;
     }
     for (int64_t i = 0; normalize == NORMALIZE_ALL && all != 0 && i < n * n; i++) values[i] /= all;

@@ -63,6 +63,53 @@ def test_binary_and_matrices(weighted):
         np.testing.assert_allclose(got, sk.confusion_matrix(t, p, sample_weight=w, normalize=theirs), rtol=1e-15)
 
 
+@pytest.mark.parametrize("classes", [2, 3, 7])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.filterwarnings("ignore")
+def test_one_number_of_a_table(classes, weighted):
+    for n in (3, 20, 500):
+        p, t, w = case(classes, n, weighted)
+        if w is not None and not w.any():
+            continue
+        given = {"prediction": p, "target": t, "weight": w, "classes": classes}
+        for adjusted in (False, True):
+            want = sk.balanced_accuracy_score(t, p, sample_weight=w, adjusted=adjusted)
+            np.testing.assert_allclose(m.balanced_accuracy(**given, adjusted=adjusted), want, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(m.matthews_correlation(**given), sk.matthews_corrcoef(t, p, sample_weight=w), rtol=1e-12, atol=1e-15)
+        for weighting, weights in (("none", None), ("linear", "linear"), ("quadratic", "quadratic")):
+            want = sk.cohen_kappa_score(t, p, labels=range(classes), weights=weights, sample_weight=w)
+            np.testing.assert_allclose(m.cohen_kappa(**given, weighting=weighting), want, rtol=1e-12, atol=1e-14)
+        there = slice(None) if w is None else w != 0
+        labels = sorted({*p[there], *t[there]})
+        for average in ("macro", "micro", "weighted"):
+            for zero in (0, 1):
+                want = sk.jaccard_score(t, p, labels=labels, average=average, sample_weight=w, zero_division=zero)
+                np.testing.assert_allclose(m.jaccard_index(**given, average=average, zero_division=zero), want, rtol=1e-14)
+
+
+def test_degenerate_tables():
+    same = {"prediction": [1, 1, 1], "target": [1, 1, 1]}
+    assert m.matthews_correlation(**same) == 0 and math.isnan(m.cohen_kappa(**same)) and m.balanced_accuracy(**same) == 1
+    assert math.isnan(m.balanced_accuracy(**same, adjusted=True))
+    none = {"prediction": np.zeros(0, int), "target": np.zeros(0, int)}
+    assert m.matthews_correlation(**none) == 0 and math.isnan(m.cohen_kappa(**none)) and math.isnan(m.balanced_accuracy(**none))
+    heavy = 2.0**40
+    assert m.matthews_correlation(prediction=[0, 1], target=[0, 1], weight=[heavy, heavy]) == 1
+    perfect, opposite = [0, 1, 2, 3], [3, 2, 1, 0]
+    assert m.cohen_kappa(prediction=perfect, target=perfect, classes=4, weighting="quadratic") == 1
+    assert m.cohen_kappa(prediction=opposite, target=perfect, classes=4, weighting="quadratic") == -1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rates_of_errors(weighted):
+    p, t, w = case(2, 300, weighted)
+    tn, fp, fn, tp = sk.confusion_matrix(t, p, sample_weight=w).ravel()
+    assert m.negative_predictive_value(prediction=p, target=t, weight=w) == tn / (tn + fn)
+    assert m.false_positive_rate(prediction=p, target=t, weight=w) == fp / (fp + tn)
+    assert m.false_negative_rate(prediction=p, target=t, weight=w) == fn / (fn + tp)
+    assert m.jaccard_index(prediction=p, target=t, weight=w) == tp / (tp + fp + fn)
+
+
 def test_specificity_is_recall_of_the_rest():
     p, t, w = case(4, 100, True)
     for k, got in enumerate(m.specificity(prediction=p, target=t, weight=w, average="none")):
