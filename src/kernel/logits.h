@@ -10,10 +10,18 @@
 #ifndef LIBLOSS_KERNEL_LOGITS_H
 #define LIBLOSS_KERNEL_LOGITS_H
 
+#include "real.h"
+
+#if REAL_BITS == 32
+#define JET_UNIT 0x1p-32 /* SHRINK of math_float.h */
+#define FAR_FROM 60.0F /* e^-60 2^-36 = 2^-122.6 */
+#endif
+
 #include "pointwise.h"
 
 typedef struct {
-    double value, slope, bend;
+    double value;
+    double slope, bend; /* in units of JET_UNIT */
     double softplus; /* ln(1 + e^-z): what the value gains by more mass on yes; + z: on no */
 } logit_jet;
 
@@ -48,16 +56,17 @@ FORMULA float shrink_and_add(float a, float b, float c)
 /* x, negated where the other is negative */
 FORMULA float with_sign_of(float x, float other) { return bits_to_float(float_to_bits(x) ^ (float_to_bits(other) & 0x80000000U)); }
 
-FORMULA logit_jet of_logit(real z, pair yes, pair no)
+FORMULA logit_jet of_logit(real z, pair yes, pair no, const real *param)
 {
     real minus = minus_size(z), both = yes.hi + no.hi;
     sigmoid_parts s = sigmoid_parts_(minus);
     real wrong = (int32_t)float_to_bits(z) < 0 ? yes.hi : no.hi; /* the mass on the side that z speaks against */
     real slope = with_sign_of(fma_(-both, s.q, wrong * GROW), z); /* wrong (1 - q) - right q */
     return (logit_jet){
-        .value = shrink_and_add(both * s.little, wrong, minus), /* two terms that are never negative */
-        .slope = (double)slope * SHRINK,
-        .bend = (double)(both * s.q * fma_(-s.q, SHRINK, 1)) * SHRINK,
+        /* two terms that are never negative */
+        .value = param[FAR] != 0 ? shrink_and_add(both * s.little, wrong, minus) : fma_(both * s.little, SHRINK, -(wrong * minus)),
+        .slope = slope,
+        .bend = both * s.q * fma_(-s.q, SHRINK, 1),
         .softplus = (double)s.little * SHRINK + (z < 0 ? -(double)z : 0),
     };
 }
@@ -81,8 +90,9 @@ FORMULA pair rest_mass_of(real t, real smoothing)
 }
 FORMULA pair weigh(real weight, pair mass) { return pair_mul_tame(as_pair(weight), mass); }
 
-FORMULA logit_jet of_logit(real z, pair yes, pair no)
+FORMULA logit_jet of_logit(real z, pair yes, pair no, const real *param)
 {
+    (void)param;
     real size = abs_(z), x = flushed(size);
     sigmoid_pairs s = sigmoid_to_pairs(as_pair(x)); /* q is the smaller probability, little the surprise of the larger */
     pair wrong = choose(z < 0, yes, no), right = choose(z < 0, no, yes), both = pair_add_tame(yes, no);

@@ -106,7 +106,8 @@ FORMULA double exp_pair(pair a)
     scaled_exp e = exp_parts(a);
     return times_power_of_two(e.m.hi, e.k);
 #else
-    double x = a.hi < -700 ? -700 : a.hi > 700 ? 700 : a.hi; /* what is beyond is infinite or 0 as a float */
+    /* What is beyond is infinite or 0 as a float, and no subnormal double, also times a factor. */
+    double x = a.hi < -600 ? -600 : a.hi > 700 ? 700 : a.hi;
     double k = fma64(x, 0x1.71547652b82fep+0, ROUNDER) - ROUNDER, r = fma64(k, -(LN2_HI + LN2_LO), x);
     return (1 + (r + r * r * exp_tail(r))) * power_of_two(k);
 #endif

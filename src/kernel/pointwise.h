@@ -16,10 +16,15 @@
 #endif
 
 /* Derivatives with respect to each input. `upper`: a positive curvature for Newton steps and boosting. In double even where reals
- * are floats, so that a formula's last product may end below 2^-126: rounding from there costs nothing, float arithmetic stalls. */
+ * are floats, so that a formula's last product may end below 2^-126: rounding from there costs nothing, float arithmetic stalls.
+ * A file in plain f32 may give the derivatives of input 0 in a unit, JET_UNIT, which keeps them away from there. */
 typedef struct {
     double value, grad[INPUTS], hess[INPUTS], upper[INPUTS];
 } jet;
+
+#ifndef JET_UNIT
+#define JET_UNIT 1.0
+#endif
 
 /* Clang chooses a width by the widest number of a loop, which is the factor's double: half of what floats could have. */
 #if defined __clang__ && REAL_BITS == 32
@@ -31,6 +36,7 @@ typedef struct {
 typedef jet formula(const real *x, const real *param);
 
 enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
+enum { FAR = MAX_PARAMETERS };
 
 /* Double inside for f32 data: the jet is multiplied by its factor before it is rounded. In the stored type a factor that is a
  * number of that type is multiplied with one rounding too, the same as by way of double and much faster; so there are
@@ -45,15 +51,15 @@ FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, double flat, co
 
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
-FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double)
+FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double, const int far)
 {
     const ptrdiff_t n = tile->count;
     const stored *input[INPUTS];
     double *wide_grad[INPUTS], *wide_hess[INPUTS];
-    real param[MAX_PARAMETERS];
+    real param[MAX_PARAMETERS + 1];
     const double *factor = tile->factor;
     stored *value = tile->value, *grad = tile->grad, *hess = tile->hess;
-    const double flat = tile->flat;
+    const double flat = tile->flat * JET_UNIT;
     const int upper = tile->upper;
 
     for (int k = 0; k < INPUTS; k++) {
@@ -62,6 +68,7 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
         wide_hess[k] = tile->wide_hess[k];
     }
     for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
+    param[FAR] = (real)far;
 
     ELEMENT_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -73,18 +80,38 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
         if (want & HESS) hess[i] = scaled(upper ? j.upper[0] : j.hess[0], factor, i, flat, in_double);
         if (want & WIDE)
             for (int k = 0; k < INPUTS; k++) {
-                wide_grad[k][i] = (double)j.grad[k] * factor[i];
-                wide_hess[k][i] = (double)(upper ? j.upper[k] : j.hess[k]) * factor[i];
+                wide_grad[k][i] = (double)j.grad[k] * (k == 0 ? JET_UNIT : 1) * factor[i];
+                wide_hess[k][i] = (double)(upper ? j.upper[k] : j.hess[k]) * (k == 0 ? JET_UNIT : 1) * factor[i];
             }
     }
 }
 
+/* Whether results of a plain f32 formula may end below 2^-126: beyond FAR_FROM in input 0, or by a tiny factor. There the formula is told
+ * (param[FAR], a constant of each loop) and its derivatives are multiplied in double, to the same bits. */
+#if defined FAR_FROM
+static int is_far(const pointwise_tile *tile)
+{
+    const float *x = tile->input[0];
+    int32_t most = 0;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < tile->count; i++) {
+        const int32_t size = (int32_t)(float_to_bits(x[i]) & 0x7fffffffU), number = size > 0x7f800000 ? 0 : size;
+        most = number > most ? number : most;
+    }
+    return most > (int32_t)float_to_bits(FAR_FROM) || !(tile->flat > 0x1p-36 || tile->flat < -0x1p-36);
+}
+#else
+#define is_far(tile_) 0
+#endif
+
 FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
 {
-    if (REAL_BITS == 32 && (want & (GRAD | HESS)) && tile->in_double)
-        pointwise_body(tile, f, want, 1);
+    if (is_far(tile))
+        pointwise_body(tile, f, want, 1, 1);
+    else if (REAL_BITS == 32 && (want & (GRAD | HESS)) && tile->in_double)
+        pointwise_body(tile, f, want, 1, 0);
     else
-        pointwise_body(tile, f, want, 0);
+        pointwise_body(tile, f, want, 0, 0);
 }
 
 #define NAME_KERNELS(name_)                                                                                                                \

@@ -28,11 +28,14 @@ FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trap
 ISAS = {"baseline": [], "neon": [], "avx2": ["-mavx2", "-mfma"],
         "avx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"]}
 REMAINDER = re.compile(r"#define CARRIES_REMAINDER .*")
-KINDS = ["real", "probability", "positive", "sign", "class"]
+KINDS = {"real": 0, "probability": 1, "positive": 2, "nonnegative": 2, "sign": 3}  # KIND_ of src/kernel/loss.h
+OUTPUTS = ("value", "grad0", "hess0")
+COMBINED = 4  # place of value_grad_hess in the table of kernels
 
 
-class Tile(ctypes.Structure):
-    _fields_ = [("count", ctypes.c_ssize_t), ("input", ctypes.c_void_p * 8), ("factor", ctypes.c_void_p), ("value", ctypes.c_void_p),
+class Tile(ctypes.Structure):  # pointwise_tile of src/kernel/loss.h
+    _fields_ = [("count", ctypes.c_ssize_t), ("input", ctypes.c_void_p * 8), ("flat", ctypes.c_double), ("in_double", ctypes.c_int),
+                ("factor", ctypes.c_void_p), ("value", ctypes.c_void_p),
                 ("grad", ctypes.c_void_p), ("hess", ctypes.c_void_p), ("wide_grad", ctypes.c_void_p * 8), ("wide_hess", ctypes.c_void_p * 8),
                 ("param", ctypes.c_void_p), ("upper", ctypes.c_int)]
 
@@ -55,7 +58,7 @@ def compile_candidate(folder, name, path, kind, isa, bits):
 
 
 def times(program, loss, bits) -> dict[str, list[float]]:
-    arguments = [str(len(loss.inputs)), *(str(KINDS.index(i["kind"])) for i in loss.inputs), *(str(p["fallback"]) for p in loss.parameters)]
+    arguments = [str(len(loss.inputs)), *(str(KINDS[i["kind"]]) for i in loss.inputs), *(str(p["fallback"]) for p in loss.parameters)]
     best: dict[str, list[float]] = {}
     for _ in range(3):
         for line in subprocess.run([program, *arguments], check=True, capture_output=True, text=True).stdout.splitlines():
@@ -67,28 +70,30 @@ def times(program, loss, bits) -> dict[str, list[float]]:
 def errors(library, name, loss, isa, bits, count=150) -> list[float]:
     from formula import Formula
     from points import elementwise
-    from test_accuracy import cancelling, error, hessian_addend
+    from scales import larger
+    from test_accuracy import error, parameters
 
     dtype = np.float64 if bits == 64 else np.float32
-    p, t = elementwise(name, name, loss.inputs, dtype, np.random.default_rng(3), count)
-    n = len(p)
-    out = [np.empty(n, dtype) for _ in range(3)]
+    x = elementwise(name, name, loss.inputs, dtype, np.random.default_rng(3), count)
+    n = len(x[0])
+    out = [np.empty(n, dtype) for _ in OUTPUTS]
     factor, param = np.ones(n), np.zeros(12)
     param[: len(loss.parameters)] = [q["fallback"] for q in loss.parameters]
-    tile = Tile(count=n, factor=factor.ctypes.data, value=out[0].ctypes.data, grad=out[1].ctypes.data, hess=out[2].ctypes.data, param=param.ctypes.data)
-    tile.input[0], tile.input[1] = p.ctypes.data, t.ctypes.data
-    table = (ctypes.c_void_p * 5).in_dll(ctypes.CDLL(library), f"libloss__{name}_{isa}_f{bits}")
-    ctypes.CFUNCTYPE(None, ctypes.POINTER(Tile))(table[3])(ctypes.byref(tile))
-    formula, worst = Formula(loss.info["formula"]), [0.0, 0.0, 0.0]
-    words = {q["name"]: q["choices"][int(q["fallback"])] for q in loss.parameters if q["choices"]}
+    tile = Tile(count=n, flat=1, factor=factor.ctypes.data, value=out[0].ctypes.data, grad=out[1].ctypes.data, hess=out[2].ctypes.data, param=param.ctypes.data)
+    for k, a in enumerate(x):
+        tile.input[k] = a.ctypes.data
+    table = (ctypes.c_void_p * (COMBINED + 1)).in_dll(ctypes.CDLL(library), f"libloss__{name}_{isa}_f{bits}")
+    ctypes.CFUNCTYPE(None, ctypes.POINTER(Tile))(table[COMBINED])(ctypes.byref(tile))
+    formula, worst = Formula(loss.info["formula"]), [0.0] * len(OUTPUTS)
+    words, numbers = parameters(loss, name, dtype)
     for i in range(n):
-        scope = {"prediction": float(p[i]), "target": float(t[i]), **{q["name"]: q["fallback"] for q in loss.parameters if not q["choices"]}}
+        scope = {**{k["name"]: float(a[i]) for k, a in zip(loss.inputs, x, strict=True)}, **numbers}
         try:
-            jet = formula(wrt="prediction", words=words, **scope)
+            jet = formula(wrt=loss.inputs[0]["name"], words=words, **scope)
         except ZeroDivisionError:
             continue
-        for k, (exact, scale) in enumerate([(jet.v, None), (jet.d, cancelling(name, scope)), (jet.h, hessian_addend(name, 0, scope))]):
-            worst[k] = max(worst[k], error(out[k][i], exact, dtype, scale))
+        for k, (key, exact) in enumerate(zip(OUTPUTS, (jet.v, jet.d, jet.h), strict=True)):
+            worst[k] = max(worst[k], error(out[k][i], exact, dtype, larger(name, key, words, scope)))
     return worst
 
 
@@ -104,7 +109,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in options.loss or names():
             loss = Loss(name)
-            if loss.info["rows"]:
+            if loss.info["rows"] or loss.info["units"]:
                 continue
             path = f"src/losses/{loss.info['family']}/{name}.c"
             taken = "f64" if options.bits == 64 or "#define INSIDE_F64" in (ROOT / path).read_text() else "f32+"

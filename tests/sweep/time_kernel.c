@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     int kind[MAX_INPUTS] = { 0 };
     for (int i = 0; i < inputs && a < argc; i++) kind[i] = atoi(argv[a++]);
     for (int p = 0; p < MAX_PARAMETERS; p++) param[p] = a < argc ? atof(argv[a++]) : 0;
-    pointwise_tile tile = { .count = N, .factor = factor, .value = value, .grad = grad, .hess = hess, .param = param };
+    pointwise_tile tile = { .count = N, .flat = 1.0 / N, .factor = factor, .value = value, .grad = grad, .hess = hess, .param = param };
     static const char *const sets[] = { "ordinary", "far", "subnormal", "nan", "infinite" };
     for (int i = 0; i < N; i++) factor[i] = 1.0 / N;
     for (size_t d = 0; d < sizeof sets / sizeof *sets; d++) {

@@ -23,7 +23,7 @@ LOSS(gan_minimax) = {
 FORMULA jet gan_minimax(const real *x, const real *param)
 {
     int turned = param[PLAYER] != 0;
-    logit_jet l = of_logit(x[SCORE], mass_of(x[REAL], 0), rest_mass_of(x[REAL], 0));
+    logit_jet l = of_logit(x[SCORE], mass_of(x[REAL], 0), rest_mass_of(x[REAL], 0), param);
     return (jet){
         .value = turned ? -l.value : l.value,
         .grad = { turned ? -l.slope : l.slope, turned ? x[SCORE] : -x[SCORE] },

@@ -24,7 +24,7 @@ FORMULA jet gan_non_saturating(const real *x, const real *param)
 {
     int flipped = param[PLAYER] != 0;
     pair real_mass = mass_of(x[REAL], 0), fake_mass = rest_mass_of(x[REAL], 0);
-    logit_jet l = of_logit(x[SCORE], choose(flipped, fake_mass, real_mass), choose(flipped, real_mass, fake_mass));
+    logit_jet l = of_logit(x[SCORE], choose(flipped, fake_mass, real_mass), choose(flipped, real_mass, fake_mass), param);
     return (jet){ .value = l.value, .grad = { l.slope, flipped ? x[SCORE] : -x[SCORE] }, .hess = { l.bend, 0 }, .upper = { l.bend, 1 } };
 }
 

@@ -24,7 +24,7 @@ LOSS(binary_cross_entropy_with_logits) = {
 FORMULA jet binary_cross_entropy_with_logits(const real *x, const real *param)
 {
     real z = x[PREDICTION], t = x[TARGET], smoothing = param[LABEL_SMOOTHING];
-    logit_jet l = of_logit(z, weigh(param[POS_WEIGHT], mass_of(t, smoothing)), rest_mass_of(t, smoothing));
+    logit_jet l = of_logit(z, weigh(param[POS_WEIGHT], mass_of(t, smoothing)), rest_mass_of(t, smoothing), param);
     return (jet){
         .value = l.value,
         .grad = { l.slope, (1 - (double)smoothing) * (((double)param[POS_WEIGHT] - 1) * l.softplus - z) },
