@@ -171,7 +171,7 @@ class Loss:
     # ---- evaluation ----
 
     def _evaluate(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], *, wrt: str | tuple[str, ...] | None = None,
-                  curvature: str = "exact", weight: Any = None, reduction: str = "mean", divisor: float | None = None,
+                  curvature: str = "exact", matrices: bool = False, weight: Any = None, reduction: str = "mean", divisor: float | None = None,
                   empty: str = "nan", upstream: Any = None, axis: int = -1, out: Mapping[str, Any] | None = None,
                   threads: int | None = None, unit_axes: int = 0, total: Any = None) -> dict[str, Any]:
         info = self._info
@@ -180,6 +180,7 @@ class Loss:
         args.reduction = choose(REDUCTIONS, reduction, "reduction")
         args.empty = choose(EMPTY, empty, "empty")
         args.curvature = choose(CURVATURE, curvature, "curvature")
+        args.hessian_kind = lib.LIBLOSS_ROW_MATRIX if matrices else lib.LIBLOSS_DIAGONAL
         args.divisor = _positive(divisor)
         args.threads, args.unit_axes = wished(threads), unit_axes
         if "value" not in want or reduction == "none":
@@ -225,7 +226,7 @@ class Loss:
             whole, dense, half = _output(own, shape, dtype, what)
             if dense is not whole and not np.may_share_memory(whole, dense):
                 copies.append((whole, dense))
-            rows_moved = role in ("grad", "hess") and axis != -1
+            rows_moved = role in ("grad", "hess") and axis != -1 and not (matrices and role == "hess")
             slots.append((np.moveaxis(dense, axis, -1) if rows_moved else dense, ROLES[role], k, half))
             return whole
 
@@ -248,6 +249,8 @@ class Loss:
                 of_input = source.array.shape if source.array.ndim else shape
                 if axis != -1 and len(of_input) > len(shape):
                     of_input = np.moveaxis(source.array, -1, axis).shape
+                if matrices and kind == "hess":
+                    of_input = (*shape, source.array.shape[-1], source.array.shape[-1])
                 each.append(output(own[place] if isinstance(wrt, tuple) and own is not None else own, of_input, source.dtype, kind, k, "out"))
             result[kind] = tuple(each) if isinstance(wrt, tuple) else each[0]
         for k, name in enumerate(info.auxiliaries):
@@ -359,6 +362,13 @@ class Loss:
         """The diagonal of the Hessian, or with ``curvature="upper"`` a positive one for Newton steps and boosting."""
         call, named = _split(options, HESS)
         return self._evaluate(inputs, named, ("hess",), out={"hess": out}, **call)["hess"]
+
+    def full_hess(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        """All second derivatives of each row, (..., classes, classes): of losses of rows, whose Hessian is a matrix per row. The classes are
+        the last two axes whatever ``axis`` says, and the diagonal is ``hess``. With ``curvature="upper"`` no matrix has a negative
+        eigenvalue, and none is below the exact one."""
+        call, named = _split(options, HESS)
+        return self._evaluate(inputs, named, ("hess",), matrices=True, out={"hess": out}, **call)["hess"]
 
     def grad_and_hess(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """What boosters ask for (they mean ``reduction="sum"``)."""

@@ -104,6 +104,9 @@ class Loss:
     def hess(self, *inputs: ArrayLike, out: Array | None = None, wrt: str | None = None, curvature: Curvature = "exact",
              weight: ArrayLike | None = None, reduction: Reduction = "mean", divisor: float | None = None, empty: Empty = "nan",
              axis: int = -1, threads: int | None = None, unit_axes: int = 0, **named: ArrayLike) -> Array: ...
+    def full_hess(self, *inputs: ArrayLike, out: Array | None = None, wrt: str | None = None, curvature: Curvature = "exact",
+                  weight: ArrayLike | None = None, reduction: Reduction = "mean", divisor: float | None = None, empty: Empty = "nan",
+                  axis: int = -1, threads: int | None = None, **named: ArrayLike) -> Array: ...
     def grad_and_hess(self, *inputs: ArrayLike, out: tuple[Array | None, Array | None] | None = None, wrt: str | None = None,
                       curvature: Curvature = "exact", weight: ArrayLike | None = None, reduction: Reduction = "mean",
                       divisor: float | None = None, empty: Empty = "nan", axis: int = -1, threads: int | None = None, unit_axes: int = 0,

@@ -15,6 +15,7 @@ LOSS(categorical_cross_entropy) = {
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
                FLAG(normalize, 0, "divide each row by its sum first") },
     .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .matrix = ROW_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 2 },
     .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
@@ -42,6 +43,7 @@ static double categorical_cross_entropy(const row_unit *row)
     for (int64_t j = 0; normalize && j < row->classes; j++) {
         if (row->grad) row->grad[j] += masses / sum;
         if (row->hess && !row->upper) row->hess[j] -= masses / sum / sum;
+        for (int64_t i = 0; row->matrix && !row->upper && i < j; i++) add_beside(row, i, j, -(masses / sum / sum));
     }
     return close_sum(value);
 }

@@ -11,6 +11,7 @@ LOSS(kl_divergence) = {
     .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"),
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 1, 1 },
     .cite = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",

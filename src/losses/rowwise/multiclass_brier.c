@@ -10,6 +10,7 @@ LOSS(multiclass_brier) = {
     .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"), CLASS_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | BOUNDED | PROPER,
+    .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1 },
     .cite = "Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",

@@ -12,6 +12,7 @@ LOSS(nll) = {
                CLASS_WEIGHT_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 0 },
     .ulp_f64 = { 1, 1, 0 },
     .cite = "Fisher 1922, doi:10.1098/rsta.1922.0009",
