@@ -332,6 +332,12 @@ static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, 
     return LIBLOSS_OK;
 }
 
+libloss_status libloss__resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v)
+{
+    outputs_seen seen = { .count = 0 };
+    return resolve_output(c, t, what, c->ndim, c->shape, v, &c->input[0], &seen);
+}
+
 /* A Hessian in the shape of its input with the last axis once more. */
 static libloss_status resolve_matrix(libloss__call *c, int32_t k, const char *what, outputs_seen *seen)
 {

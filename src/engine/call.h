@@ -45,6 +45,9 @@ typedef struct {
 /* Checks everything that can be known without reading data. `outputs` 0: only what libloss_prepare needs. */
 libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const libloss_args *args, int outputs);
 
+/* An output of its own, in the first input's shape: no element on another, nor on that input, unless it lies exactly there. */
+libloss_status libloss__resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);
+
 /* The pieces of the two steps that metrics share. */
 libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);
 libloss_status libloss__resolve_weight(libloss__call *c);

@@ -67,8 +67,22 @@ typedef struct {
     int flags;
 } loss_parameter;
 
+/* From the mean of the target (of labels: the probability of the upper one; of rows: of each class) to the prediction. The logit is that of
+ * the probability, divided by the factor if there is one; of rows of log-probabilities or logits the logarithm will do, for adding a
+ * number to all of them changes nothing. */
+enum { LINK_NONE, LINK_IDENTITY, LINK_LOG, LINK_LOGIT, LINK_HALF_LOGIT, LINK_SOFTMAX };
+
+typedef struct {
+    int kind;
+    const char *only_with, *factor; /* a flag without which it is the identity; a parameter that multiplies the prediction */
+} loss_link;
+
+/* The best constant: by search, where the cost is known to fall and then to rise; or the link of the mean; or that of the frequencies to
+ * the power 1/(1 - q). api/fit.c knows what clip, eps, label_smoothing, pos_weight and class weights do to it. */
+enum { BEST_BY_SEARCH, BEST_IS_MEAN, BEST_IS_POWER };
+
 /* What a row's matrix of second derivatives is: not offered, a diagonal, or more, which the loss then writes. */
-enum { NO_MATRIX, DIAGONAL_MATRIX, ROW_MATRIX };
+enum { NO_MATRIX, DIAGONAL_MATRIX, WHOLE_MATRIX };
 
 typedef struct {
     const char *title, *aliases, *formula, *cite;
@@ -77,7 +91,9 @@ typedef struct {
     const char *auxiliary[MAX_AUXILIARIES];
     uint64_t claims;
     int one_minimum; /* not convex, but any sum of it over targets falls and then rises along a constant prediction */
-    int matrix; /* of rows: DIAGONAL_MATRIX or ROW_MATRIX; losses of softmax(row) need not say it */
+    loss_link link; /* absent: the prediction stands for no mean */
+    int constant; /* BEST_: how the constant prediction of least cost is found */
+    int matrix; /* of rows: DIAGONAL_MATRIX or WHOLE_MATRIX; losses of softmax(row) need not say it */
     double ulp_f32[3], ulp_f64[3]; /* bound of value, gradient, Hessian: of the unscaled jet, in units in the last place */
 } loss_info;
 

@@ -11,6 +11,8 @@ LOSS(kl_divergence) = {
     .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"),
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .link = { LINK_IDENTITY },
+    .constant = BEST_IS_MEAN,
     .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 1, 1 },

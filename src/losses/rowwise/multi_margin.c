@@ -15,7 +15,7 @@ LOSS(multi_margin) = {
                PARAM(power, 1, WITHIN_INTEGERS(1, 2), "1, or 2 for squares"),
                CHOICE(scale, 0, "sum classes", "sum, or divided by the number of classes") },
     .claims = CONVEX | NONNEGATIVE,
-    .matrix = ROW_MATRIX,
+    .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 2, 1 },
     .cite = "Weston and Watkins 1999, ESANN 219-224",

@@ -10,7 +10,7 @@ LOSS(multilabel_margin) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "scores, shape (..., classes)"),
                INPUT(target, KIND_PROBABILITY, 0, "1 for every label that is right, else 0; shape (..., classes)") },
     .claims = CONVEX | NONNEGATIVE,
-    .matrix = ROW_MATRIX,
+    .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 3, 1 },
     .cite = "Crammer and Singer 2003, JMLR 3, 1025-1058",

@@ -12,6 +12,8 @@ LOSS(nll) = {
                CLASS_WEIGHT_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .link = { LINK_LOG },
+    .constant = BEST_IS_MEAN,
     .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 0 },
     .ulp_f64 = { 1, 1, 0 },
