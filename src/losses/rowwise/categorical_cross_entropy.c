@@ -45,6 +45,7 @@ static double categorical_cross_entropy(const row_unit *row)
     for (int64_t j = 0; normalize && j < row->classes; j++) {
         if (row->grad) row->grad[j] += masses / sum;
         if (row->hess && !row->upper) row->hess[j] -= masses / sum / sum;
+        if (row->hess && row->upper && row->hess[j] == 0) row->hess[j] = masses / sum / sum; /* concave: as much, upwards */
         for (int64_t i = 0; row->matrix && !row->upper && i < j; i++) add_beside(row, i, j, -(masses / sum / sum));
     }
     return close_sum(value);
