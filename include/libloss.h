@@ -102,8 +102,10 @@ enum { LIBLOSS_EMPTY_NAN = 0, LIBLOSS_EMPTY_ZERO = 1 };
  * majorizer where the loss has one, and 1 for straight lines. */
 enum { LIBLOSS_EXACT = 0, LIBLOSS_UPPER = 1 };
 
-/* hessian_kind: the diagonal, in the shape of the input; or a matrix per row, in that shape with the last axis once more. No loss of this
- * version gives matrices: LIBLOSS_ERR_UNSUPPORTED. */
+/* hessian_kind: the diagonal, in the shape of the input; or of losses of rows a matrix per row, in that shape with the last axis once more.
+ * It is symmetric to the bit, its diagonal is that of DIAGONAL, and the rest keeps to the same bounds. With UPPER it has no negative
+ * eigenvalue and is nowhere below the exact one, which needs not be so of the two diagonals: softmax(row) counts its straight part once
+ * here, twice there. Losses that know no matrix say so: LIBLOSS_ERR_UNSUPPORTED. */
 enum { LIBLOSS_DIAGONAL = 0, LIBLOSS_ROW_MATRIX = 1 };
 
 /* flags. TRUST_DOMAIN: do not read inputs beforehand to look for numbers outside their domain; what comes of them is unspecified. Labels and
@@ -283,10 +285,22 @@ libloss_status libloss_reduce(const libloss_object *o, const libloss_args *args)
 /* Like libloss_eval, but gradients and Hessians alone: of sum(upstream * w * v) / divisor. */
 libloss_status libloss_backward(const libloss_object *o, const libloss_args *args);
 
-/* The constant prediction of least cost, for convex losses of one number per input: the mean, the median, a quantile, the log-odds of the
- * mean. A start value for boosting. input[0] is not needed; target and weight are; count is 1. Where a whole interval is best, its middle;
- * NaN where nothing is present. */
+/* The constant prediction of least cost: the mean, the median, a quantile, the log-odds of the mean, ... A start value for boosting.
+ * input[0] is not looked at; the other inputs and weight are.
+ *
+ * Of losses of one number per input, where their cost is known to fall and then to rise: count is 1. Where a whole interval is best, its
+ * middle; where it has no end, the end that it has; where more is always better, the end of the domain, an infinity if need be. Of losses of
+ * rows with a closed form count is the number of classes: probabilities are the weighted frequencies of the classes, with class weights and
+ * smoothing in them, and logits are their logarithms (-inf for a class that never came), since any number added to all of a row's logits
+ * changes nothing. A floating-point target is rows of probabilities there, an integer one class indices. NaN where nothing is present. */
 libloss_status libloss_fit_constant(const libloss_object *o, const libloss_args *args, double *constant, int64_t count);
+
+/* From the mean of the target (of labels: the probability of the upper one; of rows: of each class) to the prediction that stands for it,
+ * and back: what libloss_info.link names. Both tensors have one shape, any strides and types, and may be the same memory exactly; rows lie
+ * along the last axis. The limits are those of the formulas: ln 0 = -inf. Losses whose prediction stands for no mean answer
+ * LIBLOSS_ERR_UNSUPPORTED; a mean outside its domain is LIBLOSS_ERR_DOMAIN. */
+libloss_status libloss_link(const libloss_object *o, const libloss_tensor *mean, const libloss_tensor *prediction);
+libloss_status libloss_inverse_link(const libloss_object *o, const libloss_tensor *prediction, const libloss_tensor *mean);
 
 /* ---- totals -------------------------------------------------------------------------------------------------------------------------*/
 
@@ -363,13 +377,16 @@ enum {
 };
 
 /* A loss. aliases are separated by spaces. values_per is a LIBLOSS_PER_; inputs, parameters, auxiliaries are counts. in_place: gradients
- * and Hessians may be written over their input. ulp_f32 and ulp_f64: declared bounds of value, gradient and Hessian before scaling. */
+ * and Hessians may be written over their input. ulp_f32 and ulp_f64: declared bounds of value, gradient and Hessian before scaling.
+ * link: what makes a prediction of a mean with these parameters, "identity", "log", "logit", "half_logit" (half the logit), "softmax" (the
+ * logarithm, and back softmax(row)); a factor such as kappa divides the logit. "" where a prediction stands for no mean. */
 typedef struct {
     size_t struct_size;
     const char *name, *title, *family, *aliases, *formula, *citation;
     uint64_t claims;
     int32_t is_metric, values_per, inputs, parameters, auxiliaries, in_place;
     double ulp_f32[3], ulp_f64[3];
+    const char *link;
 } libloss_info;
 
 /* A parameter. choices: words separated by spaces, numbered from 0; NULL if it is a number. fallback: where it is not given. */

@@ -211,6 +211,13 @@ class loss
     /* Everything else: fill libloss_args (see arguments()) and evaluate. */
     void eval(const libloss_args &args) const { check(libloss_eval(handle(), &args)); }
 
+    /* From the mean of the target to the prediction that stands for it, and back; both of one shape. */
+    void link(const tensor &mean, const tensor &prediction) const { check(libloss_link(handle(), mean.get(), prediction.get())); }
+    void inverse_link(const tensor &prediction, const tensor &mean) const
+    {
+        check(libloss_inverse_link(handle(), prediction.get(), mean.get()));
+    }
+
   private:
     void reset(libloss_object *object) { object_ = std::shared_ptr<libloss_object>(object, libloss_destroy); }
 

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "../engine/link.h"
 #include "../engine/number.h"
 #include "../engine/object.h"
 #include "../engine/threads.h"
@@ -67,7 +68,8 @@ libloss_status libloss_describe(const libloss_object *o, libloss_info *info)
                           .citation = "",
                           .inputs = o->inputs,
                           .parameters = o->parameters,
-                          .in_place = o->kind != OBJECT_CUSTOM };
+                          .in_place = o->kind != OBJECT_CUSTOM,
+                          .link = libloss__link_name(libloss__link_kind(o)) };
     const loss *loss = loss_of(o);
     if (loss) {
         const loss_info *l = loss->info;

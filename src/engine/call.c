@@ -155,6 +155,7 @@ static libloss_status resolve_frame(libloss__call *c)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has shape %S: a row needs at least one class", o->name, o->input[0].name, (int64_t)first->ndim,
              first->shape);
     c->rows = c->values_ndim > 0 ? c->values_shape[0] : 1;
+    c->bends = c->args->hessian_kind == LIBLOSS_ROW_MATRIX ? c->classes : 1;
     return LIBLOSS_OK;
 }
 
@@ -331,6 +332,21 @@ static libloss_status resolve_output(libloss__call *c, const libloss_tensor *t, 
     return LIBLOSS_OK;
 }
 
+libloss_status libloss__resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v)
+{
+    outputs_seen seen = { .count = 0 };
+    return resolve_output(c, t, what, c->ndim, c->shape, v, &c->input[0], &seen);
+}
+
+/* A Hessian in the shape of its input with the last axis once more. */
+static libloss_status resolve_matrix(libloss__call *c, int32_t k, const char *what, outputs_seen *seen)
+{
+    int64_t shape[MAX_DIMENSIONS + 1];
+    memcpy(shape, c->shape, (size_t)c->ndim * sizeof *shape);
+    shape[c->ndim] = c->classes;
+    return resolve_output(c, c->args->hessian[k], what, c->ndim + 1, shape, &c->hessian[k], NULL, seen);
+}
+
 static libloss_status resolve_outputs(libloss__call *c)
 {
     static const char *const gradient_names[] = { "gradient[0]", "gradient[1]", "gradient[2]", "gradient[3]",
@@ -358,6 +374,10 @@ static libloss_status resolve_outputs(libloss__call *c)
                      (int64_t)full, shape);
             if (c->input[k].single && c->input[k].count > 1)
                 FAIL(LIBLOSS_ERR_SHAPE, "%s: %s is one number for all values; its derivative is not offered", o->name, o->input[k].name);
+            if (second && c->args->hessian_kind == LIBLOSS_ROW_MATRIX) {
+                TRY(resolve_matrix(c, k, what, &seen));
+                continue;
+            }
             TRY(resolve_output(c, t, what, full, shape, second ? &c->hessian[k] : &c->gradient[k], &c->input[k], &seen));
         }
     }
@@ -367,6 +387,19 @@ static libloss_status resolve_outputs(libloss__call *c)
         if (!name) FAIL(LIBLOSS_ERR_OPTION, "%s: there is no auxiliary[%d]", o->name, (int64_t)k);
         TRY(resolve_output(c, a->auxiliary[k], name, c->values_ndim, c->values_shape, &c->auxiliary[k], NULL, &seen));
     }
+    return LIBLOSS_OK;
+}
+
+/* Whether there are matrices of rows. */
+static libloss_status check_matrix(libloss__call *c)
+{
+    const libloss_object *o = c->object;
+    const loss *loss = loss_of(o);
+    if (loss->values_per == PER_ELEMENT)
+        FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: no Hessian matrix, for it has no rows; LIBLOSS_DIAGONAL is all of its second derivatives",
+             o->name);
+    if (!o->row || (loss->shape != SHAPE_SOFTMAX && loss->info->matrix == NO_MATRIX))
+        FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: no Hessian matrix of a row is known here; LIBLOSS_DIAGONAL gives its diagonal", o->name);
     return LIBLOSS_OK;
 }
 
@@ -380,8 +413,9 @@ static libloss_status resolve_options(libloss__call *c)
         FAIL(LIBLOSS_ERR_OPTION, "%s: empty %d is unknown", name, (int64_t)a->empty);
     if (a->curvature != LIBLOSS_EXACT && a->curvature != LIBLOSS_UPPER)
         FAIL(LIBLOSS_ERR_OPTION, "%s: curvature %d is unknown", name, (int64_t)a->curvature);
-    if (a->hessian_kind == LIBLOSS_ROW_MATRIX) FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: no Hessian matrices of rows, only diagonals", name);
-    if (a->hessian_kind != LIBLOSS_DIAGONAL) FAIL(LIBLOSS_ERR_OPTION, "%s: hessian_kind %d is unknown", name, (int64_t)a->hessian_kind);
+    if (a->hessian_kind == LIBLOSS_ROW_MATRIX) TRY(check_matrix(c));
+    if (a->hessian_kind != LIBLOSS_DIAGONAL && a->hessian_kind != LIBLOSS_ROW_MATRIX)
+        FAIL(LIBLOSS_ERR_OPTION, "%s: hessian_kind %d is unknown", name, (int64_t)a->hessian_kind);
     if (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN) FAIL(LIBLOSS_ERR_OPTION, "%s: flags has unknown bits", name);
     if (a->threads < 0) FAIL(LIBLOSS_ERR_OPTION, "%s: threads %d is negative", name, (int64_t)a->threads);
     if (a->divisor != 0 && !(a->divisor > 0 && a->divisor <= 0x1.fffffffffffffp1023))

@@ -23,6 +23,7 @@ typedef struct {
     int64_t count, classes, rows; /* values; extent of the last axis where it belongs to a value; extent of the values' first axis */
     int unit; /* UNIT_ROW ... of losses of units */
     int64_t length, width, values_per_unit; /* of a unit: extents of its axes (the longest), and how many values it gives */
+    int64_t bends; /* numbers of a Hessian for each number of its input: 1, or of matrices the classes */
     int64_t groups[1]; /* the shape of the values of groups */
     int8_t by_index; /* the class input holds indices, not rows */
 
@@ -43,6 +44,9 @@ typedef struct {
 
 /* Checks everything that can be known without reading data. `outputs` 0: only what libloss_prepare needs. */
 libloss_status libloss__resolve(libloss__call *c, const libloss_object *o, const libloss_args *args, int outputs);
+
+/* An output of its own, in the first input's shape: no element on another, nor on that input, unless it lies exactly there. */
+libloss_status libloss__resolve_output(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);
 
 /* The pieces of the two steps that metrics share. */
 libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);

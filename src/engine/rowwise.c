@@ -27,7 +27,7 @@ const void *libloss__row_weights(const libloss__call *c, int64_t start, int64_t 
 
 int64_t libloss__row_threads(const libloss__call *c)
 {
-    const int64_t threads = libloss__threads_for(c, c->count * c->classes);
+    const int64_t threads = libloss__threads_for(c, c->count * c->classes * c->bends);
     return threads < c->slots ? threads : c->slots;
 }
 
@@ -42,6 +42,6 @@ void libloss__clear_row(const libloss__call *c, int64_t row)
 {
     for (int k = 0; k < 2; k++) {
         if (libloss__given(&c->gradient[k])) libloss__clear(&c->gradient[k], row * c->classes, c->classes);
-        if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], row * c->classes, c->classes);
+        if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], row * c->classes * c->bends, c->classes * c->bends);
     }
 }

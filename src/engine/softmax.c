@@ -12,9 +12,9 @@ enum { STRIP = 128, SCRATCH_BYTES = 8 * 1024 };
 
 /* What has to be gathered or scattered, and where the pieces of a strip lie in the scratch. */
 typedef struct {
-    int direct_logits, direct_target, direct_gradient, direct_hessian;
+    int direct_logits, direct_target, direct_gradient, direct_hessian, matrices;
     int64_t size; /* bytes of a number of the arithmetic */
-    int64_t weights, row; /* bytes: of gathered class weights, of one row's pieces */
+    int64_t weights, room, row; /* bytes: of gathered class weights, of what matrices are made from, of one row's pieces */
     int64_t strip; /* rows */
 } softmax_layout;
 
@@ -36,18 +36,22 @@ static softmax_layout layout_of(const libloss__call *c)
     const libloss__view *weights = class_weights_of(c);
     l.direct_logits = libloss__is_direct(&c->input[0], c->arithmetic);
     l.direct_target = rows && libloss__is_direct(target_of(c), c->arithmetic);
-    l.direct_gradient = libloss__given(&c->gradient[0]) && libloss__is_direct(&c->gradient[0], c->arithmetic);
-    l.direct_hessian = libloss__given(&c->hessian[0]) && libloss__is_direct(&c->hessian[0], c->arithmetic);
+    l.matrices = libloss__given(&c->hessian[0]) && c->args->hessian_kind == LIBLOSS_ROW_MATRIX;
+    if (l.matrices) l.room = (MATRIX_ROOM * c->classes * 8 + 63) / 64 * 64;
+    /* where gradients lie on the logits, matrices still need these */
+    l.direct_gradient = libloss__given(&c->gradient[0]) && libloss__is_direct(&c->gradient[0], c->arithmetic) && !l.matrices;
+    l.direct_hessian = libloss__given(&c->hessian[0]) && libloss__is_direct(&c->hessian[0], c->arithmetic) && !l.matrices;
     if (weights && !libloss__is_direct(weights, c->arithmetic)) l.weights = (c->classes * l.size + 63) / 64 * 64;
     l.row = (!l.direct_logits + (rows && !l.direct_target)) * l.size +
-            (wanted(&c->gradient[0], l.direct_gradient) + wanted(&c->hessian[0], l.direct_hessian) + libloss__given(&c->gradient[1])) * 8;
+            (wanted(&c->gradient[0], l.direct_gradient) + libloss__given(&c->gradient[1])) * 8 +
+            wanted(&c->hessian[0], l.direct_hessian) * 8 * (l.matrices ? c->classes : 1);
     l.row *= c->classes;
-    const int64_t fit = l.row ? (SCRATCH_BYTES - l.weights) / l.row : STRIP;
+    const int64_t fit = l.row ? (SCRATCH_BYTES - l.weights - l.room) / l.row : STRIP;
     l.strip = fit < 1 ? 1 : fit > STRIP ? STRIP : fit;
     return l;
 }
 
-static int64_t scratch_of(const softmax_layout *l) { return l->weights + l->row * (l->row ? l->strip : 1); }
+static int64_t scratch_of(const softmax_layout *l) { return l->weights + l->room + l->row * (l->row ? l->strip : 1); }
 
 int64_t libloss__workspace_of_softmax(const libloss__call *c)
 {
@@ -118,7 +122,9 @@ static void run_strip(const softmax_job *job, int64_t start, int64_t n, char *sc
         .upper = c->args->curvature == LIBLOSS_UPPER,
     };
     tile.wide_grad = piece(&scratch, wanted(&c->gradient[0], l->direct_gradient), numbers * 8);
-    tile.wide_hess = piece(&scratch, wanted(&c->hessian[0], l->direct_hessian), numbers * 8);
+    tile.wide_hess = piece(&scratch, wanted(&c->hessian[0], l->direct_hessian) && !l->matrices, numbers * 8);
+    tile.matrix = piece(&scratch, l->matrices, numbers * classes * 8);
+    tile.matrix_room = piece(&scratch, l->matrices, l->room);
     tile.wide_target_grad = piece(&scratch, libloss__given(&c->gradient[1]), numbers * 8);
     if (!l->direct_logits) {
         void *copy = piece(&scratch, 1, numbers * l->size);
@@ -135,9 +141,10 @@ static void run_strip(const softmax_job *job, int64_t start, int64_t n, char *sc
 
     if (tile.wide_grad) libloss__scatter(&c->gradient[0], first, numbers, tile.wide_grad, DTYPE_F64);
     if (tile.wide_hess) libloss__scatter(&c->hessian[0], first, numbers, tile.wide_hess, DTYPE_F64);
+    if (tile.matrix) libloss__scatter(&c->hessian[0], first * classes, numbers * classes, tile.matrix, DTYPE_F64);
     if (tile.wide_target_grad) libloss__scatter(&c->gradient[1], first, numbers, tile.wide_target_grad, DTYPE_F64);
     /* linear in the target: its second derivative is 0 */
-    if (libloss__given(&c->hessian[1])) libloss__clear(&c->hessian[1], first, numbers);
+    if (libloss__given(&c->hessian[1])) libloss__clear(&c->hessian[1], first * c->bends, numbers * c->bends);
     for (int64_t i = 0, next = 0; i < n && present < n; i++) {
         if (next < present && place[next] == i)
             next++;
@@ -180,8 +187,11 @@ libloss_status libloss__run_softmax(libloss__call *c, libloss__sum *sum)
         .smoothing = libloss__parameter_of(c, c->object->label_smoothing, 0),
     };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
-    const libloss__split split = {
-        .run = run_range, .job = &job, .count = c->count, .width = c->classes, .unit = job.layout.strip, .threads = libloss__row_threads(c)
-    };
+    const libloss__split split = { .run = run_range,
+                                   .job = &job,
+                                   .count = c->count,
+                                   .width = c->classes * c->bends,
+                                   .unit = job.layout.strip,
+                                   .threads = libloss__row_threads(c) };
     return libloss__run_split(c, &split, sum);
 }

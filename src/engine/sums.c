@@ -79,6 +79,17 @@ static double close_sums(const sums_kernels *kernels, const libloss__sum *sum, c
     return kernels->close(rounded, param, fact);
 }
 
+/* A curvature upwards: what a batch's value bends down by counts as much upwards, and a straight line as 1. */
+static void turn_up(double *hess, const double *grad, const double *weight, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (hess[i] == 0 && grad[i] != 0)
+            hess[i] = weight[i];
+        else if (hess[i] < 0)
+            hess[i] = -hess[i];
+    }
+}
+
 static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, const double *fact,
                    double factor)
 {
@@ -93,6 +104,7 @@ static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t 
             tile.hess[k] = out[k + 2];
         }
         kernels->spread(&tile);
+        for (int k = 0; k < 2 && c->args->curvature == LIBLOSS_UPPER; k++) turn_up(out[k + 2], out[k], r.weight, tile.count);
         for (int k = 0; k < 4; k++) {
             if (!libloss__given(view[k])) continue;
             for (int64_t i = 0; i < tile.count; i++) out[k][i] = r.weight[i] == 0 ? 0 : out[k][i] * factor;

@@ -21,7 +21,7 @@ typedef struct {
 
 /* One task's scratch, in pieces. */
 typedef struct {
-    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *value, *factor, *weight, *work;
+    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *matrix, *value, *factor, *weight, *work;
     int64_t *index[MAX_INPUTS], *present;
     void *rounded, *weights; /* values and weights as the arithmetic's numbers */
 } unit_scratch;
@@ -67,6 +67,8 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
         if (libloss__given(&c->gradient[k])) s->grad[k] = piece(memory, &at, n * 8);
         if (libloss__given(&c->hessian[k])) s->hess[k] = piece(memory, &at, n * 8);
     }
+    if (c->args->hessian_kind == LIBLOSS_ROW_MATRIX && (libloss__given(&c->hessian[0]) || libloss__given(&c->hessian[1])))
+        s->matrix = piece(memory, &at, c->classes * c->classes * 8);
     s->value = piece(memory, &at, values * 8);
     s->factor = piece(memory, &at, values * 8);
     s->rounded = piece(memory, &at, values * 8);
@@ -179,7 +181,7 @@ static void clear_unit(const libloss__call *c, int64_t u, const libloss__bounds 
         int64_t count, start = span(c, k, u, unit, &count);
         if (c->unit == UNIT_SEQUENCE && c->object->input[k].shape == LIKE_FIRST) count = c->length * c->width; /* the padding too */
         if (libloss__given(&c->gradient[k])) libloss__clear(&c->gradient[k], start, count);
-        if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], start, count);
+        if (libloss__given(&c->hessian[k])) libloss__clear(&c->hessian[k], start * c->bends, count * c->bends);
     }
 }
 
@@ -188,6 +190,14 @@ static void put_output(const libloss__call *c, const libloss__view *v, double *x
     for (int64_t j = 0; j < count; j++) x[j] *= factor;
     libloss__scatter(v, start, count, x, DTYPE_F64);
     (void)c;
+}
+
+/* The diagonal and what the loss put beside it; of inputs other than the first nothing stands there. */
+static void put_matrix(const libloss__call *c, const unit_scratch *s, int32_t k, int64_t start, int64_t count, double factor)
+{
+    if (k > 0) memset(s->matrix, 0, (size_t)(count * count) * sizeof *s->matrix);
+    for (int64_t j = 0; j < count; j++) s->matrix[j * count + j] = s->hess[k][j];
+    put_output(c, &c->hessian[k], s->matrix, start * count, count * count, factor);
 }
 
 /* Unit u, which is there; weights: of its values, or NULL. */
@@ -243,6 +253,7 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         if (s->grad[k]) memset(unit.grad[k] = s->grad[k], 0, (size_t)capacity(c, k) * sizeof(double));
         if (s->hess[k]) memset(unit.hess[k] = s->hess[k], 0, (size_t)capacity(c, k) * sizeof(double));
     }
+    if (s->matrix && s->hess[0]) unit.matrix = memset(s->matrix, 0, (size_t)(c->classes * c->classes) * sizeof *s->matrix);
     job->kernels->run(&unit);
 
     for (int32_t k = 0; k < c->object->inputs; k++) {
@@ -253,6 +264,10 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         const libloss__view *view[2] = { &c->gradient[k], &c->hessian[k] };
         for (int h = 0; h < 2; h++) {
             if (!out[h]) continue;
+            if (h == 1 && s->matrix) {
+                put_matrix(c, s, k, start, count, factor[0]);
+                continue;
+            }
             if (holes) spread(out[h], bounds->length, c->width, s->present, n, square);
             put_output(c, view[h], out[h], start, count, square ? 1 : factor[0]);
         }
@@ -336,7 +351,7 @@ libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
 {
     unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64], .derivatives = wants_derivatives(c) };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
-    const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_of(c), each = c->length * c->width;
+    const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_of(c), each = c->length * c->width * c->bends;
     const libloss__split split = { .run = run_range,
                                    .job = &job,
                                    .count = units,

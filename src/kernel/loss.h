@@ -67,6 +67,23 @@ typedef struct {
     int flags;
 } loss_parameter;
 
+/* From the mean of the target (of labels: the probability of the upper one; of rows: of each class) to the prediction. The logit is that of
+ * the probability, divided by the factor if there is one; of rows of log-probabilities or logits the logarithm will do, for adding a
+ * number to all of them changes nothing. */
+enum { LINK_NONE, LINK_IDENTITY, LINK_LOG, LINK_LOGIT, LINK_HALF_LOGIT, LINK_SOFTMAX };
+
+typedef struct {
+    int kind;
+    const char *only_with, *factor; /* a flag without which it is the identity; a parameter that multiplies the prediction */
+} loss_link;
+
+/* The best constant: by search, where the cost is known to fall and then to rise; or the link of the mean; or that of the frequencies to
+ * the power 1/(1 - q). api/fit.c knows what clip, eps, label_smoothing, pos_weight and class weights do to it. */
+enum { BEST_BY_SEARCH, BEST_IS_MEAN, BEST_IS_POWER };
+
+/* What a row's matrix of second derivatives is: not offered, a diagonal, or more, which the loss then writes. */
+enum { NO_MATRIX, DIAGONAL_MATRIX, WHOLE_MATRIX };
+
 typedef struct {
     const char *title, *aliases, *formula, *cite;
     loss_input input[MAX_INPUTS];
@@ -74,6 +91,9 @@ typedef struct {
     const char *auxiliary[MAX_AUXILIARIES];
     uint64_t claims;
     int one_minimum; /* not convex, but any sum of it over targets falls and then rises along a constant prediction */
+    loss_link link; /* absent: the prediction stands for no mean */
+    int constant; /* BEST_: how the constant prediction of least cost is found */
+    int matrix; /* of rows: DIAGONAL_MATRIX or WHOLE_MATRIX; losses of softmax(row) need not say it */
     double ulp_f32[3], ulp_f64[3]; /* bound of value, gradient, Hessian: of the unscaled jet, in units in the last place */
 } loss_info;
 
@@ -175,6 +195,8 @@ typedef struct {
 
 /* Rows of logits. Arrays per row and per class are numbered by place; some places hold rows that are not there, and outputs are
  * not touched there. Either label or target is given. NULL outputs are not wanted. */
+enum { MATRIX_ROOM = 4 };
+
 typedef struct {
     ptrdiff_t rows, classes;
     const int32_t *place; /* (rows): of those that are there */
@@ -186,6 +208,8 @@ typedef struct {
     void *value; /* stored, (places) */
     void *grad, *hess; /* stored, (places, classes); may lie exactly on the logits */
     double *wide_grad, *wide_hess, *wide_target_grad; /* (places, classes), not rounded yet */
+    double *matrix; /* (places, classes, classes), not rounded yet; instead of a Hessian */
+    double *matrix_room; /* MATRIX_ROOM * classes */
     double *logsumexp; /* (places) */
     double *correct; /* (places): 1 where the largest logit (lowest index of ties) is the label's */
     const double *param;
@@ -226,6 +250,7 @@ typedef struct {
     const double *factor; /* of a matrix: (length), what the derivatives of each row's value are multiplied by */
     double *value; /* of a matrix: (length) */
     double *grad[MAX_INPUTS], *hess[MAX_INPUTS]; /* NULL: not wanted. They arrive as zeros; but for a matrix's the engine scales them */
+    double *matrix; /* (length, length): what stands off the diagonal of input 0's Hessian; NULL, or zeros as it arrives */
     double *work; /* as many doubles as the loss asked for */
     const double *param;
     int upper;

@@ -166,6 +166,7 @@ FORMULA log_argument reduce_log(pair a)
     double e = field > 2047 ? field - 4096 : field;
     double m = bits_to_double(double_to_bits(x) - (shifted & UINT64_C(0xfff0000000000000)));
     double inverse = bits_to_double((UINT64_C(0x3ff) << 52) - (shifted & UINT64_C(0xfff0000000000000))); /* 2^-e */
+    inverse = e > 1023 ? 0 : inverse; /* which has no 2^-1024; beside a logarithm of 709 the remainder is nothing */
     e -= small ? 54 : 0;
 #if FULL
     pair f = two_sum(m - 1, lo * inverse), d = fast_two_sum(2, f.hi);

@@ -12,6 +12,7 @@ typedef struct {
     int64_t classes, label;
     const double *x, *t, *class_weight;
     double *grad, *hess, *target_grad, *target_hess; /* NULL: not wanted; they arrive as zeros */
+    double *matrix; /* the same, (classes, classes): what stands beside the diagonal of the Hessian */
     const double *param;
     int upper;
 } row_unit;
@@ -30,6 +31,7 @@ FORMULA void run_row(const loss_unit *u, row_formula *f)
         .hess = u->hess[0],
         .target_grad = u->grad[1],
         .target_hess = u->hess[1],
+        .matrix = u->matrix,
         .param = u->param,
         .upper = u->upper,
     };
@@ -38,6 +40,13 @@ FORMULA void run_row(const loss_unit *u, row_formula *f)
 
 /* The weight of class j. */
 FORMULA double class_weight_of(const row_unit *row, int64_t j) { return row->class_weight ? row->class_weight[j] : 1; }
+
+/* x at (i, j) and (j, i) of the matrix. */
+FORMULA void add_beside(const row_unit *row, int64_t i, int64_t j, double x)
+{
+    row->matrix[i * row->classes + j] += x;
+    row->matrix[j * row->classes + i] += x;
+}
 
 /* An index per row, and nothing else. */
 #define INDEX_INPUT                                                                                                        \

@@ -146,6 +146,9 @@ FORMULA double cosine_bend(const angle *g, double a, double b)
     return -(2 * x * y + g->cosine * (1 - 3 * x * x)) / g->aa.hi * g->level_a * g->level_a;
 }
 
+/* No cosine bends more, up or down: of all directions the most is 2/sqrt(3) over the square of the length. */
+FORMULA double cosine_bend_most(const angle *g) { return g->none ? 0 : 0x1.279a74590331dp+0 / g->aa.hi * g->level_a * g->level_a; }
+
 /* The same angle, seen from b. */
 FORMULA angle turned(angle g)
 {

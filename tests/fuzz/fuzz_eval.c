@@ -173,7 +173,11 @@ static void fuzz_call(void)
     if (options & 2) args.upstream = make(values_ndim, shape, type, 0);
     if (wants & 1) args.values = make(values_ndim, shape, (int)below(2), 1);
     if (wants & 2) args.gradient[0] = make(ndim, shape, (int)below(2), 1);
-    if (wants & 4) args.hessian[0] = make(ndim, shape, (int)below(2), 1);
+    const int matrices = (options & 192) == 192 && ndim > 0 && ndim < AXES;
+    int64_t matrix_shape[AXES + 1];
+    memcpy(matrix_shape, shape, sizeof shape);
+    if (ndim > 0) matrix_shape[ndim] = shape[ndim - 1];
+    if (wants & 4) args.hessian[0] = matrices ? make(ndim + 1, matrix_shape, (int)below(2), 1) : make(ndim, shape, (int)below(2), 1);
     if (wants & 8) args.gradient[1] = make(ndim, shape, (int)below(2), 1);
     if (wants & 16) args.auxiliary[below(2)] = make(values_ndim, shape, (int)below(2), 1);
     if (wants & 32) args.value = &value[0];
@@ -182,7 +186,7 @@ static void fuzz_call(void)
     args.reduction = (int32_t)below(8) - (wild == 1);
     args.empty = (int32_t)below(2) + 2 * (wild == 2);
     args.curvature = (int32_t)below(2) + 2 * (wild == 3);
-    args.hessian_kind = (wild == 4) + 2 * (wild == 5);
+    args.hessian_kind = matrices + 2 * (wild == 5);
     args.flags = (options & 4) ? LIBLOSS_TRUST_DOMAIN : wild == 6 ? 64 : 0;
     args.divisor = (options & 8) ? 3 : wild == 7 ? -1 : 0;
     args.threads = (int32_t)(options >> 5);

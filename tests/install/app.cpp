@@ -45,6 +45,13 @@ int main()
     libloss::loss("cross_entropy").eval(args);
     HOLDS(std::fabs(value - (std::log(std::exp(2.0) + 2) - 2 + std::log(std::exp(1.0) + 2) - 1) / 2) < 1e-15);
 
+    double odds[2] = { 0.5, 0.75 }, again[2];
+    libloss::tensor share(odds, { 2 }), score(again, { 2 });
+    libloss::loss("logistic").link(share, score);
+    HOLDS(again[0] == 0 && std::fabs(again[1] - std::log(3.0)) < 1e-15);
+    libloss::loss("logistic").inverse_link(score, share);
+    HOLDS(odds[0] == 0.5 && std::fabs(odds[1] - 0.75) < 1e-15);
+
     try {
         libloss::loss("hubber");
         return 2;

@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from losses.points import specs
 from oracle.harness import Loss, lib, names
+from oracle.rows import ROW_ORACLES, row_cases
+from oracle.units import UNITS
 
 CLAIMS = {n: getattr(lib, f"LIBLOSS_CLAIM_{n}") for n in
           ("CONVEX", "NONNEGATIVE", "EVEN", "DIFFERENTIABLE", "TWICE_DIFFERENTIABLE", "LIPSCHITZ", "BOUNDED", "CALIBRATED", "PROPER")}
@@ -226,3 +228,27 @@ def test_upper_curvature(spec):
                 continue
             parabola = v[row, i] + g[row, i] * (x - x[i]) + u[row, i] / 2 * (x - x[i]) ** 2
             assert (v[row] <= parabola * (1 + 1e-9) + 1e-9).all(), (spec, x[i])
+
+
+@pytest.mark.parametrize("name", [*UNITS, *ROW_ORACLES])
+def test_upper_curvature_of_rows_and_units(name):
+    """The same for all other losses and each of their inputs: nowhere negative, nowhere below the true one, and positive where there is a slope."""
+    cases = UNITS[name].cases(np.float64, np.random.default_rng(5)) if name in UNITS else row_cases(name, np.float64)
+    seen = 0
+    for case in cases:
+        loss = Loss(case.spec)
+        inputs = case.inputs if name in UNITS else (case.prediction, case.target, case.class_weight)
+        options = {"weight": case.weight, "unit_axes": case.unit_axes} if name in UNITS else {}
+        wrt = [k for k, i in enumerate(loss.inputs) if i["differentiable"] and inputs[k] is not None and inputs[k].dtype.kind == "f"]
+        if loss.inputs[1]["kind"] == "class":
+            wrt = [0]  # linear in a row of masses
+        exact, upper = (loss.eval(*inputs, grad=wrt, hess=wrt, upper=u, reduction="sum", **options) for u in (False, True))
+        for k in wrt:
+            g, h, u = exact[f"grad{k}"], exact[f"hess{k}"], upper[f"hess{k}"]
+            there = np.isfinite(g) & np.isfinite(h)
+            scale = np.abs(h[there]).max(initial=0)
+            assert (u[there] >= 0).all() and (u[there] >= h[there] * (1 - 1e-12) - 1e-14 * scale).all(), (case.spec, k)
+            moving = there & (np.abs(g) > 1e-150) & (name != "cox")  # whose curvature may be less than any double
+            assert (u[moving] > 0).all(), (case.spec, k, g[moving & (u <= 0)][:5])
+            seen += moving.sum()
+    assert seen > 20 or name == "cox"

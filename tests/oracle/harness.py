@@ -102,7 +102,7 @@ class Loss:
 
     def eval(self, *inputs, weight=None, reduction="mean", grad=(), hess=(), values=None, value=True, upper=False, divisor=0.0,
              empty=0, upstream=None, total=None, outputs=None, auxiliary=None, dtypes=None, flags=0, unit_axes=0,
-             threads=0, poll=ffi.NULL, executor=ffi.NULL):
+             threads=0, poll=ffi.NULL, executor=ffi.NULL, matrices=False):
         """A dict of what was asked: "value", "values", "grad0", "hess0", ... Outputs are of the inputs' dtype unless given."""
         keep: list = []
         args = ffi.new("libloss_args *")
@@ -133,7 +133,7 @@ class Loss:
         if value and reduction != "none":
             args.value = number
         args.reduction, args.divisor, args.empty, args.curvature, args.flags = REDUCTIONS[reduction], divisor, empty, upper, flags
-        args.unit_axes = unit_axes
+        args.unit_axes, args.hessian_kind = unit_axes, matrices
         args.threads, args.poll, args.executor = threads, poll, executor
         if total is not None:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))

@@ -212,6 +212,66 @@ def test_fit_constant():
     assert Loss("squared_error").fit_constant(t, weight=[1, 1, 1, 0]) == pytest.approx(2, rel=1e-15)
 
 
+def test_fit_constant_of_rows():
+    loss, label = Loss("cross_entropy"), [0, 0, 1, 3]
+    np.testing.assert_allclose(np.exp(loss.fit_constant(label)), [0.5, 0.25, 0, 0.25], rtol=1e-15)
+    np.testing.assert_allclose(np.exp(loss.fit_constant(np.array(label, np.uint8), classes=5, weight=[1, 0, 1, 2])), [0.25, 0.25, 0, 0.5, 0], rtol=1e-15)
+    np.testing.assert_allclose(np.exp(loss.fit_constant(label, class_weight=[0.5, 1, 9, 2])), np.array([1, 1, 0, 2]) / 4, rtol=1e-15)
+    np.testing.assert_allclose(np.exp(loss.fit_constant(np.ma.array(label, mask=[0, 0, 0, 1]))), [2 / 3, 1 / 3], rtol=1e-15)
+    assert len(loss.replace(ignore_index=3).fit_constant(label)) == 2
+    rows = np.array([[0.25, 0.75], [0.75, 0.25], [1, 0]], np.float32)
+    np.testing.assert_allclose(Loss("kl_divergence").fit_constant(rows), [2 / 3, 1 / 3], rtol=1e-15)
+    np.testing.assert_allclose(np.exp(loss.fit_constant(np.ma.array(rows, mask=[[0, 0], [0, 1], [0, 0]]))), [0.625, 0.375], rtol=1e-15)
+    with pytest.raises(libloss.ArgumentError, match="huber has no classes"):
+        Loss("huber").fit_constant([1.0], classes=2)
+    with pytest.raises(libloss.DomainError, match=r"target\[3\] = 3 is not in \[0, 2\)"):
+        loss.fit_constant(label, classes=2)
+
+
+def test_links():
+    loss = Loss("binary_cross_entropy_with_logits")
+    assert loss.info.link == "logit" and Loss("poisson_nll", log_input=False).info.link == "identity" and Loss("hinge").info.link == ""
+    share = np.array([[0, 0.25, 0.5], [0.75, 1, 0.1]])
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(loss.link(share), np.log(share / (1 - share)), rtol=1e-15)
+    np.testing.assert_allclose(loss.inverse_link(loss.link(share)), share, rtol=1e-15)
+    for dtype in (np.float16, np.float32):
+        assert loss.link(share.astype(dtype).T).dtype == dtype
+    assert loss.link([0, 1]).tolist() == [-np.inf, np.inf] and loss.inverse_link(0.0).shape == () and loss.inverse_link(0.0) == 0.5
+    assert loss.link(share.astype(">f4")).dtype == np.float32
+    np.testing.assert_allclose(Loss("cross_entropy").inverse_link([[0, 0, 0, 0]]), [[0.25] * 4])
+    mean = Loss("gamma_nll").inverse_link(Loss("gamma_nll").fit_constant([1.0, 2, 6]))
+    assert mean == pytest.approx(3, rel=1e-15)
+    with pytest.raises(libloss.DomainError, match=r"mean\[1\] = 2 is not in \[0, 1\]"):
+        loss.link([0.5, 2])
+    with pytest.raises(libloss.ArgumentError, match="stands for no mean"):
+        Loss("hinge").link([0.5])
+    with pytest.raises(libloss.DTypeError, match="not there"):
+        loss.link(np.ma.array([0.5, 0.5], mask=[0, 1]))
+
+
+def test_full_hess():
+    rng = np.random.default_rng(2)
+    z, label = rng.normal(size=(5, 3)), [0, 1, 2, 1, 0]
+    loss = Loss("cross_entropy")
+    p = loss.inverse_link(z)
+    want = (p[:, :, None] * np.eye(3) - p[:, :, None] * p[:, None, :]) / 5
+    got = loss.full_hess(z, label)
+    np.testing.assert_allclose(got, want, rtol=1e-13, atol=1e-16)
+    np.testing.assert_array_equal(np.diagonal(got, axis1=1, axis2=2), loss.hess(z, label))
+    np.testing.assert_array_equal(loss.full_hess(z.T, label, axis=0), got)
+    np.testing.assert_array_equal(loss.full_hess(z, label, reduction="sum", weight=[1, 0, 2, 1, 1])[1], np.zeros((3, 3)))
+    out = np.empty((5, 3, 3), np.float32)
+    assert loss.full_hess(z, label, out=out) is out and np.allclose(out, want)
+    soft = rng.dirichlet(np.ones(3), 5)
+    assert not loss.full_hess(z, soft, wrt="target").any()
+    assert (np.linalg.eigvalsh(Loss("softmax_focal").full_hess(z, label, curvature="upper")) > -1e-15).all()
+    with pytest.raises(libloss.ArgumentError, match="no rows"):
+        Loss("huber").full_hess(z, z)
+    with pytest.raises(libloss.ShapeError, match=r"\(5, 3, 3\)"):
+        loss.full_hess(z, label, out=np.empty((5, 3)))
+
+
 def test_threads_share_a_loss_and_the_gil_is_free():
     p = np.random.default_rng(0).normal(size=300_000)
     loss = Loss("log_cosh")

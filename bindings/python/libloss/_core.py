@@ -93,6 +93,7 @@ class Info(NamedTuple):
     auxiliaries: tuple[str, ...]
     is_metric: bool = False
     per_unit: bool = False
+    link: str = ""
 
 
 CLAIMS = ("convex", "nonnegative", "even", "differentiable", "twice_differentiable", "lipschitz", "bounded", "calibrated", "proper")
@@ -151,7 +152,7 @@ def describe(handle: Any) -> Info:
                 frozenset(c for k, c in enumerate(CLAIMS) if i.claims >> k & 1),
                 {"float32": tuple(i.ulp_f32), "float64": tuple(i.ulp_f64)}, _string(i.citation),
                 i.values_per == lib.LIBLOSS_PER_ROW, tuple(_string(lib.libloss_auxiliary_name(handle, k)) for k in range(i.auxiliaries)),
-                bool(i.is_metric), i.values_per == lib.LIBLOSS_PER_UNIT)
+                bool(i.is_metric), i.values_per == lib.LIBLOSS_PER_UNIT, _string(i.link))
 
 
 def is_flat(info: Info) -> bool:

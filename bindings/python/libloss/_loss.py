@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ndarray, new = np.ndarray, np.empty
 EMPTY = {"nan": 0, "zero": 1}
 CURVATURE = {"exact": 0, "upper": 1}
+CODES = {"i": 0, "u": 1, "f": 2, "b": 6}  # of DLPack, by NumPy's kinds
 FORMAT = 1  # of pickles
 VALUE = frozenset(("weight", "reduction", "divisor", "empty", "axis", "threads", "unit_axes"))  # options of a value, and of derivatives
 GRAD = VALUE | {"wrt"}
@@ -171,7 +172,7 @@ class Loss:
     # ---- evaluation ----
 
     def _evaluate(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], *, wrt: str | tuple[str, ...] | None = None,
-                  curvature: str = "exact", weight: Any = None, reduction: str = "mean", divisor: float | None = None,
+                  curvature: str = "exact", matrices: bool = False, weight: Any = None, reduction: str = "mean", divisor: float | None = None,
                   empty: str = "nan", upstream: Any = None, axis: int = -1, out: Mapping[str, Any] | None = None,
                   threads: int | None = None, unit_axes: int = 0, total: Any = None) -> dict[str, Any]:
         info = self._info
@@ -180,6 +181,7 @@ class Loss:
         args.reduction = choose(REDUCTIONS, reduction, "reduction")
         args.empty = choose(EMPTY, empty, "empty")
         args.curvature = choose(CURVATURE, curvature, "curvature")
+        args.hessian_kind = lib.LIBLOSS_ROW_MATRIX if matrices else lib.LIBLOSS_DIAGONAL
         args.divisor = _positive(divisor)
         args.threads, args.unit_axes = wished(threads), unit_axes
         if "value" not in want or reduction == "none":
@@ -225,7 +227,7 @@ class Loss:
             whole, dense, half = _output(own, shape, dtype, what)
             if dense is not whole and not np.may_share_memory(whole, dense):
                 copies.append((whole, dense))
-            rows_moved = role in ("grad", "hess") and axis != -1
+            rows_moved = role in ("grad", "hess") and axis != -1 and not (matrices and role == "hess")
             slots.append((np.moveaxis(dense, axis, -1) if rows_moved else dense, ROLES[role], k, half))
             return whole
 
@@ -248,6 +250,8 @@ class Loss:
                 of_input = source.array.shape if source.array.ndim else shape
                 if axis != -1 and len(of_input) > len(shape):
                     of_input = np.moveaxis(source.array, -1, axis).shape
+                if matrices and kind == "hess":
+                    of_input = (*shape, source.array.shape[-1], source.array.shape[-1])
                 each.append(output(own[place] if isinstance(wrt, tuple) and own is not None else own, of_input, source.dtype, kind, k, "out"))
             result[kind] = tuple(each) if isinstance(wrt, tuple) else each[0]
         for k, name in enumerate(info.auxiliaries):
@@ -360,6 +364,13 @@ class Loss:
         call, named = _split(options, HESS)
         return self._evaluate(inputs, named, ("hess",), out={"hess": out}, **call)["hess"]
 
+    def full_hess(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
+        """All second derivatives of each row, (..., classes, classes): of losses of rows, whose Hessian is a matrix per row. The classes are
+        the last two axes whatever ``axis`` says, and the diagonal is ``hess``. With ``curvature="upper"`` no matrix has a negative
+        eigenvalue, and none is below the exact one."""
+        call, named = _split(options, HESS)
+        return self._evaluate(inputs, named, ("hess",), matrices=True, out={"hess": out}, **call)["hess"]
+
     def grad_and_hess(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """What boosters ask for (they mean ``reduction="sum"``)."""
         call, named = _split(options, HESS)
@@ -424,25 +435,67 @@ class Loss:
         check(lib.libloss_reduce(self._handle, args))
         return float(number[0])
 
-    def fit_constant(self, target: Any, *, weight: Any = None, **named: Any) -> float:
-        """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets. Further inputs by name."""
+    def fit_constant(self, target: Any, *, weight: Any = None, classes: int | None = None, **named: Any) -> Any:
+        """The constant prediction that costs least: the mean, the median, the log-odds, ... of the targets. Further inputs by name.
+
+        Of losses of rows an array, one number per class: the weighted frequencies of the classes, or their logarithms where the
+        prediction is logits. How many classes there are, class indices do not tell: ``classes``, by default one more than the largest."""
         same_index([("target", target), ("weight", weight)])
+        info = self._info
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
         t = plain(target, "target")
-        keep = [_tensor(wide(t))]
+        by_class = len(info.inputs) > 1 and info.inputs[1].kind == "class" and t.array.dtype.kind != "f" and not t.bfloat16
+        keep = [_tensor(t.array if by_class else wide(t))]
         args.input[1] = keep[0][0]
         for k, given in enumerate(self._bind((target, target), named)[2:], 2):
             if given is not None:
-                keep.append(_tensor(wide(plain(given, self._info.inputs[k].name))))
+                keep.append(_tensor(wide(plain(given, info.inputs[k].name))))
                 args.input[k] = keep[-1][0]
-        w = weighed(weight, t.mask)
+        if not info.per_row:
+            if classes is not None:
+                raise ArgumentError(f"classes = {classes}: {self.name} has no classes")
+            count = 1
+        elif by_class:
+            count = self._classes_of(t, named.get("class_weight")) if classes is None else classes
+        else:
+            count = t.array.shape[-1] if t.array.ndim else 1
+        missing = absent([t.mask], t.array.ndim if not info.per_row or by_class else t.array.ndim - 1)
+        w = weighed(weight, missing)
         if w is not None:
             keep.append(_tensor(wide(w)))
             args.weight = keep[-1][0]
-        number = ffi.new("double *")
-        check(lib.libloss_fit_constant(self._handle, args, number, 1))
-        return float(number[0])
+        found = ffi.new("double[]", max(count, 1))
+        check(lib.libloss_fit_constant(self._handle, args, found, count))
+        return np.array(list(found)) if info.per_row else float(found[0])
+
+    def _classes_of(self, target: Plain, class_weight: Any) -> int:
+        """How many classes there are: as many as have weights, else one more than the largest label that is there."""
+        if class_weight is not None:
+            return int(np.size(class_weight))
+        labels = target.array if target.mask is None else target.array[~target.mask]
+        ignored = self._parameters.get("ignore_index")
+        if ignored is not None:
+            labels = labels[~np.isin(labels, ignored)]
+        return int(labels.max()) + 1 if labels.size else 1
+
+    def link(self, mean: Any) -> np.ndarray[Any, Any]:
+        """The prediction that stands for a mean of the target: its logarithm, its log-odds, ... as ``info.link`` names it. Of labels the mean is
+        the probability of the upper one; of rows of logits, a row of probabilities."""
+        return self._link(lib.libloss_link, mean, "mean")
+
+    def inverse_link(self, prediction: Any) -> np.ndarray[Any, Any]:
+        """The mean that a prediction stands for: the opposite of ``link``. Of rows of logits, softmax along the last axis."""
+        return self._link(lib.libloss_inverse_link, prediction, "prediction")
+
+    def _link(self, entry: Any, x: Any, name: str) -> np.ndarray[Any, Any]:
+        p = plain(x, name)
+        if p.mask is not None:
+            raise DTypeError(f"{name} has values that are not there; a link needs all of them")
+        whole, dense, half = _output(None, p.array.shape, p.dtype, name)
+        given, out = _tensor(p.array, p.bfloat16), _tensor(dense, half)
+        check(entry(self._handle, given[0], out[0]))
+        return whole
 
     # ---- identity ----
 
@@ -598,12 +651,13 @@ def _ndim(x: Any) -> int:
     return int(x.ndim) if hasattr(x, "ndim") else int(np.ndim(x))
 
 
-def _tensor(array: np.ndarray[Any, Any]) -> tuple[Any, ...]:
-    """The tensor of a dense array of float32 or float64, and what keeps it alive."""
+def _tensor(array: np.ndarray[Any, Any], bfloat16: bool = False) -> tuple[Any, ...]:
+    """The tensor of an array that ``plain`` gave, and what keeps it alive."""
+    array = np.ascontiguousarray(array).reshape(array.shape)
     shape = ffi.new("int64_t[]", list(array.shape) or [0])
     t = ffi.new("libloss_tensor *")
     t.data, t.device_type, t.ndim, t.shape = ffi.cast("void *", array.__array_interface__["data"][0]), 1, array.ndim, shape
-    t.dtype_code, t.dtype_bits, t.dtype_lanes = 2, 8 * array.itemsize, 1
+    t.dtype_code, t.dtype_bits, t.dtype_lanes = 4 if bfloat16 else CODES[array.dtype.kind], 8 * array.itemsize, 1
     return t, shape, array
 
 

@@ -11,6 +11,8 @@ LOSS(brier) = {
     .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probability in [0, 1]"),
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "label or probability in [0, 1]") },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | BOUNDED | PROPER,
+    .link = { LINK_IDENTITY },
+    .constant = BEST_IS_MEAN,
     .ulp_f32 = { 2, 1, 0 },
     .ulp_f64 = { 2, 1, 0 },
     .cite = "Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",

@@ -18,6 +18,8 @@ LOSS(poisson_nll) = {
                PARAM(eps, 0.0, AT_LEAST(0), "added to the mean before its logarithm is taken, without log_input"),
                FLAG(full, 0, "add ln t!") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .link = { LINK_LOG, .only_with = "log_input" },
+    .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 2 },
     .cite = "McCullagh and Nelder 1989, doi:10.1007/978-1-4899-3242-6",

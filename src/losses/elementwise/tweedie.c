@@ -16,6 +16,8 @@ LOSS(tweedie) = {
                INPUT(target, KIND_POSITIVE, DIFFERENTIABLE_INPUT | OR_ZERO, "not below 0") },
     .param = { PARAM(power, 1.5, BETWEEN(1, 2), "variance is the mean to this power") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .link = { LINK_LOG },
+    .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1.5, 1.5, 1.5 },
     .cite = "Jorgensen 1987, doi:10.1111/j.2517-6161.1987.tb01685.x",

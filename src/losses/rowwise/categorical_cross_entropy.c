@@ -15,6 +15,9 @@ LOSS(categorical_cross_entropy) = {
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
                FLAG(normalize, 0, "divide each row by its sum first") },
     .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
+    .link = { LINK_IDENTITY },
+    .constant = BEST_IS_MEAN,
+    .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 2 },
     .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
@@ -42,6 +45,8 @@ static double categorical_cross_entropy(const row_unit *row)
     for (int64_t j = 0; normalize && j < row->classes; j++) {
         if (row->grad) row->grad[j] += masses / sum;
         if (row->hess && !row->upper) row->hess[j] -= masses / sum / sum;
+        if (row->hess && row->upper && row->hess[j] == 0) row->hess[j] = masses / sum / sum; /* concave: as much, upwards */
+        for (int64_t i = 0; row->matrix && !row->upper && i < j; i++) add_beside(row, i, j, -(masses / sum / sum));
     }
     return close_sum(value);
 }

@@ -15,6 +15,8 @@ LOSS(cross_entropy) = {
                PARAM(label_smoothing, 0, WITHIN(0, 1), "share of the target spread over all classes") },
     .auxiliary = { "logsumexp", "correct" },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | PROPER,
+    .link = { LINK_SOFTMAX },
+    .constant = BEST_IS_MEAN,
     .ulp_f32 = { 2, 2, 2 },
     .ulp_f64 = { 2, 4, 4 },
     .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",

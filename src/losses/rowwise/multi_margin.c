@@ -15,6 +15,7 @@ LOSS(multi_margin) = {
                PARAM(power, 1, WITHIN_INTEGERS(1, 2), "1, or 2 for squares"),
                CHOICE(scale, 0, "sum classes", "sum, or divided by the number of classes") },
     .claims = CONVEX | NONNEGATIVE,
+    .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 2, 1 },
     .cite = "Weston and Watkins 1999, ESANN 219-224",
@@ -42,7 +43,9 @@ static double multi_margin(const row_unit *row)
         add_to(&slope, g);
         active++;
         if (row->grad) row->grad[j] = weight * g / classes;
-        if (row->hess) row->hess[j] = square ? 2 * weight / classes : row->upper ? weight / classes : 0;
+        const double bend = square ? 2 * weight / classes : row->upper ? weight / classes : 0;
+        if (row->hess) row->hess[j] = bend;
+        if (row->matrix) add_beside(row, j, k, -bend);
     }
     if (row->grad && active > 0) row->grad[k] = -weight * close_sum(slope) / classes;
     if (row->hess && active > 0) row->hess[k] = (square ? 2 * active : row->upper ? active : 0) * weight / classes;

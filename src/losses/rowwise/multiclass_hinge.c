@@ -12,6 +12,7 @@ LOSS(multiclass_hinge) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "scores, shape (..., classes)"), INDEX_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"), PARAM(margin, 1, AT_LEAST(0), "by how much above") },
     .claims = CONVEX | NONNEGATIVE | LIPSCHITZ,
+    .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1 },
     .cite = "Crammer and Singer 2001, JMLR 2, 265-292",
@@ -28,6 +29,7 @@ static double multiclass_hinge(const row_unit *row)
     if (value > 0) {
         if (row->grad) row->grad[best] = 1, row->grad[row->label] = -1;
         if (row->hess && row->upper) row->hess[best] = row->hess[row->label] = 1;
+        if (row->matrix && row->upper) add_beside(row, best, row->label, -1);
     }
     return value > 0 ? value : zero_of(value);
 }

@@ -10,6 +10,7 @@ LOSS(multilabel_margin) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "scores, shape (..., classes)"),
                INPUT(target, KIND_PROBABILITY, 0, "1 for every label that is right, else 0; shape (..., classes)") },
     .claims = CONVEX | NONNEGATIVE,
+    .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 3, 1 },
     .cite = "Crammer and Singer 2003, JMLR 3, 1025-1058",
@@ -30,6 +31,7 @@ static double multilabel_margin(const row_unit *row)
             add_to(&value, mass * cost);
             if (row->grad) row->grad[i] -= mass, row->grad[j] += mass;
             if (row->hess && row->upper) row->hess[i] += mass, row->hess[j] += mass;
+            if (row->matrix && row->upper) add_beside(row, i, j, -(mass / (double)n));
         }
     }
     for (int64_t i = 0; i < n; i++) {

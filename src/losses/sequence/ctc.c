@@ -31,6 +31,7 @@ LOSS(ctc) = {
                FLAG(zero_infinity, 0, "a target that does not fit into its steps costs 0 instead of infinity"),
                FLAG(log_probabilities, 0, "the prediction is logarithms of probabilities, taken as they are") },
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
+    .link = { LINK_SOFTMAX },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 2 },
     .cite = "Graves et al. 2006, doi:10.1145/1143844.1143891",
@@ -140,9 +141,10 @@ static void run_backward(const lattice *l, scaled all, scaled *backward, scaled 
         for (int64_t c = 0; c < classes; c++) {
             const int given = u->param[LOG_PROBABILITIES] != 0;
             const double q = given ? 0 : pair_div((pair){ e[c], 0 }, f.sum), gamma = occupancy[c];
-            const double spread = q * (1 - q);
+            const double spread = q * (1 - q),
+                         most = given ? gamma : spread; /* of given ones it is concave, at most as steep as its slope */
             if (u->grad[PREDICTION]) u->grad[PREDICTION][t * classes + c] = q - gamma;
-            if (u->hess[PREDICTION]) u->hess[PREDICTION][t * classes + c] = u->upper ? spread : spread - gamma * (1 - gamma);
+            if (u->hess[PREDICTION]) u->hess[PREDICTION][t * classes + c] = u->upper ? most : spread - gamma * (1 - gamma);
         }
     }
 }

@@ -32,9 +32,10 @@ static void cosine_embedding(const loss_unit *u)
     u->value[0] = y > 0 ? g.apart : over > 0 ? over : zero_of(over);
     for (int64_t i = 0; i < u->length; i++) {
         if (u->grad[FIRST]) u->grad[FIRST][i] = sign == 0 ? 0 : sign * cosine_slope(&g, a[i], b[i]);
-        if (u->hess[FIRST]) u->hess[FIRST][i] = sign == 0 ? 0 : sign * cosine_bend(&g, a[i], b[i]);
+        if (u->hess[FIRST]) u->hess[FIRST][i] = sign == 0 ? 0 : u->upper ? cosine_bend_most(&g) : sign * cosine_bend(&g, a[i], b[i]);
         if (u->grad[SECOND]) u->grad[SECOND][i] = sign == 0 ? 0 : sign * cosine_slope(&back, b[i], a[i]);
-        if (u->hess[SECOND]) u->hess[SECOND][i] = sign == 0 ? 0 : sign * cosine_bend(&back, b[i], a[i]);
+        if (u->hess[SECOND])
+            u->hess[SECOND][i] = sign == 0 ? 0 : u->upper ? cosine_bend_most(&back) : sign * cosine_bend(&back, b[i], a[i]);
     }
 }
 

@@ -29,7 +29,8 @@ static void pull(const loss_unit *u, const norm *d, double sign, int squared, in
         const double slope = norm_slope(d, i), bend = norm_bend(d, i);
         const int plain = d->power == 2;
         const double g = sign * (!squared ? slope : plain ? 2 * d->r[i] : 2 * d->value * slope);
-        const double h = sign * (!squared ? bend : plain ? 2 : 2 * (slope * slope + d->value * bend));
+        const double own = !squared ? bend : plain ? 2 : 2 * (slope * slope + d->value * bend);
+        const double h = !u->upper ? sign * own : own != 0 ? own : g != 0; /* what is concave counts as what it would be turned over */
         if (u->grad[from]) u->grad[from][i] += g;
         if (u->grad[to]) u->grad[to][i] -= g;
         if (u->hess[from]) u->hess[from][i] += h;

@@ -17,6 +17,10 @@ predicted = [i.name for i in loss.info.inputs if i.role == "prediction"]
 gradient *= 2
 both: tuple[libloss.Array, ...] = loss.grad(p, t, wrt=("prediction", "target"))
 one: libloss.Array = loss.hess(p, t, curvature="upper", reduction="sum")
+matrix: libloss.Array = libloss.Loss("cross_entropy").full_hess([[1.0, 2.0]], [1], curvature="upper", reduction="sum")
+start: float = loss.fit_constant(t, weight=[1, 2, 3])
+starts: libloss.Array = libloss.Loss("cross_entropy").fit_constant([0, 2], classes=4)
+probability: libloss.Array = libloss.Loss("logistic").inverse_link(libloss.Loss("logistic").link([0.5]))
 combined: libloss.Loss = 0.5 * loss + libloss.Loss("mse") / 2
 total: float = libloss.Total(combined).add(p, t).mean
 score: float = metrics.f_beta(prediction=[1], target=[1], beta=2, average="macro")
