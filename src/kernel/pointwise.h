@@ -19,6 +19,9 @@
  * are floats, so that a formula's last product may end below 2^-126: rounding from there costs nothing, float arithmetic stalls. */
 typedef struct {
     double value, grad[INPUTS], hess[INPUTS], upper[INPUTS];
+#ifdef LEARNED
+    double by[LEARNED]; /* derivatives with respect to the learnable parameters, as many as the file says before its include */
+#endif
 } jet;
 
 /* Clang chooses a width by the widest number of a loop, which is the factor's double: half of what floats could have. */
@@ -87,9 +90,47 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
         pointwise_body(tile, f, want, 0);
 }
 
-#define NAME_KERNELS(name_)                                                                                                                \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                                    \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_g, name_##_vg, name_##_gh, name_##_vgh, name_##_wide, BY_ELEMENT }; \
+/* Derivatives with respect to the learnable parameters: a loop of its own, which only files that have any are made with. */
+#ifdef LEARNED
+FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
+{
+    const ptrdiff_t n = tile->count;
+    const stored *input[INPUTS];
+    double *by[LEARNED];
+    real param[MAX_PARAMETERS];
+    const double *factor = tile->factor;
+    for (int k = 0; k < INPUTS; k++) input[k] = tile->input[k];
+    for (int k = 0; k < LEARNED; k++) by[k] = tile->by[k];
+    for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
+
+    ELEMENT_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real x[INPUTS];
+        for (int k = 0; k < INPUTS; k++) x[k] = input[k][i];
+        jet j = f(x, param);
+        for (int k = 0; k < LEARNED; k++) by[k][i] = j.by[k] * factor[i];
+    }
+}
+#define LEARN_KERNEL(name_, formula_) \
+    static void name_##_learn(const pointwise_tile *t) { learn_loop(t, formula_); }
+#define LEARN_VARIANT_KERNEL(name_)                                                              \
+    static void name_##_learn(const pointwise_tile *t)                                           \
+    {                                                                                            \
+        formula *const each[] = { name_##_0, name_##_1, name_##_2, name_##_3 };                  \
+        for (int k = 0; k < VARIANTS; k++)                                                       \
+            if (VARIANT(t->param) == k) learn_loop(t, each[k]);                                  \
+    }
+#define LEARN_ENTRY(name_) name_##_learn
+#else
+#define LEARN_KERNEL(name_, formula_)
+#define LEARN_VARIANT_KERNEL(name_)
+#define LEARN_ENTRY(name_) NULL
+#endif
+
+#define NAME_KERNELS(name_)                                                                                              \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                  \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,    name_##_g,  name_##_vg,        name_##_gh, name_##_vgh, \
+                                                    name_##_wide, BY_ELEMENT, LEARN_ENTRY(name_) };                      \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 /* Wires one formula of inputs into the six loops and names the table. */
@@ -100,6 +141,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
     static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }          \
     static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); } \
     static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }               \
+    LEARN_KERNEL(name_, formula_)                                                                          \
     NAME_KERNELS(name_)
 
 #define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)
@@ -133,6 +175,7 @@ FORMULA void variant_loop(const pointwise_tile *tile, int variant, int variants,
     VARIANT_KERNEL(name_, gh, GRAD | HESS)          \
     VARIANT_KERNEL(name_, vgh, VALUE | GRAD | HESS) \
     VARIANT_KERNEL(name_, wide, WIDE)               \
+    LEARN_VARIANT_KERNEL(name_)                     \
     NAME_KERNELS(name_)
 
 #endif
