@@ -393,7 +393,8 @@ static libloss_status resolve_options(libloss__call *c)
     if (a->parameter_gradient) {
         c->learned = libloss__learnable(c->object);
         if (c->learned > MAX_LEARNED)
-            FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: %d learnable numbers; at most %d are possible", name, (int64_t)c->learned, (int64_t)MAX_LEARNED);
+            FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: %d learnable numbers; at most %d are possible", name, (int64_t)c->learned,
+                 (int64_t)MAX_LEARNED);
     }
     return LIBLOSS_OK;
 }

@@ -21,7 +21,7 @@ typedef struct {
 
 /* One task's scratch, in pieces. */
 typedef struct {
-    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *value, *factor, *weight, *work;
+    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *by[MAX_LEARNED], *value, *factor, *weight, *work;
     int64_t *index[MAX_INPUTS], *present;
     void *rounded, *weights; /* values and weights as the arithmetic's numbers */
 } unit_scratch;
@@ -67,6 +67,7 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
         if (libloss__given(&c->gradient[k])) s->grad[k] = piece(memory, &at, n * 8);
         if (libloss__given(&c->hessian[k])) s->hess[k] = piece(memory, &at, n * 8);
     }
+    for (int32_t k = 0; k < c->learned; k++) s->by[k] = piece(memory, &at, c->values_per_unit * 8);
     s->value = piece(memory, &at, values * 8);
     s->factor = piece(memory, &at, values * 8);
     s->rounded = piece(memory, &at, values * 8);
@@ -243,7 +244,10 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         if (s->grad[k]) memset(unit.grad[k] = s->grad[k], 0, (size_t)capacity(c, k) * sizeof(double));
         if (s->hess[k]) memset(unit.hess[k] = s->hess[k], 0, (size_t)capacity(c, k) * sizeof(double));
     }
+    for (int32_t k = 0; k < c->learned; k++) unit.by[k] = s->by[k];
     job->kernels->run(&unit);
+    for (int32_t k = 0; k < c->learned; k++)
+        for (int64_t i = 0; i < (square ? n : 1); i++) libloss__sum_add(&c->by[k], factor[i] * s->by[k][i]);
 
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (!s->grad[k] && !s->hess[k]) continue;
@@ -334,7 +338,8 @@ static int wants_derivatives(const libloss__call *c)
 
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
 {
-    unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64], .derivatives = wants_derivatives(c) };
+    unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
+                     .derivatives = wants_derivatives(c) || c->learned };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
     const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_of(c), each = c->length * c->width;
     const libloss__split split = { .run = run_range,

@@ -46,6 +46,14 @@ FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, double flat, co
     return in_double ? (stored)((double)x * flat) : (stored)(x * (real)flat);
 }
 
+/* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */
+#ifdef PREPARED
+FORMULA void prepare(real *param);
+#else
+#define PREPARED 0
+FORMULA void prepare(real *param) { (void)param; }
+#endif
+
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
 FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double)
@@ -53,7 +61,7 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
     const ptrdiff_t n = tile->count;
     const stored *input[INPUTS];
     double *wide_grad[INPUTS], *wide_hess[INPUTS];
-    real param[MAX_PARAMETERS];
+    real param[MAX_PARAMETERS + PREPARED];
     const double *factor = tile->factor;
     stored *value = tile->value, *grad = tile->grad, *hess = tile->hess;
     const double flat = tile->flat;
@@ -65,6 +73,7 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
         wide_hess[k] = tile->wide_hess[k];
     }
     for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
+    prepare(param);
 
     ELEMENT_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -97,11 +106,12 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
     const ptrdiff_t n = tile->count;
     const stored *input[INPUTS];
     double *by[LEARNED];
-    real param[MAX_PARAMETERS];
+    real param[MAX_PARAMETERS + PREPARED];
     const double *factor = tile->factor;
     for (int k = 0; k < INPUTS; k++) input[k] = tile->input[k];
     for (int k = 0; k < LEARNED; k++) by[k] = tile->by[k];
     for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
+    prepare(param);
 
     ELEMENT_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -113,12 +123,14 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
 }
 #define LEARN_KERNEL(name_, formula_) \
     static void name_##_learn(const pointwise_tile *t) { learn_loop(t, formula_); }
-#define LEARN_VARIANT_KERNEL(name_)                                                              \
-    static void name_##_learn(const pointwise_tile *t)                                           \
-    {                                                                                            \
-        formula *const each[] = { name_##_0, name_##_1, name_##_2, name_##_3 };                  \
-        for (int k = 0; k < VARIANTS; k++)                                                       \
-            if (VARIANT(t->param) == k) learn_loop(t, each[k]);                                  \
+#define LEARN_VARIANT_KERNEL(name_)                                 \
+    static void name_##_learn(const pointwise_tile *t)              \
+    {                                                               \
+        const int variant = VARIANT(t->param);                      \
+        if (variant == 0) learn_loop(t, name_##_0);                 \
+        if (variant == 1) learn_loop(t, name_##_1);                 \
+        if (VARIANTS > 2 && variant == 2) learn_loop(t, name_##_2); \
+        if (VARIANTS > 2 && variant == 3) learn_loop(t, name_##_3); \
     }
 #define LEARN_ENTRY(name_) name_##_learn
 #else
@@ -127,10 +139,10 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
 #define LEARN_ENTRY(name_) NULL
 #endif
 
-#define NAME_KERNELS(name_)                                                                                              \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                  \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,    name_##_g,  name_##_vg,        name_##_gh, name_##_vgh, \
-                                                    name_##_wide, BY_ELEMENT, LEARN_ENTRY(name_) };                      \
+#define NAME_KERNELS(name_)                                                                                      \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                          \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,   name_##_g,    name_##_vg, name_##_gh,           \
+                                                    name_##_vgh, name_##_wide, BY_ELEMENT, LEARN_ENTRY(name_) }; \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 /* Wires one formula of inputs into the six loops and names the table. */

@@ -6,6 +6,7 @@
  */
 #define INSIDE_F64
 #define LEARNED 2
+#define PREPARED 23
 #include "distance.h"
 
 enum { ALPHA, SCALE };
@@ -14,7 +15,7 @@ enum { ALPHA, SCALE };
 
 LOSS(adaptive_robust) = {
     .title = "Adaptive robust",
-    .aliases = "barron",
+    .aliases = "barron general",
     .formula = "x/2 if alpha == 2 else log1p(x/2) if alpha == 0 else 1 - exp(-x/2) if alpha == -inf else b/alpha*((1 + x/b)^(alpha/2) - 1) "
                "where x = (r/scale)^2, b = |alpha - 2|",
     .input = { RESIDUAL_INPUTS },
@@ -109,29 +110,78 @@ FORMULA pair slope_between(pair y, pair l)
     return pair_add_tame(pair_mul_tame(d1, negative(y)), pair_step(s2, negative(l), c1));
 }
 
+/* What depends on the parameters alone; pairs take two places. */
+enum {
+    SIDE = MAX_PARAMETERS, /* the sign of alpha - 2 */
+    B,
+    RATIO = B + 2, /* alpha/b */
+    DIVISOR = RATIO + 2, /* b, or 1 in the limits that have no l: alpha = 2 and -inf */
+    LOG_B = DIVISOR + 2,
+    HALF = LOG_B + 2, /* b/2, or 0 there */
+    LIVE = HALF + 2, /* 1, or 0 there */
+    EDGE, /* how large a residual may get to be squared in x/b, and in x/(1 + x/b) */
+    EDGE_OF_PART,
+    BENDS, /* 1, or 0 at alpha = 2 */
+    STEEP, /* 0, or at alpha = 2 infinite: to where the derivative by alpha goes */
+    TAIL, /* 2/alpha^2 */
+    TO_VALUE = TAIL + 2, /* and so on: where the residual is infinite */
+    TO_SLOPE,
+    TO_CURVE,
+    TO_ALPHA,
+    TO_SCALE,
+    PREPARED_END
+};
+_Static_assert(PREPARED_END == MAX_PARAMETERS + PREPARED, "as many as pointwise.h was told");
+
+FORMULA pair pair_at(const real *param, int k) { return (pair){ param[k], param[k + 1] }; }
+FORMULA void put_pair(real *param, int k, pair x) { param[k] = x.hi, param[k + 1] = x.lo; }
+
+FORMULA void prepare(real *param)
+{
+    const real alpha = param[ALPHA], c = param[SCALE], none = 0x1p511;
+    const int endless = alpha < -0x1.fffffffffffffp1023, square = alpha == 2, limit = endless || square;
+    const pair b = abs_pair(two_diff(alpha, 2)), divisor = limit ? as_pair(1) : b, inverse = pair_div_to_pair(as_pair(2), as_pair(alpha));
+    param[SIDE] = alpha < 2 ? -1 : 1;
+    put_pair(param, B, b);
+    put_pair(param, RATIO, endless ? as_pair(-1) : pair_div_to_pair(as_pair(alpha), b));
+    put_pair(param, DIVISOR, divisor);
+    put_pair(param, LOG_B, log_to_fine_pair(divisor));
+    put_pair(param, HALF, limit ? as_pair(0) : scale_pair(b, (real)0.5));
+    param[LIVE] = limit ? 0 : 1;
+    param[EDGE] = limit ? none : INFINITE;
+    param[EDGE_OF_PART] = endless ? none : INFINITE;
+    param[BENDS] = square ? 0 : 1;
+    param[STEEP] = square ? INFINITE : 0;
+    put_pair(param, TAIL, alpha < 0 ? pair_div_to_pair(inverse, as_pair(alpha)) : as_pair(0));
+    param[TO_VALUE] = endless ? 1 : alpha < 0 ? -b.hi / alpha : INFINITE;
+    param[TO_SLOPE] = alpha < 1 ? 0 : alpha == 1 ? 1 / c : INFINITE;
+    param[TO_CURVE] = alpha < 2 ? 0 : square ? 1 / c / c : INFINITE;
+    param[TO_ALPHA] = alpha < 0 ? 2 / alpha / alpha : INFINITE;
+    param[TO_SCALE] = alpha < 0 ? 0 : alpha == 0 ? -2 / c : -INFINITE;
+}
+
 FORMULA jet adaptive_robust(const real *in, const real *param, const int near)
 {
-    const real alpha = param[ALPHA], c = param[SCALE], s = alpha < 2 ? -1 : 1, most = 0x1.fffffffffffffp1023;
-    const int endless = alpha < -most, square = alpha == 2; /* limits that have no l */
-    const pair b = abs_pair(two_diff(alpha, 2)), ratio = choose(endless, as_pair(-1), pair_div_to_pair(as_pair(alpha), b)); /* alpha/b */
-    const pair divisor = choose(endless || square, as_pair(1), b), log_b = log_to_fine_pair(divisor);
+    const real alpha = param[ALPHA], c = param[SCALE], s = param[SIDE], most = 0x1.fffffffffffffp1023;
+    const pair one = as_pair(1), zero = as_pair(0), b = pair_at(param, B), ratio = pair_at(param, RATIO);
 
     pair r = two_diff(in[0], in[1]);
     real up = FULL && abs_(r.hi) < 0x1p-900 ? 0x1p100 : 1; /* subnormal residuals have no digits to lose */
     pair raised = pair_div_to_pair(scale_pair(r, up), as_pair(c)), a = scale_pair(raised, 1 / up), size = abs_pair(a);
     int infinite = size.hi > most;
-    pair n = choose(size.hi > 0x1p511 && !near, as_pair(0x1p511), size), x = pair_mul(n, n);
-    pair share = choose(endless || square, as_pair(0), pair_div_to_pair(x, divisor)); /* x/b */
+    pair n = choose(size.hi > param[EDGE], as_pair(0x1p511), size), x = pair_mul(n, n);
+    pair n_of_part = choose(size.hi > param[EDGE_OF_PART], as_pair(0x1p511), size);
+    pair share = scale_pair(pair_div_to_pair(x, pair_at(param, DIVISOR)), param[LIVE]); /* x/b */
     int far = share.hi > 0x1p200, tiny = share.hi < 0x1p-30;
-    pair u = two_sum(1, far ? 0 : share.hi);
-    u.lo += far ? 0 : share.lo;
-    pair ln = log_to_fine_pair(choose(far, choose(infinite, as_pair(most), size), u));
-    pair l = choose(far, pair_sub(scale_pair(ln, 2), log_b), choose(tiny, pair_sub(share, as_pair((real)0.5 * share.hi * share.hi)), ln));
-    pair half = scale_pair(choose(endless, as_pair(0), b), (real)0.5), apart = pair_mul(half, l);
-    pair below = pair_mul(scale_pair(x, (real)0.5), pair_sub(as_pair(1), scale_pair(share, (real)0.5)));
+    pair q = choose(far, zero, share), u = two_sum(1, q.hi);
+    u.lo += q.lo;
+    pair finite = choose(infinite, as_pair(most), size), ln = log_to_fine_pair(choose(far, finite, u));
+    pair ln_far = pair_sub(scale_pair(ln, 2), pair_at(param, LOG_B)), ln_tiny = pair_sub(q, as_pair((real)0.5 * q.hi * q.hi));
+    pair l = choose(far, ln_far, choose(tiny, ln_tiny, ln)), apart = pair_mul(pair_at(param, HALF), l);
+    pair below = pair_mul(scale_pair(x, (real)0.5), pair_sub(one, scale_pair(q, (real)0.5)));
     pair w = near ? apart : choose(tiny, below, apart), sw = scale_pair(w, s);
     pair y = near ? pair_mul(as_pair((real)0.5 * alpha), l) : pair_mul(ratio, w);
-    pair part = choose(far, b, pair_div_to_pair(x, u)); /* x/(1 + x/b) */
+    pair partly = pair_div_to_pair(pair_mul(n_of_part, n_of_part), u), part = choose(far, b, partly); /* x/(1 + x/b) */
     scaled_exp weight = power_of(sw), power = power_of(y);
 
     pair whole; /* the value */
@@ -143,65 +193,67 @@ FORMULA jet adaptive_robust(const real *in, const real *param, const int near)
         whole = pair_div_to_pair(pair_add(product, less), as_pair(alpha));
     } else {
         int small = abs_(y.hi) <= 1, none = abs_(y.hi) < 0x1p-60;
-        pair e = expm1_to_pair(y), by = choose(none, as_pair(1), pair_div_to_pair(choose(none, as_pair(1), e), choose(none, as_pair(1), y)));
-        pair quotient = pair_div_to_pair(e, choose(small, as_pair(1), ratio));
-        whole = choose(small, pair_mul(w, by), quotient);
+        pair e = expm1_to_pair(y), by = choose(none, one, pair_div_to_pair(choose(none, one, e), choose(none, one, y)));
+        pair divisor = choose(small, one, ratio), quotient = pair_div_to_pair(e, divisor), product = pair_mul(w, by);
+        whole = choose(small, product, quotient);
 #if FULL
-        real large = times_far_power_of_two(pair_div_to_pair(power.m, choose(small, as_pair(1), ratio)).hi, power.k);
+        real large = times_far_power_of_two(pair_div_to_pair(power.m, divisor).hi, power.k);
         whole.hi = y.hi > 60 ? large : whole.hi;
 #endif
     }
-    pair bend = choose(far || square, pair_add(as_pair(1), scale_pair(b, s)), pair_div_to_pair(pair_add(u, scale_pair(x, s)), u));
-    real slope = over_scale(raised, weight, c, 0) * (1 / up), curve = over_scale(bend, weight, c, 1), flat = over_scale(as_pair(1), weight, c, 1);
+    pair far_bend = pair_add(one, scale_pair(b, s)), bent = pair_div_to_pair(pair_add(u, scale_pair(x, s * param[BENDS])), u);
+    pair bend = choose(far, far_bend, bent);
+    real slope = over_scale(raised, weight, c, 0) * (1 / up), curve = over_scale(bend, weight, c, 1);
+    /* gradient over residual: a parabola above the loss touches it there; if alpha > 2 there is none, and the loss is convex */
+    real upper = over_scale(choose(bend.hi > 1, bend, one), weight, c, 1);
 
-    /* by alpha: l^2/2 times e^y |f(y) - f(l)|, of which `factor` is a part */
-    pair difference, rest = as_pair(0), rate = scale_pair(pair_mul(l, l), (real)0.5);
+    /* by alpha: l^2/2 times e^y |f(y) - f(l)|, of which e^y may be in `factor` */
+    pair difference, rest = zero, rate = scale_pair(pair_mul(l, l), (real)0.5);
     scaled_exp factor = power;
-    pair past = choose(far, as_pair(1), pair_div_to_pair(share, u)); /* 1 - e^-l */
+    pair nearly = pair_div_to_pair(q, u), past = choose(far, one, nearly); /* 1 - e^-l */
     if (near) {
         int close = l.hi <= 1, none = w.hi < 0x1p-60;
-        pair d = negative(sw), safe = choose(close, as_pair(1), y);
-        pair e = choose(none, as_pair(1), pair_div_to_pair(expm1_to_pair(d), choose(none, as_pair(1), d)));
-        pair over = choose(far, as_pair(0), pair_div_to_pair(as_pair(1), u));
-        pair sum = pair_add(pair_sub(pair_mul(y, l), pair_mul(past, pair_add(y, l))), pair_mul(pair_mul(pair_mul(l, l), over), e));
-        pair series = slope_between(choose(close, y, as_pair(0)), choose(close, l, as_pair(0)));
-        difference = pair_mul(w, choose(close, series, pair_div_to_pair(sum, pair_mul(pair_mul(safe, safe), pair_mul(l, l)))));
+        pair d = negative(sw), safe = choose(close, one, y), e = pair_div_to_pair(expm1_to_pair(d), choose(none, one, d));
+        pair inverse = pair_div_to_pair(one, u), over = choose(far, zero, inverse), squared = pair_mul(l, l);
+        pair sum =
+            pair_add(pair_sub(pair_mul(y, l), pair_mul(past, pair_add(y, l))), pair_mul(pair_mul(squared, over), choose(none, one, e)));
+        pair series = slope_between(choose(close, y, zero), choose(close, l, zero));
+        pair explicit = pair_div_to_pair(sum, pair_mul(pair_mul(safe, safe), choose(close, one, squared)));
+        difference = pair_mul(w, choose(close, series, explicit));
     } else {
         int ahead = l.hi > 2, above = y.hi > 2, under = y.hi < -2;
-        pair nl = choose(ahead, as_pair(1), l), ny = choose(above || under, as_pair(1), y), sl = choose(ahead, l, as_pair(1)),
-              sy = choose(above, y, choose(under, choose(y.hi < -1000, as_pair(-1000), y), as_pair(1)));
-        pair fl = pair_div_to_pair(pair_sub(sl, past), pair_mul(sl, sl)), gl = choose(ahead, pair_sub(as_pair((real)0.5), fl), pair_mul(nl, rise(nl)));
-        pair ey = exp_to_pair(negative(abs_pair(sy))), squared = pair_mul(sy, sy);
-        pair fy = pair_div_to_pair(pair_add(pair_sub(sy, as_pair(1)), ey), squared);
-        pair gy = choose(above, pair_sub(as_pair((real)0.5), fy), pair_mul(ny, rise(ny)));
-        pair direct = choose(ahead && above, pair_sub(fy, fl), pair_sub(gl, gy));
-        difference = choose(under, pair_mul(ey, gl), abs_pair(direct));
-        pair gamma = pair_sub(as_pair(1), pair_mul(ey, pair_add(pair_sub(as_pair(1), sy), scale_pair(squared, (real)0.5))));
-        rest = choose(under, pair_mul(gamma, pair_div_to_pair(pair_div_to_pair(as_pair(2), as_pair(alpha)), as_pair(alpha))), as_pair(0));
-        factor.m = choose(under, as_pair(1), factor.m);
-        factor.k = under ? 0 : factor.k;
+        pair nl = choose(ahead, one, l), ny = choose(above | under, one, y), sl = choose(ahead, l, one);
+        pair sy = choose(above, y, choose(under, choose(y.hi < -1000, as_pair(-1000), y), one));
+        pair fl = pair_div_to_pair(pair_sub(sl, past), pair_mul(sl, sl)), gl_far = pair_sub(as_pair((real)0.5), fl);
+        pair gl_near = pair_mul(nl, rise(nl)), gl = choose(ahead, gl_far, gl_near), ey = exp_to_pair(negative(abs_pair(sy)));
+        pair squared = pair_mul(sy, sy), fy = pair_div_to_pair(pair_add(pair_sub(sy, one), ey), squared);
+        pair gy_far = pair_sub(as_pair((real)0.5), fy), gy_near = pair_mul(ny, rise(ny)), gy = choose(above, gy_far, gy_near);
+        pair by_f = pair_sub(fy, fl), by_g = pair_sub(gl, gy), direct = abs_pair(choose(ahead & above, by_f, by_g)),
+             left = pair_mul(ey, gl);
+        pair gamma = pair_sub(one, pair_mul(ey, pair_add(pair_sub(one, sy), scale_pair(squared, (real)0.5)))); /* 1 - e^y (1 - y + y^2/2) */
+        pair tail = pair_mul(gamma, pair_at(param, TAIL));
+        difference = choose(under, left, direct);
+        rest = choose(under, tail, zero);
+        factor.m = choose(under, one, power.m);
+        factor.k = under ? 0 : power.k;
     }
     real by_alpha = pair_add(pair_mul(pair_mul(rate, difference), factor.m), rest).hi;
-    pair small_part = pair_mul(size, pair_div_to_pair(size, as_pair(c))), usual_part = pair_div_to_pair(pair_mul(part, power.m), as_pair(c));
+    pair small_part = pair_mul(size, pair_div_to_pair(size, as_pair(c))),
+         usual_part = pair_div_to_pair(pair_mul(part, power.m), as_pair(c));
     real by_scale = -choose(size.hi < 0x1p-400, small_part, usual_part).hi;
 #if FULL
     by_alpha = times_far_power_of_two(by_alpha, factor.k);
     by_scale = times_far_power_of_two(by_scale, power.k);
 #endif
-    if (near) by_alpha = square ? (r.hi == 0 ? 0 : __builtin_inf() + zero_of(r.hi)) : by_alpha; /* as if alpha came near to 2 */
-
-    /* where the residual is infinite */
-    const real to_value = endless ? 1 : alpha < 0 ? -b.hi / alpha : INFINITE, to_slope = alpha < 1 ? 0 : alpha == 1 ? 1 / c : INFINITE;
-    const real to_curve = alpha < 2 ? 0 : alpha == 2 ? 1 / c / c : INFINITE;
-    const real to_alpha = alpha < 0 ? 2 / alpha / alpha : INFINITE, to_scale = alpha < 0 ? 0 : alpha == 0 ? -2 / c : -INFINITE;
-    real gradient = infinite ? copysign_(to_slope, a.hi) : slope, hessian = infinite ? to_curve : curve;
-    real convex = alpha > 2 ? hessian : infinite ? to_curve : flat; /* gradient over residual: a parabola above the loss touches it there */
+    if (near) by_alpha += r.hi == 0 ? 0 : param[STEEP];
+    real gradient = infinite ? copysign_(param[TO_SLOPE], a.hi) : slope, hessian = infinite ? param[TO_CURVE] : curve;
+    real above_all = infinite ? param[TO_CURVE] : upper;
     return (jet){
-        .value = infinite ? to_value : whole.hi,
+        .value = infinite ? param[TO_VALUE] : whole.hi,
         .grad = { gradient, -gradient },
         .hess = { hessian, hessian },
-        .upper = { convex, convex },
-        .by = { infinite ? to_alpha : by_alpha, infinite ? to_scale : by_scale },
+        .upper = { above_all, above_all },
+        .by = { infinite ? param[TO_ALPHA] : by_alpha, infinite ? param[TO_SCALE] : by_scale },
     };
 }
 
