@@ -209,6 +209,8 @@ typedef struct {
  * more: fl(fl(sum)/fl(divisor)). So sums depend on neither order nor split. Gradients and Hessians are those of the reduced value (with
  * LIBLOSS_NONE: of the sum of values) times upstream: jet * fl(fl(upstream/divisor) * w), in double, rounded once. The declared bounds in
  * units in the last place (libloss_info) are of v and of the jet before this scaling, which adds 1 (f32) or 2 (f64).
+ * The gradient by a learnable parameter is the exact sum, rounded once, of d * fl(fl(upstream/divisor) * w), each in double, d being the
+ * derivative of one value by that parameter: so it depends on neither order nor split. At a kink d is 0 or that of the branch taken.
  *
  * Axes. Units first (rows), then a unit's own (classes). Inputs have equal shapes; nothing is broadcast but a 0-d input, and what a stride
  * of 0 repeats. Class indices have the prediction's shape without its last axis; the prediction's whole shape means a row of probabilities.
@@ -224,7 +226,8 @@ typedef struct {
     const libloss_tensor *weight;
     /* What the gradients are multiplied by: in the shape of the values, or 0-d. */
     const libloss_tensor *upstream;
-    /* All parameters in order, libloss_plan.parameters numbers, instead of the object's own. Not together with a total. */
+    /* All parameters in order, libloss_plan.parameters numbers, instead of the object's own: what a learner steps. Of every one as many
+     * numbers as the object has. In the ranges that libloss_describe_parameter tells, else LIBLOSS_ERR_PARAMETER. Not with a total. */
     const double *parameters;
     /* The number to divide by instead of the reduction's own: the count over all micro-batches, say. 0: its own. */
     double divisor;
@@ -243,7 +246,7 @@ typedef struct {
      * with anything, though columns may interleave. Auxiliary numbers are what libloss_auxiliary_name tells, one per value. All of any
      * floating-point type. */
     const libloss_tensor *gradient[8], *hessian[8], *auxiliary[4];
-    /* The gradient by the parameters, libloss_plan.parameters numbers; needs a learnable one. */
+    /* The gradient by the parameters, libloss_plan.parameters numbers; 0 for those that are not learnable; needs one that is. */
     double *parameter_gradient;
     /* Added to, when the call has succeeded. */
     libloss_total *total;
@@ -435,7 +438,8 @@ int64_t libloss_config(char *text, int64_t size);
 /* One piece of work for a kernel: count units, each of `width` numbers in the first input (1 for LIBLOSS_PER_ELEMENT). Reals are float
  * (bits 32) or double (64); classes are int64_t and have been checked. Everything is contiguous, and absent units are not among them. The
  * kernel writes what is not NULL: a value per unit, derivatives per number of their input, all unweighted. How many units come at once is
- * not promised. parameter: all of them, `parameters` numbers. parameter_gradient is to be added to. What it writes into message, the caller
+ * not promised. parameter: all of them, `parameters` numbers. parameter_gradient (`parameters` numbers, NULL: not wanted) is to be added
+ * to, unweighted; where it is wanted units come one at a time, and at most 8 numbers can be learned. What it writes into message, the caller
  * of libloss_eval reads, if the kernel answers other than LIBLOSS_OK. */
 typedef struct {
     size_t struct_size;

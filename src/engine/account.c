@@ -112,6 +112,24 @@ void libloss__clear_absent(const libloss__call *c, int64_t start, int64_t n, con
     }
 }
 
+void libloss__learn(const libloss__call *c, int32_t k, double *term, int64_t n, const void *weight)
+{
+    const libloss__tiles *tiles = libloss__tiles_now();
+    if (weight) (c->arithmetic == DTYPE_F32 ? tiles->drop_f32 : tiles->drop_f64)(term, weight, n);
+    libloss__sum_add_doubles(&c->by[k], term, n);
+}
+
+void libloss__store_learned(const libloss__call *c)
+{
+    const libloss_object *o = c->object;
+    for (int32_t k = 0, place = 0; k < o->parameters; k++) {
+        const int learnable = o->parameter[k].flags & LEARNABLE, none = o->first[k] == o->first[k + 1];
+        for (int64_t i = o->first[k]; i < o->first[k + 1]; i++)
+            c->args->parameter_gradient[i] = learnable ? libloss__sum_round(&c->by[place++]) : 0;
+        place += learnable && none;
+    }
+}
+
 double libloss__finish(const libloss__sum *sum, int32_t reduction, double divisor, int32_t empty)
 {
     if (reduction == LIBLOSS_SUM || reduction == LIBLOSS_NONE) return libloss__sum_round(sum);

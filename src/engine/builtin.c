@@ -41,7 +41,10 @@ static libloss_status take_workspace(const libloss_args *args, int64_t least, in
 static libloss_status eval_one(const libloss_object *o, const libloss_args *args, int want_sum, libloss__part *part)
 {
     libloss__call c;
+    libloss__sum by[MAX_LEARNED];
     TRY(libloss__resolve(&c, o, args, 1));
+    memset(by, 0, (size_t)c.learned * sizeof *by);
+    c.by = by;
     if (args->total && libloss__is_of_sums(o) && args->total->parts != libloss__sums_parts(o, c.count))
         return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: the total was started for another number of units than %d", o->name,
                              c.count);
@@ -54,6 +57,7 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
     c.args = &local;
     memset(part, 0, sizeof *part);
     libloss_status status = libloss__run(&c, want_sum ? &part->sum : NULL);
+    if (status == LIBLOSS_OK && args->parameter_gradient) libloss__store_learned(&c);
     free(own);
     part->present = c.present;
     part->size = c.count;
@@ -258,6 +262,7 @@ static libloss_status step_forward(void *self, const libloss_args *args)
     mine.total = NULL;
     mine.divisor = 0;
     mine.reduction = LIBLOSS_NONE;
+    mine.parameter_gradient = NULL;
     memset(mine.gradient, 0, sizeof mine.gradient);
     memset(mine.hessian, 0, sizeof mine.hessian);
     if (!mine.values) return libloss__fail(sink_of(args), LIBLOSS_ERR_NULL, "%s: values is NULL", ((libloss_object *)self)->name);

@@ -424,7 +424,38 @@ static libloss_status resolve_options(libloss__call *c)
         FAIL(LIBLOSS_ERR_OPTION, "%s: a divisor has no meaning with this reduction", name);
     if (a->value && a->reduction == LIBLOSS_NONE)
         FAIL(LIBLOSS_ERR_OPTION, "%s: value is one number; with LIBLOSS_NONE ask for values", name);
-    if (a->parameter_gradient) FAIL(LIBLOSS_ERR_NO_GRADIENT, "%s: no parameter is learnable", name);
+    if (a->parameter_gradient) {
+        c->learned = libloss__learnable(c->object);
+        if (c->learned > MAX_LEARNED)
+            FAIL(LIBLOSS_ERR_UNSUPPORTED, "%s: %d learnable numbers; at most %d are possible", name, (int64_t)c->learned,
+                 (int64_t)MAX_LEARNED);
+    }
+    return LIBLOSS_OK;
+}
+
+int32_t libloss__learnable(const libloss_object *o)
+{
+    int64_t places = 0;
+    for (int32_t k = 0; k < o->parameters; k++) {
+        const int64_t numbers = o->first[k + 1] - o->first[k];
+        if (o->parameter[k].flags & LEARNABLE) places += numbers > 0 ? numbers : 1;
+    }
+    return (int32_t)places;
+}
+
+libloss_status libloss__check_parameters(libloss__sink sink, const libloss_object *o, const libloss_args *args)
+{
+    if (args->parameter_gradient && libloss__learnable(o) == 0)
+        return libloss__fail(sink, LIBLOSS_ERR_NO_GRADIENT, "%s: no parameter is learnable", o->name);
+    for (int32_t k = 0; args->parameters && k < o->parameters; k++)
+        for (int64_t i = o->first[k]; i < o->first[k + 1]; i++) {
+            const double given = args->parameters[i];
+            TRY(libloss__check_parameter(sink, o->name, &o->parameter[k], given));
+            if (args->total && given != o->value[i])
+                return libloss__fail(sink, LIBLOSS_ERR_TOTAL,
+                                     "%s: a total adds up values of the object's own parameters, but %s = %g is given", o->name,
+                                     o->parameter[k].name, given);
+        }
     return LIBLOSS_OK;
 }
 
@@ -433,14 +464,7 @@ static libloss_status resolve_parameters(libloss__call *c)
     const libloss_object *o = c->object;
     const double *given = c->args->parameters ? c->args->parameters : o->value;
     const int64_t total = o->first[o->parameters];
-    if (c->args->parameters)
-        for (int32_t k = 0; k < o->parameters; k++)
-            for (int64_t i = o->first[k]; i < o->first[k + 1]; i++) {
-                TRY(libloss__check_parameter(c->sink, o->name, &o->parameter[k], given[i]));
-                if (c->args->total && given[i] != o->value[i])
-                    FAIL(LIBLOSS_ERR_TOTAL, "%s: a total adds up values of the object's own parameters, but %s = %g is given", o->name,
-                         o->parameter[k].name, given[i]);
-            }
+    TRY(libloss__check_parameters(c->sink, o, c->args));
     for (int32_t k = 0; k < o->parameters; k++)
         if ((o->parameter[k].flags & OF_CLASS) && given[o->first[k]] >= (double)c->classes && c->count > 0)
             FAIL(LIBLOSS_ERR_PARAMETER, "%s: %s = %g, but there are %d classes", o->name, o->parameter[k].name, given[o->first[k]],

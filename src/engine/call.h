@@ -32,6 +32,8 @@ typedef struct {
     int64_t weight_repeat; /* values that share one weight */
     double *parameter; /* rounded to the arithmetic, flat like the object's; lives in `rounded` */
     double rounded[64];
+    int32_t learned; /* learnable numbers whose derivatives are wanted */
+    libloss__sum *by; /* their exact sums; each thread has its own */
     int64_t slots; /* pieces of workspace: so many threads can work */
     int64_t polled; /* when, in nanoseconds; 0: never */
 
@@ -57,6 +59,8 @@ int libloss__meet(const libloss__view *a, const libloss__view *b); /* may share 
 /* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */
 int libloss__parameter_fits(const loss_parameter *p, double x);
 libloss_status libloss__check_parameter(libloss__sink sink, const char *loss, const loss_parameter *p, double x);
+/* What a call gives instead of the object's own, and whether any can be learned if their gradient is wanted. */
+libloss_status libloss__check_parameters(libloss__sink sink, const libloss_object *o, const libloss_args *args);
 
 /* Reads weights, labels and declared domains: the first bad one, the number present, the divisor. */
 libloss_status libloss__survey(libloss__call *c);
@@ -101,6 +105,13 @@ int libloss__row_is_absent(const libloss__call *c, int64_t label);
 int libloss__is_ignored(const libloss__call *c, int64_t label);
 
 double libloss__parameter_of(const libloss__call *c, int k, double otherwise); /* the first number of parameter k */
+
+/* Learnable numbers, in the order of parameters: one place for each number of a learnable parameter, and one if it has none. */
+int32_t libloss__learnable(const libloss_object *o);
+/* Adds the terms of values start .. to sum k, which are its derivatives times their factors; `weight` tells who is not there. */
+void libloss__learn(const libloss__call *c, int32_t k, double *term, int64_t n, const void *weight);
+/* The sums, rounded, in the layout of libloss_args.parameter_gradient. */
+void libloss__store_learned(const libloss__call *c);
 
 /* The mean of a sum by the convention of the call; NaN or 0 where the divisor is 0. */
 double libloss__finish(const libloss__sum *sum, int32_t reduction, double divisor, int32_t empty);

@@ -18,6 +18,7 @@ typedef struct {
     int64_t *unit; /* the numbers of the present units of this chunk */
     void *value, *weight;
     double *factor, *scaled;
+    double by[64]; /* what the kernel adds to */
     void *input[MAX_INPUTS], *gradient[MAX_INPUTS], *hessian[MAX_INPUTS];
 } tile_job;
 
@@ -127,6 +128,41 @@ static void scatter_units(tile_job *job, const libloss__view *v, const void *jet
     }
 }
 
+/* Adds factor i times what the kernel has said of the parameters. */
+static void learn_unit(tile_job *job, int64_t i)
+{
+    const libloss_object *o = job->c->object;
+    for (int32_t k = 0, place = 0; k < o->parameters; k++) {
+        const int64_t begin = o->first[k], end = o->first[k + 1];
+        if (!(o->parameter[k].flags & LEARNABLE)) continue;
+        for (int64_t m = begin; m < end; m++) libloss__sum_add(&job->c->by[place + m - begin], job->factor[i] * job->by[m]);
+        place += end > begin ? (int32_t)(end - begin) : 1;
+    }
+}
+
+/* A kernel adds its derivatives by the parameters up, so it gets a unit at a time: each has a factor of its own, and the sum is exact. */
+static libloss_status run_one_by_one(tile_job *job, int64_t n)
+{
+    const libloss__call *c = job->c;
+    libloss_tile one = job->tile;
+    one.count = 1;
+    one.parameter_gradient = job->by;
+    for (int64_t i = 0; i < n; i++) {
+        memset(job->by, 0, sizeof job->by);
+        for (int32_t k = 0; k < c->object->inputs; k++) {
+            if (!libloss__given(&c->input[k]) || c->object->input[k].shape == PER_CLASS) continue;
+            const size_t number = is_label(c, k) ? 8 : number_size(c), at = (size_t)i * (size_t)width_of(job, k) * number;
+            one.input[k] = (const char *)job->input[k] + at;
+            if (job->gradient[k]) one.gradient[k] = (char *)job->gradient[k] + at;
+            if (job->hessian[k]) one.hessian[k] = (char *)job->hessian[k] + at;
+        }
+        if (job->tile.value) one.value = (char *)job->value + (size_t)i * number_size(c);
+        TRY(c->object->theirs->tile(c->object->custom_self, &one));
+        learn_unit(job, i);
+    }
+    return LIBLOSS_OK;
+}
+
 static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int32_t label_input, libloss__sum *sum)
 {
     const libloss__call *c = job->c;
@@ -139,12 +175,13 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
     job->tile.message_size = sizeof message;
     for (int32_t k = 0; k < c->object->inputs; k++)
         if (libloss__given(&c->input[k]) && c->object->input[k].shape != PER_CLASS) gather_units(job, k, n, n == units);
-    libloss_status status = theirs->tile(c->object->custom_self, &job->tile);
+    const void *weight = libloss__given(&c->weight) ? job->weight : NULL;
+    for (int64_t i = 0; i < n; i++)
+        libloss__factors(c, job->unit[i], 1, weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, &job->factor[i]);
+    libloss_status status = c->learned ? run_one_by_one(job, n) : theirs->tile(c->object->custom_self, &job->tile);
     if (status != LIBLOSS_OK)
         return libloss__fail(c->sink, LIBLOSS_ERR_CALLBACK, "%s: %s", c->object->name, message[0] ? message : "its kernel failed");
-    const void *weight = libloss__given(&c->weight) ? job->weight : NULL;
     for (int64_t i = 0; i < n; i++) {
-        libloss__factors(c, job->unit[i], 1, weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, &job->factor[i]);
         if (job->value && libloss__given(&c->values))
             libloss__account(c, job->unit[i], 1, (const char *)job->value + (size_t)i * number_size(c),
                              weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, NULL);

@@ -45,6 +45,7 @@ typedef struct {
     double param[MAX_PARAMETERS];
     int64_t tile;
     int fast, wide; /* by input 0 into stored outputs; everything into double */
+    int32_t learned; /* by so many parameters */
     int direct_input[MAX_INPUTS], direct_weight, direct_gradient, direct_hessian;
     int tile_of_factors, flat_factor; /* there is one; it is the same for all tiles */
     int streams; /* gradient and Hessian go past the caches, by way of a tile */
@@ -87,7 +88,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     _Alignas(64) char arena[ARENA_BYTES];
     char *free_bytes = arena;
     void *gathered[MAX_INPUTS] = { 0 }, *weights = NULL, *value = NULL, *grad = NULL, *hess = NULL;
-    double *factor = NULL, *wide_grad[MAX_INPUTS] = { 0 }, *wide_hess[MAX_INPUTS] = { 0 };
+    double *factor = NULL, *wide_grad[MAX_INPUTS] = { 0 }, *wide_hess[MAX_INPUTS] = { 0 }, *by[MAX_LEARNED];
     const int gradients = job->fast || job->wide;
     const int store_gradient = job->fast && libloss__given(&c->gradient[0]), store_hessian = job->fast && libloss__given(&c->hessian[0]);
 
@@ -102,6 +103,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
         wide_grad[k] = take(&free_bytes, job->tile * 8);
         wide_hess[k] = take(&free_bytes, job->tile * 8);
     }
+    for (int32_t k = 0; k < job->learned; k++) by[k] = take(&free_bytes, job->tile * 8);
     if (factor && job->flat_factor) libloss__factors(c, 0, job->tile < c->count ? job->tile : c->count, NULL, factor);
     for (int32_t k = 0; k < inputs; k++)
         if (gathered[k] && c->input[k].single) libloss__gather(&c->input[k], 0, job->tile, gathered[k], type);
@@ -121,6 +123,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
             .hess = hess            ? hess
                     : store_hessian ? c->hessian[0].data + start * size
                                     : NULL,
+            .by = by,
             .param = job->param,
             .upper = c->args->curvature == LIBLOSS_UPPER,
         };
@@ -140,6 +143,10 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
         }
         if (factor && !job->flat_factor) libloss__factors(c, start, n, w, factor);
 
+        if (job->learned) { /* before an output may take the place of an input */
+            job->kernels->learn(&tile);
+            for (int32_t k = 0; k < job->learned; k++) libloss__learn(c, k, by[k], n, w);
+        }
         if (job->wide) {
             if (want_value) job->kernels->value(&tile);
             job->kernels->wide(&tile);
@@ -182,7 +189,7 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
     const libloss_object *o = c->object;
     const int32_t type = c->arithmetic;
     const int64_t size = size_of(type);
-    pointwise_job job = { .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64] };
+    pointwise_job job = { .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64], .learned = c->learned };
     parameters_of(c, column, job.param);
     int any = 0, only_first = 1;
     for (int32_t k = 0; k < o->inputs; k++) {
@@ -200,13 +207,13 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
     job.direct_hessian = job.fast && libloss__given(&c->hessian[0]) && libloss__is_direct(&c->hessian[0], type);
 
     const int weighted = libloss__given(&c->weight), flat = !libloss__given(&c->upstream) || c->upstream.single;
-    if (any && flat) job.flat = libloss__flat_factor(c);
+    if ((any || job.learned) && flat) job.flat = libloss__flat_factor(c);
     job.flat_factor = flat && !weighted;
     if (job.wide || job.kernels->by_element || job.flat_factor)
         job.scaling = BY_KERNEL;
     else
         job.scaling = flat ? BY_WEIGHT : BY_FACTORS;
-    job.tile_of_factors = any && (job.wide || job.kernels->by_element || job.scaling == BY_FACTORS);
+    job.tile_of_factors = (any && (job.wide || job.kernels->by_element || job.scaling == BY_FACTORS)) || job.learned;
     job.streams = streams(c, &job);
 
     int64_t bytes = size; /* per element of a tile */
@@ -216,6 +223,7 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
     if (job.tile_of_factors) bytes += 8, pieces++;
     if (job.fast) bytes += 2 * size, pieces += 2;
     if (job.wide) bytes += 16 * o->inputs, pieces += 2 * o->inputs;
+    bytes += 8 * job.learned, pieces += job.learned;
     job.tile = (ARENA_BYTES - 64 * pieces) / bytes / 64 * 64;
     if (job.tile > TILE) job.tile = TILE;
     const libloss__split split = { .run = run_range, .job = &job, .count = c->count, .width = 1, .unit = job.tile, .threads = threads };

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 
 #include "../cpu/control.h"
@@ -77,11 +78,13 @@ static void take_pieces(void *job, size_t i)
     const libloss__split *s = w->split;
     const uint64_t word = libloss__enter(); /* the thread may be the host's */
     char message[MESSAGE] = "";
-    libloss__sum sum = { .nan = 0 };
+    libloss__sum sum = { .nan = 0 }, by[MAX_LEARNED];
     libloss__call c = *w->c;
     libloss_status status = LIBLOSS_OK;
     libloss__piece piece = { .c = &c, .sum = w->want_sum ? &sum : NULL, .slot = (int64_t)i };
     c.sink = (libloss__sink){ message, sizeof message | PRIVATE_SINK };
+    memset(by, 0, (size_t)c.learned * sizeof *by);
+    c.by = by;
     while (status == LIBLOSS_OK) {
         piece.begin = atomic_fetch_add_explicit(&w->next, w->grain, memory_order_relaxed);
         if (piece.begin >= w->end || piece.begin >= atomic_load_explicit(&w->failed, memory_order_relaxed)) break;
@@ -99,6 +102,7 @@ static void take_pieces(void *job, size_t i)
     if (libloss__forks() != w->born) return; /* the lock may be another's, who is not here */
     pthread_mutex_lock(&w->lock);
     libloss__sum_merge(&w->sum, &sum);
+    for (int32_t k = 0; k < c.learned; k++) libloss__sum_merge(&w->c->by[k], &by[k]);
     if (status != LIBLOSS_OK && piece.begin < w->position) {
         w->status = status;
         w->position = piece.begin;

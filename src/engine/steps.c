@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "builtin.h"
-#include "message.h"
+#include "call.h"
 
 enum { VALUES_AXES = 8, TEXT_BYTES = 256 };
 
@@ -34,7 +34,7 @@ static int wants_derivatives(const libloss_args *args)
 {
     for (int k = 0; k < MAX_INPUTS; k++)
         if (args->gradient[k] || args->hessian[k]) return 1;
-    return 0;
+    return args->parameter_gradient != NULL;
 }
 
 /* Values that a plan promises, or -1: their number is nonsense. */
@@ -58,6 +58,7 @@ static libloss_status values_of(const libloss_object *o, const libloss_args *arg
     forward.value = NULL;
     forward.total = NULL;
     forward.values = values;
+    forward.parameter_gradient = NULL;
     memset(forward.gradient, 0, sizeof forward.gradient);
     memset(forward.hessian, 0, sizeof forward.hessian);
     TRY(run(o, &forward, "forward", v->forward));
@@ -66,6 +67,7 @@ static libloss_status values_of(const libloss_object *o, const libloss_args *arg
     memset(reduce.hessian, 0, sizeof reduce.hessian);
     reduce.input[0] = values;
     reduce.upstream = NULL;
+    reduce.parameter_gradient = NULL;
     if (v->reduce && (args->value || args->total)) {
         libloss_args theirs = reduce;
         theirs.values = NULL;
@@ -80,6 +82,7 @@ libloss_status libloss__eval_steps(const libloss_object *o, const libloss_args *
 {
     const libloss_vtable *v = o->theirs;
     libloss_plan plan = { .struct_size = sizeof plan };
+    TRY(libloss__check_parameters(sink_of(args), o, args));
     if (wants_derivatives(args) && !v->backward)
         return libloss__fail(sink_of(args), LIBLOSS_ERR_NO_GRADIENT, "%s: it has no backward", o->name);
     char text[TEXT_BYTES] = "";

@@ -83,6 +83,20 @@ static void scale_each_f64(double *x, const double *factor, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) x[i] *= factor[i];
 }
 
+static void drop_f32(double *term, const void *weight, ptrdiff_t n)
+{
+    const float *w = weight;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) term[i] = w[i] == 0 ? 0 : term[i];
+}
+
+static void drop_f64(double *term, const void *weight, ptrdiff_t n)
+{
+    const double *w = weight;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) term[i] = w[i] == 0 ? 0 : term[i];
+}
+
 static void fill(double *factor, double x, ptrdiff_t n)
 {
     VECTOR_LOOP
@@ -223,6 +237,8 @@ const libloss__tiles TABLE(LIBLOSS_ISA) = {
     .scale_weighted_f64 = scale_weighted_f64,
     .scale_each_f32 = scale_each_f32,
     .scale_each_f64 = scale_each_f64,
+    .drop_f32 = drop_f32,
+    .drop_f64 = drop_f64,
     .fill = fill,
     .divide = divide,
     .weigh_f32 = weigh_f32,

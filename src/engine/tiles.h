@@ -26,6 +26,9 @@ typedef struct {
     void (*scale_weighted_f64)(double *x, double factor, const double *w, ptrdiff_t n);
     void (*scale_each_f32)(float *x, const double *factor, ptrdiff_t n);
     void (*scale_each_f64)(double *x, const double *factor, ptrdiff_t n);
+    /* 0 in place of terms whose weight is 0, whatever they are. */
+    void (*drop_f32)(double *term, const void *w, ptrdiff_t n);
+    void (*drop_f64)(double *term, const void *w, ptrdiff_t n);
     /* The factors themselves. */
     void (*fill)(double *factor, double x, ptrdiff_t n);
     void (*divide)(double *factor, double divisor, ptrdiff_t n);

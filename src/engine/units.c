@@ -21,7 +21,7 @@ typedef struct {
 
 /* One task's scratch, in pieces. */
 typedef struct {
-    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *matrix, *value, *factor, *weight, *work;
+    double *real[MAX_INPUTS], *grad[MAX_INPUTS], *hess[MAX_INPUTS], *matrix, *by[MAX_LEARNED], *value, *factor, *weight, *work;
     int64_t *index[MAX_INPUTS], *present;
     void *rounded, *weights; /* values and weights as the arithmetic's numbers */
 } unit_scratch;
@@ -69,6 +69,7 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
     }
     if (c->args->hessian_kind == LIBLOSS_ROW_MATRIX && (libloss__given(&c->hessian[0]) || libloss__given(&c->hessian[1])))
         s->matrix = piece(memory, &at, c->classes * c->classes * 8);
+    for (int32_t k = 0; k < c->learned; k++) s->by[k] = piece(memory, &at, c->values_per_unit * 8);
     s->value = piece(memory, &at, values * 8);
     s->factor = piece(memory, &at, values * 8);
     s->rounded = piece(memory, &at, values * 8);
@@ -254,7 +255,10 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         if (s->hess[k]) memset(unit.hess[k] = s->hess[k], 0, (size_t)capacity(c, k) * sizeof(double));
     }
     if (s->matrix && s->hess[0]) unit.matrix = memset(s->matrix, 0, (size_t)(c->classes * c->classes) * sizeof *s->matrix);
+    for (int32_t k = 0; k < c->learned; k++) unit.by[k] = s->by[k];
     job->kernels->run(&unit);
+    for (int32_t k = 0; k < c->learned; k++)
+        for (int64_t i = 0; i < (square ? n : 1); i++) libloss__sum_add(&c->by[k], factor[i] * s->by[k][i]);
 
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (!s->grad[k] && !s->hess[k]) continue;
@@ -349,7 +353,8 @@ static int wants_derivatives(const libloss__call *c)
 
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
 {
-    unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64], .derivatives = wants_derivatives(c) };
+    unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
+                     .derivatives = wants_derivatives(c) || c->learned };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
     const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_of(c), each = c->length * c->width * c->bends;
     const libloss__split split = { .run = run_range,

@@ -27,7 +27,7 @@ typedef struct {
 
 typedef struct {
     pair value;
-    double slope, slope_squared; /* by the similarity */
+    double slope, slope_squared, by; /* by the similarity; by the temperature */
 } logit;
 
 typedef logit logit_formula(double similarity, int kind, const double *param);
@@ -107,9 +107,9 @@ FORMULA pair log_of_sum(const contrast_group *g)
     return sum;
 }
 
-/* Adds factor * derivative to grad and hess, `stride` apart; NULL: not wanted. */
+/* Adds factor * derivative to grad and hess, `stride` apart, and share * the derivative by the temperature to by; NULL: not wanted. */
 FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formula *pay, const double *param, double factor, double *grad,
-                        double *hess, int64_t stride)
+                        double *hess, int64_t stride, double *by, double part)
 {
     for (int64_t j = 0; j < side->n; j++) {
         pair u = f(side->s[j], (int)side->kind[j], param).value;
@@ -129,7 +129,9 @@ FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formu
     }
     a.spread = log1p_to_pair(pos.others).hi - pos.mean;
     price cost = pay(&a, param);
-    for (int64_t j = 0; j < side->n && (grad || hess); j++) {
+    const double base = pos.count ? f(side->s[pos.top], POSITIVE, param).by : 0; /* slopes add up to 0: only differences from it count */
+    pair sum = { 0, 0 };
+    for (int64_t j = 0; j < side->n && (grad || hess || by); j++) {
         const int kind = (int)side->kind[j];
         if (kind == ABSENT) continue;
         const contrast_group *g = kind == POSITIVE ? &pos : &neg;
@@ -140,14 +142,14 @@ FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formu
         const double first = kind == NEGATIVE ? cost.by_negatives : cost.by_positives;
         const double second = kind == NEGATIVE ? cost.bend_negatives : cost.bend_positives;
         const double even = 1 / (double)pos.count;
-        if (grad) {
-            const double d = kind == NEGATIVE ? first * share
-                             : pos.count == 1 ? cost.by_positives_and_mean
-                                              : first * (share - even) + cost.by_positives_and_mean * even;
-            grad[j * stride] += factor * (u.slope * d);
-        }
+        const double d = kind == NEGATIVE ? first * share
+                         : pos.count == 1 ? cost.by_positives_and_mean
+                                          : first * (share - even) + cost.by_positives_and_mean * even;
+        if (grad) grad[j * stride] += factor * (u.slope * d);
+        if (by && d != 0) add_to(&sum, (u.by - base) * d);
         if (hess) hess[j * stride] += factor * (u.slope_squared * (share * (second * share + first * rest)));
     }
+    if (by) *by += part * close_sum(sum);
     return cost.value;
 }
 
@@ -172,6 +174,7 @@ FORMULA void run_contrast(const loss_unit *u, logit_formula *f, price_formula *p
     double *kind = u->work, *column = kind + columns;
     contrast_side side = { .kind = kind, .hi = column + columns, .lo = column + 2 * columns, .e = column + 3 * columns };
     const double half = flags & TWO_SIDED ? 0.5 : 1;
+    double *by = u->by[0];
     for (int64_t i = 0; i < rows; i++) {
         const int64_t own = by_label ? -1 : index ? index[i] : flags & SELF_IS_ABSENT ? other_view(u, i) : i;
         const double factor = half * u->factor[i];
@@ -181,8 +184,9 @@ FORMULA void run_contrast(const loss_unit *u, logit_formula *f, price_formula *p
         }
         side.n = columns;
         side.s = u->input[0] + i * columns;
+        if (by) by[i] = 0;
         u->value[i] = half * one_side(&side, f, pay, u->param, factor, u->grad[0] ? u->grad[0] + i * columns : NULL,
-                                      u->hess[0] ? u->hess[0] + i * columns : NULL, 1);
+                                      u->hess[0] ? u->hess[0] + i * columns : NULL, 1, by ? by + i : NULL, half);
         if (!(flags & TWO_SIDED)) continue;
         for (int64_t k = 0; k < rows; k++) {
             kind[k] = k == i ? POSITIVE : NEGATIVE;
@@ -191,7 +195,7 @@ FORMULA void run_contrast(const loss_unit *u, logit_formula *f, price_formula *p
         side.n = rows;
         side.s = column;
         u->value[i] += half * one_side(&side, f, pay, u->param, factor, u->grad[0] ? u->grad[0] + own : NULL,
-                                       u->hess[0] ? u->hess[0] + own : NULL, columns);
+                                       u->hess[0] ? u->hess[0] + own : NULL, columns, by ? by + i : NULL, half);
     }
 }
 
@@ -213,7 +217,8 @@ FORMULA price softmax_price(const anchor *a)
 FORMULA logit divided_by(double s, double temperature)
 {
     const pair tau = { temperature, 0 }, inverse = pair_div_to_pair((pair){ 1, 0 }, tau);
-    return (logit){ pair_div_to_pair((pair){ s, 0 }, tau), inverse.hi, pair_div(inverse, tau) };
+    const pair value = pair_div_to_pair((pair){ s, 0 }, tau);
+    return (logit){ value, inverse.hi, pair_div(inverse, tau), -pair_div(value, tau) };
 }
 
 static int64_t contrast_work(int64_t length, int64_t width, const int64_t *counts)

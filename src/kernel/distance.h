@@ -14,15 +14,23 @@
 /* By the residual. */
 typedef struct {
     real value, grad, hess, upper;
+#ifdef LEARNED
+    double by[LEARNED]; /* derivatives by the learnable parameters */
+#endif
 } residual_jet;
 
 typedef residual_jet residual_formula(pair r, const real *param);
 
-FORMULA jet of_residual(residual_formula *f, const real *x, const real *param)
+FORMULA jet jet_of_residual(residual_jet j)
 {
-    residual_jet j = f(two_diff(x[0], x[1]), param);
-    return (jet){ .value = j.value, .grad = { j.grad, -j.grad }, .hess = { j.hess, j.hess }, .upper = { j.upper, j.upper } };
+    jet y = { .value = j.value, .grad = { j.grad, -j.grad }, .hess = { j.hess, j.hess }, .upper = { j.upper, j.upper } };
+#ifdef LEARNED
+    for (int k = 0; k < LEARNED; k++) y.by[k] = j.by[k];
+#endif
+    return y;
 }
+
+FORMULA jet of_residual(residual_formula *f, const real *x, const real *param) { return jet_of_residual(f(two_diff(x[0], x[1]), param)); }
 
 #define KERNELS_distance(name_)                                                                              \
     FORMULA jet name_##_of_inputs(const real *x, const real *param) { return of_residual(name_, x, param); } \

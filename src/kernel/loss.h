@@ -17,7 +17,7 @@
 #define LIBLOSS_DESCRIBE
 #endif
 
-enum { MAX_INPUTS = 8, MAX_PARAMETERS = 12, MAX_AUXILIARIES = 4 };
+enum { MAX_INPUTS = 8, MAX_PARAMETERS = 12, MAX_AUXILIARIES = 4, MAX_LEARNED = 8 };
 
 /* What an input holds, its shape, and what may be done with it. */
 enum { KIND_REAL, KIND_PROBABILITY, KIND_POSITIVE, KIND_SIGN, KIND_CLASS, KIND_OFFSETS, KIND_LENGTH, KIND_LABEL, KIND_BINARY };
@@ -100,6 +100,7 @@ typedef struct {
 /* Words for the ranges of parameters: closed ends unless ABOVE or BELOW. The fields are lowest, highest, flags. */
 #define INFINITE __builtin_inf()
 #define ANY_REAL -INFINITE, INFINITE, OPEN_BELOW | OPEN_ABOVE
+#define BELOW_INFINITY -INFINITE, INFINITE, OPEN_ABOVE
 #define ABOVE(a) a, INFINITE, OPEN_BELOW | OPEN_ABOVE
 #define AT_LEAST(a) a, INFINITE, OPEN_ABOVE
 #define BETWEEN(a, b) a, b, OPEN_BELOW | OPEN_ABOVE
@@ -112,6 +113,14 @@ typedef struct {
 #define PARAM_ROW(name_, fallback_, text_, low_, high_, flags_)                                                        \
     {                                                                                                                  \
         .name = #name_, .description = text_, .fallback = fallback_, .lowest = low_, .highest = high_, .flags = flags_ \
+    }
+
+/* A number that can be learned: the loss's function gives the derivative by it too. */
+#define LEARNABLE_PARAM(name_, fallback_, range_, text_) LEARNABLE_FIELDS(name_, fallback_, text_, range_)
+#define LEARNABLE_FIELDS(name_, fallback_, text_, ...) LEARNABLE_ROW(name_, fallback_, text_, __VA_ARGS__)
+#define LEARNABLE_ROW(name_, fallback_, text_, low_, high_, flags_)                                                                  \
+    {                                                                                                                                \
+        .name = #name_, .description = text_, .fallback = fallback_, .lowest = low_, .highest = high_, .flags = (flags_) | LEARNABLE \
     }
 
 /* One value or several: value j belongs to column j of the last axis. */
@@ -181,6 +190,7 @@ typedef struct {
     const double *factor; /* weights, upstream gradients and the divisor are in it */
     void *value, *grad, *hess; /* stored; grad and hess with respect to input 0; may lie exactly on an input */
     double *wide_grad[MAX_INPUTS], *wide_hess[MAX_INPUTS]; /* not rounded yet; never NULL where `wide` runs */
+    double *const *by; /* derivatives by the learnable parameters times `factor`, not rounded; where `learn` runs */
     const double *param; /* rounded to the arithmetic's type */
     int upper; /* the Hessian is the positive majorizer instead of the true one */
 } pointwise_tile;
@@ -191,6 +201,7 @@ typedef void pointwise_kernel(const pointwise_tile *tile);
 typedef struct {
     pointwise_kernel *value, *grad, *value_grad, *grad_hess, *value_grad_hess, *wide;
     int by_element; /* takes `factor`, not `flat` */
+    pointwise_kernel *learn; /* by the learnable parameters; NULL: there are none */
 } pointwise_kernels;
 
 /* Rows of logits. Arrays per row and per class are numbered by place; some places hold rows that are not there, and outputs are
@@ -251,6 +262,7 @@ typedef struct {
     double *value; /* of a matrix: (length) */
     double *grad[MAX_INPUTS], *hess[MAX_INPUTS]; /* NULL: not wanted. They arrive as zeros; but for a matrix's the engine scales them */
     double *matrix; /* (length, length): what stands off the diagonal of input 0's Hessian; NULL, or zeros as it arrives */
+    double *by[MAX_LEARNED]; /* by the learnable parameters, of a matrix (length), else one number; not scaled. NULL: not wanted */
     double *work; /* as many doubles as the loss asked for */
     const double *param;
     int upper;

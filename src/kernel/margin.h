@@ -18,6 +18,9 @@ enum { LABELS };
 /* By the margin. */
 typedef struct {
     real value, slope, bend, upper;
+#ifdef LEARNED
+    double by[LEARNED]; /* derivatives by the learnable parameters */
+#endif
 } margin_jet;
 
 typedef margin_jet margin_formula(real m, const real *param);
@@ -26,7 +29,11 @@ FORMULA jet of_margin(margin_formula *f, const real *x, const real *param)
 {
     real y = param[LABELS] != 0 ? 2 * x[1] - 1 : x[1];
     margin_jet j = f(y * x[0], param);
-    return (jet){ .value = j.value, .grad = { y * j.slope, 0 }, .hess = { j.bend, 0 }, .upper = { j.upper, 0 } };
+    jet out = { .value = j.value, .grad = { y * j.slope, 0 }, .hess = { j.bend, 0 }, .upper = { j.upper, 0 } };
+#ifdef LEARNED
+    for (int k = 0; k < LEARNED; k++) out.by[k] = j.by[k];
+#endif
+    return out;
 }
 
 #define KERNELS_margin(name_)                                                                              \

@@ -20,6 +20,9 @@
  * A file in plain f32 may give the derivatives of input 0 in a unit, JET_UNIT, which keeps them away from there. */
 typedef struct {
     double value, grad[INPUTS], hess[INPUTS], upper[INPUTS];
+#ifdef LEARNED
+    double by[LEARNED]; /* derivatives with respect to the learnable parameters, as many as the file says before its include */
+#endif
 } jet;
 
 #ifndef JET_UNIT
@@ -36,7 +39,6 @@ typedef struct {
 typedef jet formula(const real *x, const real *param);
 
 enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
-enum { FAR = MAX_PARAMETERS };
 
 /* Double inside for f32 data: the jet is multiplied by its factor before it is rounded. In the stored type a factor that is a
  * number of that type is multiplied with one rounding too, the same as by way of double and much faster; so there are
@@ -49,6 +51,16 @@ FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, double flat, co
     return in_double ? (stored)((double)x * flat) : (stored)(x * (real)flat);
 }
 
+/* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */
+#ifdef PREPARED
+FORMULA void prepare(real *param);
+#else
+#define PREPARED 0
+FORMULA void prepare(real *param) { (void)param; }
+#endif
+
+enum { FAR = MAX_PARAMETERS + PREPARED }; /* see is_far() */
+
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
 FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double, const int far)
@@ -56,7 +68,7 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
     const ptrdiff_t n = tile->count;
     const stored *input[INPUTS];
     double *wide_grad[INPUTS], *wide_hess[INPUTS];
-    real param[MAX_PARAMETERS + 1];
+    real param[MAX_PARAMETERS + PREPARED + 1];
     const double *factor = tile->factor;
     stored *value = tile->value, *grad = tile->grad, *hess = tile->hess;
     const double flat = tile->flat * JET_UNIT;
@@ -69,6 +81,7 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
     }
     for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
     param[FAR] = (real)far;
+    prepare(param);
 
     ELEMENT_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -114,9 +127,51 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
         pointwise_body(tile, f, want, 0, 0);
 }
 
-#define NAME_KERNELS(name_)                                                                                                                \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                                    \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v, name_##_g, name_##_vg, name_##_gh, name_##_vgh, name_##_wide, BY_ELEMENT }; \
+/* Derivatives with respect to the learnable parameters: a loop of its own, which only files that have any are made with. */
+#ifdef LEARNED
+FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
+{
+    const ptrdiff_t n = tile->count;
+    const stored *input[INPUTS];
+    double *by[LEARNED];
+    real param[MAX_PARAMETERS + PREPARED + 1];
+    const double *factor = tile->factor;
+    for (int k = 0; k < INPUTS; k++) input[k] = tile->input[k];
+    for (int k = 0; k < LEARNED; k++) by[k] = tile->by[k];
+    for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
+    param[FAR] = 1;
+    prepare(param);
+
+    ELEMENT_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real x[INPUTS];
+        for (int k = 0; k < INPUTS; k++) x[k] = input[k][i];
+        jet j = f(x, param);
+        for (int k = 0; k < LEARNED; k++) by[k][i] = j.by[k] * factor[i];
+    }
+}
+#define LEARN_KERNEL(name_, formula_) \
+    static void name_##_learn(const pointwise_tile *t) { learn_loop(t, formula_); }
+#define LEARN_VARIANT_KERNEL(name_)                                 \
+    static void name_##_learn(const pointwise_tile *t)              \
+    {                                                               \
+        const int variant = VARIANT(t->param);                      \
+        if (variant == 0) learn_loop(t, name_##_0);                 \
+        if (variant == 1) learn_loop(t, name_##_1);                 \
+        if (VARIANTS > 2 && variant == 2) learn_loop(t, name_##_2); \
+        if (VARIANTS > 2 && variant == 3) learn_loop(t, name_##_3); \
+    }
+#define LEARN_ENTRY(name_) name_##_learn
+#else
+#define LEARN_KERNEL(name_, formula_)
+#define LEARN_VARIANT_KERNEL(name_)
+#define LEARN_ENTRY(name_) NULL
+#endif
+
+#define NAME_KERNELS(name_)                                                                                      \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                          \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,   name_##_g,    name_##_vg, name_##_gh,           \
+                                                    name_##_vgh, name_##_wide, BY_ELEMENT, LEARN_ENTRY(name_) }; \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 /* Wires one formula of inputs into the six loops and names the table. */
@@ -127,6 +182,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
     static void name_##_gh(const pointwise_tile *t) { pointwise_loop(t, formula_, GRAD | HESS); }          \
     static void name_##_vgh(const pointwise_tile *t) { pointwise_loop(t, formula_, VALUE | GRAD | HESS); } \
     static void name_##_wide(const pointwise_tile *t) { pointwise_loop(t, formula_, WIDE); }               \
+    LEARN_KERNEL(name_, formula_)                                                                          \
     NAME_KERNELS(name_)
 
 #define KERNELS_pointwise(name_) POINTWISE_TABLE(name_, name_)
@@ -160,6 +216,7 @@ FORMULA void variant_loop(const pointwise_tile *tile, int variant, int variants,
     VARIANT_KERNEL(name_, gh, GRAD | HESS)          \
     VARIANT_KERNEL(name_, vgh, VALUE | GRAD | HESS) \
     VARIANT_KERNEL(name_, wide, WIDE)               \
+    LEARN_VARIANT_KERNEL(name_)                     \
     NAME_KERNELS(name_)
 
 #endif

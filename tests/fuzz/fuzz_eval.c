@@ -156,7 +156,7 @@ static void fuzz_call(void)
     if (sizes == 6) shape[below(AXES)] = 0;
     const int32_t values_ndim = info.values_per == LIBLOSS_PER_ROW && ndim > 0 ? ndim - 1 : ndim;
     const int type = (int)below(2);
-    double value[2] = { 42, 42 };
+    double value[2] = { 42, 42 }, numbers[64], by[2][64];
     static uint64_t total[2][512];
     libloss_args args = { .struct_size = sizeof args };
     for (int32_t i = 0; i < info.inputs; i++) {
@@ -193,6 +193,19 @@ static void fuzz_call(void)
     if ((options & 16) && libloss_total_start((libloss_total *)total[0], sizeof total[0], o, info.is_metric ? &args : NULL) == LIBLOSS_OK)
         args.total = (libloss_total *)total[0];
     memcpy(total[1], total[0], sizeof total[0]);
+    const unsigned learning = below(4);
+    int64_t given = 0;
+    for (int k = 0; k < 64; k++) by[0][k] = by[1][k] = 42;
+    for (int32_t i = 0; i < info.parameters; i++) {
+        libloss_parameter about = { .struct_size = sizeof about };
+        if (libloss_describe_parameter(o, i, &about) != LIBLOSS_OK) abort();
+        const int64_t has = libloss_parameter_values(o, i, &numbers[given], 64 - given);
+        for (int64_t k = given; k < given + has; k++)
+            if ((about.flags & LIBLOSS_LEARNABLE) && below(2)) numbers[k] = numbers[k] * below(4) - below(2);
+        given += has;
+    }
+    if (learning & 1) args.parameters = numbers;
+    if (learning & 2) args.parameter_gradient = by[0];
 
     /* The same elements, dense and aligned. In place becomes a copy in the input's array. */
     libloss_args dense = args;
@@ -215,6 +228,7 @@ static void fuzz_call(void)
     dense.weight = dense_of(args.weight), dense.upstream = dense_of(args.upstream), dense.values = dense_of(args.values);
     if (args.value) dense.value = &value[1];
     if (args.total) dense.total = (libloss_total *)total[1];
+    if (args.parameter_gradient) dense.parameter_gradient = by[1];
 
     libloss_plan plan = { .struct_size = sizeof plan };
     const libloss_status prepared = libloss_prepare(o, &args, &plan);
@@ -226,7 +240,7 @@ static void fuzz_call(void)
     const libloss_status status = libloss_eval(o, &args);
     if (prepared != LIBLOSS_OK && status == LIBLOSS_OK && !info.is_metric) abort();
     if (status != LIBLOSS_OK) {
-        if (!libloss_message()[0] || value[0] != 42) abort();
+        if (!libloss_message()[0] || value[0] != 42 || by[0][0] != 42) abort();
         for (int i = 0; i < used; i++)
             if (memcmp(arrays[i].memory, arrays[i].before, arrays[i].size) != 0) abort();
         if (args.total && memcmp(total[0], total[1], sizeof total[0]) != 0) abort();
@@ -235,6 +249,8 @@ static void fuzz_call(void)
         /* An input of stride 0 is one number, and has no derivative; its dense copy has one. */
         if (again != LIBLOSS_OK) abort();
         if (!same_number(value[0], value[1])) abort();
+        for (int k = 0; k < 64; k++)
+            if (!same_number(by[0][k], by[1][k])) abort();
         for (int i = 0; i < used; i++)
             if (arrays[i].output || (outputs_alias && &arrays[i].tensor == args.input[0])) compare(&arrays[i]);
         if (args.total && memcmp(total[0], total[1], sizeof total[0]) != 0) abort();

@@ -44,7 +44,8 @@ class Jet:
         return self * o.chain(1 / o.v, -1 / o.v**2, 2 / o.v**3)
 
     def __pow__(self, n):
-        assert n.d == 0, "exponents are no variables"
+        if n.d or n.h:
+            return f_exp(n * f_log(self))
         n = int(n.v) if n.v == int(n.v) else n.v
         first = n * self.v ** (n - 1) if n else 0
         return self.chain(self.v**n, first, n * (n - 1) * self.v ** (n - 2) if n not in (0, 1) else 0)
@@ -152,7 +153,7 @@ class Formula:
         return ast.parse(text.strip().replace("^", "**"), mode="eval").body
 
     def __call__(self, wrt: str | None = None, words: dict[str, str] | None = None, **names) -> Jet:
-        scope = {"pi": Jet(mp.pi), **{k: Jet(v, 1 if k == wrt else 0) for k, v in names.items()}}
+        scope = {"pi": Jet(mp.pi), "inf": Jet(mp.inf), **{k: Jet(v, 1 if k == wrt else 0) for k, v in names.items()}}
         for short, name in SHORT.items():
             if name in scope:
                 scope[short] = scope[name]

@@ -100,10 +100,16 @@ class Loss:
             out.append({"name": ffi.string(p.name).decode(), "choices": choices, "fallback": p.fallback, "flags": p.flags})
         return out
 
+    def numbers(self, k: int) -> list[float]:
+        """Of the object's k-th parameter."""
+        out = ffi.new("double[64]")
+        return list(out[0 : lib.libloss_parameter_values(self.handle, k, out, 64)])
+
     def eval(self, *inputs, weight=None, reduction="mean", grad=(), hess=(), values=None, value=True, upper=False, divisor=0.0,
              empty=0, upstream=None, total=None, outputs=None, auxiliary=None, dtypes=None, flags=0, unit_axes=0,
-             threads=0, poll=ffi.NULL, executor=ffi.NULL, matrices=False):
-        """A dict of what was asked: "value", "values", "grad0", "hess0", ... Outputs are of the inputs' dtype unless given."""
+             threads=0, poll=ffi.NULL, executor=ffi.NULL, matrices=False, parameters=None, learn=False):
+        """A dict of what was asked: "value", "values", "grad0", "hess0", "by" (with `learn`: by the parameters), ... Outputs are of the
+        inputs' dtype unless given."""
         keep: list = []
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
@@ -137,6 +143,12 @@ class Loss:
         args.threads, args.poll, args.executor = threads, poll, executor
         if total is not None:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
+        if parameters is not None:
+            keep.append(ffi.new("double[]", list(parameters) or [0.0]))
+            args.parameters = keep[-1]
+        if learn:
+            result["by"] = np.full(max(sum(len(self.numbers(k)) for k in range(self.info["parameters"])), 1), 77.0)
+            args.parameter_gradient = ffi.cast("double *", ffi.from_buffer(result["by"]))
         check(lib.libloss_eval(self.handle, args))
         if args.value:
             result["value"] = number[0]

@@ -35,6 +35,9 @@ LARGER = {
     "kl_pointwise": {"value": "0 if log_target == true else t*max(|p|, |log(t)|) if t > 0 else 0",
                      "grad1": "0 if log_target == true else max(|p|, |log(t)|)"},
     "gaussian_nll": {"value": "max(max(|log(v)|, (p - t)^2/v)/2, 1 if full == true else 0) where v = max(variance, eps)"},
+    # 1 - x/(1 + x/b) and the like
+    "adaptive_robust": {"hess": "exp(-x/2)*max(1, x)/scale^2 if alpha == -inf else 0 if alpha == 2 else (1 + x/b)^(alpha/2 - 2)*max(1 + x/b, x)/scale^2 "
+                                "where x = (r/scale)^2, b = |alpha - 2|"},
     "squared_log_error": {"hess0": "2/(1 + p)^2", "hess1": "2/(1 + t)^2"},
 }
 

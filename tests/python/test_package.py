@@ -75,8 +75,34 @@ def test_loss_methods_agree():
     np.testing.assert_array_equal(by_both[0], -by_both[1])
     np.testing.assert_array_equal(loss.backward(P, T, upstream=w), w * g)
     assert loss.reduce(loss.forward(P, T), weight=w) == loss(P, T, weight=w)
-    with pytest.raises(libloss.ArgumentError, match="wrt"):
-        loss.grad(P, T, wrt="delta")
+    with pytest.raises(libloss.ArgumentError, match="wrt = 'beta' is none of the inputs: prediction, target or learnable parameters: delta"):
+        loss.grad(P, T, wrt="beta")
+
+
+def test_learnable_parameters():
+    loss = Loss("huber", delta=1.5)
+    assert [p.name for p in loss.info.parameters if p.learnable] == ["delta"] and "learnable" in libloss.huber.__doc__
+    over = np.maximum(abs(P - T) - 1.5, 0)
+    value, (by_prediction, by_delta) = loss.value_and_grad(P, T, wrt=("prediction", "delta"))
+    assert value == loss(P, T) and np.array_equal(by_prediction, loss.grad(P, T)) and type(by_delta) is float
+    assert by_delta == pytest.approx(over.mean(), rel=1e-15) and loss.grad(P, T, wrt="delta") == by_delta
+    w = [1, 0, 2]
+    assert loss.grad(P, T, wrt="delta", weight=w, reduction="sum") == pytest.approx((over * w).sum(), rel=1e-15)
+    assert loss.backward(P, T, wrt="delta", upstream=w) == pytest.approx((over * w).sum(), rel=1e-15)
+    swapped = loss.grad(P, T, wrt=("delta", "target"), out=(None, own := np.empty(3)))
+    assert swapped[0] == by_delta and swapped[1] is own and np.array_equal(own, -by_prediction)
+    assert loss.evaluate(P, T, want=("value", "grad"), wrt="delta").grad == by_delta
+    robust = Loss("adaptive_robust")
+    by_alpha, by_scale = robust.grad(P, T, wrt=("alpha", "scale"), reduction="sum")
+    near = [robust.replace(alpha=1 + h)(P, T, reduction="sum") for h in (1e-6, -1e-6)]
+    assert by_alpha == pytest.approx((near[0] - near[1]) / 2e-6, rel=1e-8) and by_scale < 0
+    assert Loss("adaptive_robust", alpha=-math.inf) == Loss("adaptive_robust(alpha=-inf)") == Loss("barron(alpha=-inf)")
+    for call, kind, says in ((lambda: loss.hess(P, T, wrt="delta"), libloss.NotDifferentiableError, "second derivative"),
+                             (lambda: Loss("quantile").grad(P, T, wrt="tau"), libloss.NotDifferentiableError, "tau is not learnable"),
+                             (lambda: loss.grad(P, T, wrt=("delta", "delta")), libloss.ArgumentError, "twice"),
+                             (lambda: loss.grad(P, T, wrt="delta", out=np.empty(3)), libloss.ArgumentError, "a float")):
+        with pytest.raises(kind, match=says):
+            call()
 
 
 def test_rows():

@@ -35,6 +35,8 @@ static void F(pseudo_huber)(T p, T t, F(jet) * j)
     *j = (F(jet)){ { r * (r / (1 + s)), r / s, 1 / s / s / s }, { 0 } };
 }
 
+static void F(adaptive_robust)(T p, T t, F(jet) * j) { F(pseudo_huber)(p, t, j); } /* alpha = scale = 1 */
+
 static void F(log_cosh)(T p, T t, F(jet) * j)
 {
     T r = p - t, a = M(fabs)(r), e = M(exp)(-2 * a), m = M(sinh)(a / 2);
@@ -204,6 +206,7 @@ static const struct {
     ORACLE(huber),
     ORACLE(smooth_l1),
     ORACLE(pseudo_huber),
+    ORACLE(adaptive_robust),
     ORACLE(log_cosh),
     ORACLE(quantile),
     ORACLE(absolute_percentage_error),

@@ -417,7 +417,7 @@ static void test_options_are_refused(void **state)
     libloss_object *o = make("huber"), *m = make("accuracy");
     const double x[2] = { 1, 2 }, over = 5;
     const int64_t n = 2, label[2] = { 0, 1 };
-    double g[2] = { 42, 42 }, value = 42, out[2];
+    double g[2] = { 42, 42 }, value = 42;
     uint64_t total[192];
     libloss_tensor p = tensor(x, F64, 1, &n), grad = tensor(g, F64, 1, &n), l = tensor(label, I64, 1, &n);
     const libloss_args good = {
@@ -427,31 +427,14 @@ static void test_options_are_refused(void **state)
         const char *word;
         libloss_status status;
     } cases[] = {
-        { "reduction 6", LIBLOSS_ERR_OPTION },
-        { "reduction -1", LIBLOSS_ERR_OPTION },
-        { "empty 2", LIBLOSS_ERR_OPTION },
-        { "curvature 2", LIBLOSS_ERR_OPTION },
-        { "matrices", LIBLOSS_ERR_UNSUPPORTED },
-        { "hessian_kind 2", LIBLOSS_ERR_OPTION },
-        { "flags", LIBLOSS_ERR_OPTION },
-        { "unit_axes", LIBLOSS_ERR_OPTION },
-        { "threads -1", LIBLOSS_ERR_OPTION },
-        { "learnable", LIBLOSS_ERR_NO_GRADIENT },
-        { "divisor nan", LIBLOSS_ERR_OPTION },
-        { "divisor inf", LIBLOSS_ERR_OPTION },
-        { "delta = -1", LIBLOSS_ERR_PARAMETER },
-        { "auxiliary[3]", LIBLOSS_ERR_OPTION },
-        { "input[7]", LIBLOSS_ERR_OPTION },
-        { "gradient[5]", LIBLOSS_ERR_OPTION },
-        { "delta = 5", LIBLOSS_ERR_TOTAL },
-        { "device of type 2", LIBLOSS_ERR_DEVICE },
-        { "lanes 2", LIBLOSS_ERR_DTYPE },
-        { "65 axes", LIBLOSS_ERR_SHAPE },
-        { "negative length", LIBLOSS_ERR_SHAPE },
-        { "too many elements", LIBLOSS_ERR_OVERFLOW },
-        { "strides", LIBLOSS_ERR_OVERFLOW },
-        { "data of prediction", LIBLOSS_ERR_NULL },
-        { "shape of prediction", LIBLOSS_ERR_NULL },
+        { "reduction 6", LIBLOSS_ERR_OPTION },  { "reduction -1", LIBLOSS_ERR_OPTION },     { "empty 2", LIBLOSS_ERR_OPTION },
+        { "curvature 2", LIBLOSS_ERR_OPTION },  { "matrices", LIBLOSS_ERR_UNSUPPORTED },    { "hessian_kind 2", LIBLOSS_ERR_OPTION },
+        { "flags", LIBLOSS_ERR_OPTION },        { "unit_axes", LIBLOSS_ERR_OPTION },        { "threads -1", LIBLOSS_ERR_OPTION },
+        { "divisor nan", LIBLOSS_ERR_OPTION },  { "divisor inf", LIBLOSS_ERR_OPTION },      { "delta = -1", LIBLOSS_ERR_PARAMETER },
+        { "auxiliary[3]", LIBLOSS_ERR_OPTION }, { "input[7]", LIBLOSS_ERR_OPTION },         { "gradient[5]", LIBLOSS_ERR_OPTION },
+        { "delta = 5", LIBLOSS_ERR_TOTAL },     { "device of type 2", LIBLOSS_ERR_DEVICE }, { "lanes 2", LIBLOSS_ERR_DTYPE },
+        { "65 axes", LIBLOSS_ERR_SHAPE },       { "negative length", LIBLOSS_ERR_SHAPE },   { "too many elements", LIBLOSS_ERR_OVERFLOW },
+        { "strides", LIBLOSS_ERR_OVERFLOW },    { "data of prediction", LIBLOSS_ERR_NULL }, { "shape of prediction", LIBLOSS_ERR_NULL },
     };
     libloss_args call[sizeof cases / sizeof *cases];
     const double minus = -1;
@@ -469,7 +452,6 @@ static void test_options_are_refused(void **state)
     call[k++].flags = 2;
     call[k++].unit_axes = 1;
     call[k++].threads = -1;
-    call[k++].parameter_gradient = out;
     call[k++].divisor = __builtin_nan("");
     call[k++].divisor = __builtin_inf();
     call[k++].parameters = &minus;
@@ -500,6 +482,37 @@ static void test_options_are_refused(void **state)
     const libloss_args score = { .struct_size = sizeof score, .input = { &l, &p }, .value = &value };
     assert_int_equal(libloss_eval(m, &score), LIBLOSS_ERR_DTYPE);
     libloss_destroy(o), libloss_destroy(m);
+}
+
+/* By parameters: the ones of the call, and only those that can be learned. An error leaves the gradient as it was. */
+static void test_parameter_gradient(void **state)
+{
+    (void)state;
+    libloss_object *huber = make("huber"), *square = make("squared_error"), *logistic = make("logistic(labels=zero_one)");
+    const double x[3] = { 1, 3, -7 }, zero[3] = { 0 }, w[3] = { 1, 2, 0 }, delta = 2, bad = -2, label[3] = { 1, 0, 1 };
+    double by[2] = { 42, 42 };
+    const int64_t n = 3;
+    libloss_tensor p = tensor(x, F64, 1, &n), t = tensor(zero, F64, 1, &n), weight = tensor(w, F64, 1, &n), y = tensor(label, F64, 1, &n);
+    libloss_args args = { .struct_size = sizeof args, .input = { &p, &t }, .reduction = LIBLOSS_SUM, .parameter_gradient = by };
+    assert_int_equal(libloss_eval(square, &args), LIBLOSS_ERR_NO_GRADIENT);
+    assert_string_equal(libloss_message(), "squared_error: no parameter is learnable");
+    args.parameters = &bad;
+    assert_int_equal(libloss_eval(huber, &args), LIBLOSS_ERR_PARAMETER);
+    assert_true(by[0] == 42);
+    args.parameters = NULL;
+    assert_int_equal(libloss_eval(huber, &args), LIBLOSS_OK);
+    assert_true(by[0] == 0 + 2 + 6 && by[1] == 42);
+    args.parameters = &delta;
+    args.weight = &weight;
+    assert_int_equal(libloss_backward(huber, &args), LIBLOSS_OK);
+    assert_true(by[0] == 2 * 1); /* the third is not there */
+    args.reduction = LIBLOSS_WEIGHTED_MEAN;
+    assert_int_equal(libloss_eval(huber, &args), LIBLOSS_OK);
+    assert_true(by[0] == 1 * (1 / 3.0 * 2));
+    args = (libloss_args){ .struct_size = sizeof args, .input = { &p, &y }, .parameter_gradient = by };
+    assert_int_equal(libloss_eval(logistic, &args), LIBLOSS_OK);
+    assert_true(by[0] == 0 && by[1] > 0); /* `labels` cannot be learned */
+    libloss_destroy(huber), libloss_destroy(square), libloss_destroy(logistic);
 }
 
 static int32_t stop_at_second(void *context)
@@ -625,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_values_and_terms),
         cmocka_unit_test(test_forged_totals),
         cmocka_unit_test(test_options_are_refused),
+        cmocka_unit_test(test_parameter_gradient),
         cmocka_unit_test(test_huge_views),
         cmocka_unit_test(test_poll),
         cmocka_unit_test(test_byte_offset),

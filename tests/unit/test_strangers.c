@@ -103,6 +103,73 @@ static void test_tile_kernel(void **state)
     libloss_destroy(mine);
 }
 
+/* Of scale * r^2 the derivative by scale, added up; the second parameter has several numbers, the third cannot be learned. */
+static libloss_status learns(void *self, libloss_tile *t)
+{
+    const double *p = t->input[0], *q = t->input[1];
+    int64_t *calls = self;
+    for (int64_t i = 0; i < t->count; i++) {
+        const double r = p[i] - q[i];
+        if (t->value) ((double *)t->value)[i] = t->parameter[0] * r * r + t->parameter[1] + t->parameter[2] * r;
+        if (t->gradient[0]) ((double *)t->gradient[0])[i] = 2 * t->parameter[0] * r + t->parameter[2];
+        if (!t->parameter_gradient) continue;
+        t->parameter_gradient[0] += r * r;
+        t->parameter_gradient[1] += 1;
+        t->parameter_gradient[2] += r;
+        t->parameter_gradient[3] += 99; /* nobody asked */
+        ++*calls;
+    }
+    return LIBLOSS_OK;
+}
+
+static void test_learnable_parameters(void **state)
+{
+    (void)state;
+    const libloss_parameter first = {
+        .struct_size = sizeof first, .name = "scale", .fallback = 1, .highest = 100, .flags = LIBLOSS_LEARNABLE
+    };
+    const libloss_parameter several = {
+        .struct_size = sizeof several, .name = "shift", .lowest = -9, .highest = 9, .flags = LIBLOSS_LEARNABLE | LIBLOSS_VECTOR
+    };
+    const libloss_parameter fixed = { .struct_size = sizeof fixed, .name = "fixed", .highest = 9 };
+    const libloss_parameter *const three_parameters[] = { &first, &several, &fixed };
+    const libloss_info described = { .struct_size = sizeof described, .name = "learns", .inputs = 2, .parameters = 3 };
+    const libloss_vtable table = { .struct_size = sizeof table,
+                                   .info = &described,
+                                   .inputs = inputs,
+                                   .parameters = three_parameters,
+                                   .flags = LIBLOSS_ANY_THREAD,
+                                   .tile = learns };
+    const double shift[9] = { 0.25, 0.5 };
+    int64_t calls = 0;
+    libloss_object *mine;
+    assert_int_equal(libloss_create_custom(&table, &calls, &(libloss_setting){ "shift", shift, 2 }, 1, &mine), LIBLOSS_OK);
+    double a[3] = { 3, -5, 7 }, b[3] = { 1, 1, 1 }, w[3] = { 1, 2, 0 }, g[3], by[4] = { 42, 42, 42, 42 }, value;
+    a[2] = __builtin_nan("");
+    libloss_tensor x = tensor(a, F64, 1, &three), y = tensor(b, F64, 1, &three), weight = tensor(w, F64, 1, &three);
+    libloss_tensor grad = tensor(g, F64, 1, &three);
+    libloss_args args = { .struct_size = sizeof args,
+                          .input = { &x, &y },
+                          .weight = &weight,
+                          .reduction = LIBLOSS_SUM,
+                          .value = &value,
+                          .gradient = { &grad },
+                          .parameter_gradient = by };
+    assert_int_equal(libloss_eval(mine, &args), LIBLOSS_OK);
+    assert_true(calls == 2 && value == (4 + 0.25 + 1) + 2 * (36 + 0.25 - 3) && g[0] == 4.5 && g[1] == 2 * -11.5 && g[2] == 0);
+    assert_true(by[0] == 4 + 2 * 36 && by[1] == 1 + 2 && by[2] == 2 + 2 * -6 && by[3] == 0);
+    const double given[4] = { 3, 0, 1, 0 };
+    args.parameters = given;
+    args.parameter_gradient = NULL;
+    assert_int_equal(libloss_eval(mine, &args), LIBLOSS_OK);
+    assert_true(value == 3 * 4 + 2 + 2 * (3 * 36 - 6) && calls == 2);
+    libloss_destroy(mine);
+    assert_int_equal(libloss_create_custom(&table, &calls, &(libloss_setting){ "shift", shift, 9 }, 1, &mine), LIBLOSS_OK);
+    args = (libloss_args){ .struct_size = sizeof args, .input = { &x, &y }, .parameter_gradient = by };
+    assert_int_equal(libloss_eval(mine, &args), LIBLOSS_ERR_UNSUPPORTED); /* ten numbers */
+    libloss_destroy(mine);
+}
+
 /* Floats as they are, or doubles for a kernel that knows nothing else; results in the caller's type. */
 static void test_only_f64(void **state)
 {
@@ -328,8 +395,8 @@ static void test_whole_vtable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tile_kernel),      cmocka_unit_test(test_only_f64),     cmocka_unit_test(test_in_a_sum),
-        cmocka_unit_test(test_bad_descriptions), cmocka_unit_test(test_whole_vtable),
+        cmocka_unit_test(test_tile_kernel), cmocka_unit_test(test_learnable_parameters), cmocka_unit_test(test_only_f64),
+        cmocka_unit_test(test_in_a_sum),    cmocka_unit_test(test_bad_descriptions),     cmocka_unit_test(test_whole_vtable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ def _show(options: argparse.Namespace) -> None:
     for x in i.inputs:
         print(f"input      {x.name}: {x.description}{' (optional)' if x.optional else ''}")
     for p in i.parameters:
-        print(f"parameter  {p.name} = {p.default}: {p.doc}; {p.range}")
+        print(f"parameter  {p.name} = {p.default}: {p.doc}; {p.range}{'; learnable' if p.learnable else ''}")
     if i.is_metric:
         print("           a metric: it counts, and has no gradient")
     elif i.citation:

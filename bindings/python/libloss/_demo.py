@@ -242,13 +242,79 @@ def adversaries() -> Samples:
     return Samples(real(np.random.default_rng(6), 1000), fake, push)
 
 
+class Learned(NamedTuple):
+    x: Array
+    y: dict[str, Array]
+    line: dict[str, dict[str, Array]]  # by data, then by fit: intercept and slope
+    alpha: dict[str, list[float]]
+    loss: dict[str, libloss.Loss]
+
+
+ANGLE = np.linspace(-math.pi / 2, math.pi / 2, 1202)[1:-1]
+LINE, STRIP = np.tan(ANGLE), (1 + np.tan(ANGLE) ** 2) * (ANGLE[1] - ANGLE[0])  # all real numbers, and how much of them each stands for
+
+
+def log_partition(alpha: float) -> tuple[float, float]:
+    """ln of the integral of exp(-loss) over all residuals at scale 1, and its derivative by alpha."""
+    loss = libloss.Loss("adaptive_robust", alpha=alpha)
+    share = np.exp(-loss(LINE, 0.0, reduction="none")) * STRIP
+    return math.log(share.sum()), -float(loss.grad(LINE, 0.0, wrt="alpha", reduction="none", upstream=share)) / float(share.sum())
+
+
+def learn_line(x: Array, y: Array, steps: int) -> tuple[Array, libloss.Loss, list[float]]:
+    """A line, and alpha and scale of its loss, by the likelihood of all of them together; and alpha on the way."""
+    rows = np.stack([np.ones_like(x), x], 1)
+    free = np.concatenate([np.linalg.lstsq(rows, y, rcond=None)[0], [0.0, 0.0]])  # line; alpha = 2 sigmoid(.), scale = exp(.)
+    mean, square, way = np.zeros(4), np.zeros(4), []
+    for step in range(1, steps + 1):
+        half, scale = 1 / (1 + math.exp(-free[2])), math.exp(free[3])
+        loss = libloss.Loss("adaptive_robust", alpha=2 * half, scale=scale)
+        way.append(2 * half)
+        by_prediction, by_alpha, by_scale = loss.grad(rows @ free[:2], y, wrt=("prediction", "alpha", "scale"))
+        by_alpha += log_partition(2 * half)[1]
+        slope = np.array([*(rows.T @ by_prediction), by_alpha * 2 * half * (1 - half), by_scale * scale + 1])
+        mean += 0.1 * (slope - mean)
+        square += 0.01 * (slope * slope - square)
+        free -= 0.03 * mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.99**step)) + 1e-12)
+    return free[:2], loss, way
+
+
+def learning_the_loss() -> Learned:
+    """A line through data with outliers and without, whose loss learns its own shape and scale."""
+    chapter(6, "Learning the loss: how much to trust an outlier")
+    random, n, steps, truth = np.random.default_rng(7), 400, 600, np.array([-0.3, 0.8])
+    x = random.uniform(-2, 2, n)
+    clean = truth[0] + truth[1] * x + 0.25 * random.normal(size=n)
+    far = (random.random(n) < 0.3) & (x > 0)
+    y = {"clean": clean, "with outliers": np.where(far, clean - random.uniform(2, 8, n), clean)}
+    say(f"A line, y = {truth[0]} + {truth[1]} x, with noise of 0.25; in a second set {far.sum()} of {n} targets are far too low, all of them where x > 0.")
+    say("The adaptive robust loss has a shape, alpha (2: squared error; 1: smooth absolute error; 0: outliers hardly count), and a scale. Both")
+    say("are learned together with the line: one call gives the gradient by the predictions and by the loss's own parameters. The loss alone")
+    say("would only learn to forgive everything, so what is minimised is a negative log-likelihood: the loss + ln scale + ln Z(alpha), where Z,")
+    say("the integral of exp(-loss), is taken numerically; it is finite from alpha = 0 on, so alpha = 2 sigmoid(free), scale = exp(free).\n")
+    line: dict[str, dict[str, Array]] = {}
+    alpha: dict[str, list[float]] = {}
+    learned: dict[str, libloss.Loss] = {}
+    say("                      alpha    scale    intercept, slope: least squares   learned          error of the line at x = 2")
+    for name, target in y.items():
+        squares = np.linalg.lstsq(np.stack([np.ones_like(x), x], 1), target, rcond=None)[0]
+        fit, learned[name], alpha[name] = learn_line(x, target, steps)
+        line[name] = {"least squares": squares, "learned": fit}
+        error = [abs(float((w - truth) @ (1, 2))) for w in (squares, fit)]
+        own = learned[name].parameters
+        say(f"    {name:15} {own['alpha']:7.3f} {own['scale']:8.3f} {squares[0]:20.3f} {squares[1]:6.3f} {fit[0]:14.3f} {fit[1]:6.3f}"
+            f" {error[0]:12.3f} and {error[1]:.3f}")
+    say("\nOn clean data the loss stays near squared error; with outliers it finds out by itself not to listen to them.")
+    return Learned(x, y, line, alpha, learned)
+
+
 # ---- the picture ----
 
 BLUE, ORANGE, GREY, INK = "#2b6cb0", "#dd6b20", "#a0aec0", "#1a202c"
 
 
-def draw(slopes: Slopes, curves: Curves, samples: Samples, file: pathlib.Path) -> None:
-    """One page, six panels."""
+def draw(slopes: Slopes, curves: Curves, samples: Samples, learned: Learned, file: pathlib.Path) -> None:
+    """One page, nine panels."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -257,7 +323,7 @@ def draw(slopes: Slopes, curves: Curves, samples: Samples, file: pathlib.Path) -
     mpl.rcParams.update({"font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False,
                          "axes.spines.right": False, "axes.edgecolor": GREY, "text.color": INK, "axes.labelcolor": INK, "legend.frameon": False,
                          "figure.constrained_layout.h_pad": 0.12, "figure.constrained_layout.w_pad": 0.12})
-    figure, axes = pyplot.subplots(2, 3, figsize=(15, 9), constrained_layout=True)
+    figure, axes = pyplot.subplots(3, 3, figsize=(15, 13.5), constrained_layout=True)
     p = np.linspace(0.0005, 1, 400)
     one = np.ones_like(p)
     a = axes[0, 0]
@@ -292,6 +358,25 @@ def draw(slopes: Slopes, curves: Curves, samples: Samples, file: pathlib.Path) -
         a.plot(range(1, len(samples.push[name]) + 1), samples.push[name], color=colour, lw=1.2, label=label)
     a.set(title="How hard the generator is pushed", xlabel="step of the generator", ylabel="norm of its gradient by the verdict", yscale="log", xscale="log")
     a.legend()
+    a, ends = axes[2, 0], np.array([-2.0, 2.0])
+    a.plot(learned.x, learned.y["with outliers"], ".", color=GREY, ms=4, alpha=0.7)
+    for name, colour in (("least squares", ORANGE), ("learned", BLUE)):
+        intercept, slope = learned.line["with outliers"][name]
+        a.plot(ends, intercept + slope * ends, color=colour, lw=2, label=f"{name} loss" if name == "learned" else name)
+    a.plot(ends, -0.3 + 0.8 * ends, color=INK, lw=1, ls=":", label="the truth")
+    a.set(title="A line through data with outliers", xlabel="x", ylabel="y", xlim=(-2, 2))
+    a.legend(loc="lower left")
+    for a, title in ((axes[2, 1], "What the loss has learned"), (axes[2, 2], "Its shape while it learns")):
+        a.set(title=title)
+    r = np.linspace(-3, 3, 301)
+    for name, colour in (("clean", ORANGE), ("with outliers", BLUE)):
+        own = learned.loss[name]
+        axes[2, 1].plot(r, own(r, 0.0, reduction="none"), color=colour, lw=2, label=f"{name}: alpha {own.parameters['alpha']:.2f}")
+        axes[2, 2].plot(range(1, len(learned.alpha[name]) + 1), learned.alpha[name], color=colour, lw=2, label=name)
+    axes[2, 1].set(xlabel="residual", ylabel="loss", ylim=(0, 12), xlim=(-3, 3))
+    axes[2, 1].legend(loc="upper center")
+    axes[2, 2].set(xlabel="step", ylabel="alpha", ylim=(-0.05, 2.05))
+    axes[2, 2].legend(loc="center right")
     figure.suptitle("What counts, what trains, and why", x=0.01, ha="left", fontsize=16, fontweight="bold")
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
@@ -315,5 +400,5 @@ def main(folder: str = ".") -> None:
     from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
     with threadpool_limits(1):  # the matrices are small: BLAS threads would wait for each other, for minutes on a busy machine
-        draw(extreme(), classify(), adversaries(), file)
+        draw(extreme(), classify(), adversaries(), learning_the_loss(), file)
     say(f"\nThe picture: {file}   ({time.perf_counter() - start:.0f} s)")

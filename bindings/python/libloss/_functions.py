@@ -86,7 +86,7 @@ def docstring(info: Info) -> str:
         per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
         told = i.description if "shape (" in i.description else f"{i.description}; {per}"
         lines.append(f"    {i.name}: {told}{'; optional' if i.optional else ''}.")
-    lines += [f"    {p.name}: {p.doc}, {p.range}; default {p.default!r}." for p in info.parameters]
+    lines += [f"    {p.name}: {p.doc}, {p.range}; default {p.default!r}{'; learnable' if p.learnable else ''}." for p in info.parameters]
     if is_of_batch(info):
         lines.append("    unit_axes: how many of the last axes make one value together; default 0, all of them.")
     lines += [

@@ -238,12 +238,17 @@ class Loss:
         for kind in ("grad", "hess"):
             if kind not in want:
                 continue
-            chosen = self._differentiate(wrt)
+            chosen = self._differentiate(wrt, kind)
             own = out.get(kind)
             if isinstance(wrt, tuple) and own is not None and not (isinstance(own, tuple) and len(own) == len(chosen)):
                 raise ArgumentError(f"out is a tuple of {len(chosen)}, as wrt is")
             each = []
             for place, k in enumerate(chosen):
+                if k < 0:
+                    each.append(None)
+                    if own is not None and (not isinstance(wrt, tuple) or own[place] is not None):
+                        raise ArgumentError(f"out: the gradient by {info.parameters[~k].name} is a float, not an array")
+                    continue
                 source = arrays[k]
                 if source is None:
                     raise NotDifferentiableError(f"{self.name}: there is no derivative with respect to {info.inputs[k].name}")
@@ -253,6 +258,9 @@ class Loss:
                 if matrices and kind == "hess":
                     of_input = (*shape, source.array.shape[-1], source.array.shape[-1])
                 each.append(output(own[place] if isinstance(wrt, tuple) and own is not None else own, of_input, source.dtype, kind, k, "out"))
+            if any(k < 0 for k in chosen):
+                by_parameters = ffi.new("double[]", 64)
+                args.parameter_gradient = by_parameters
             result[kind] = tuple(each) if isinstance(wrt, tuple) else each[0]
         for k, name in enumerate(info.auxiliaries):
             if name in want:
@@ -267,6 +275,9 @@ class Loss:
             whole[...] = dense
         if "value" in want and reduction != "none":
             result["value"] = answer.value
+        if args.parameter_gradient:
+            each = [self._learned(k, by_parameters) if k < 0 else x for k, x in zip(chosen, each, strict=True)]
+            result["grad"] = tuple(each) if isinstance(wrt, tuple) else each[0]
         if "correct" in result:
             result["correct"] = result["correct"] != 0
         return result
@@ -316,8 +327,16 @@ class Loss:
                 raise TypeError(f"{self.name} needs {i.name}")
         return given
 
-    def _differentiate(self, wrt: str | tuple[str, ...] | None) -> list[int]:
+    def _learned(self, k: int, flat: Any) -> Any:
+        """The gradient by parameter ~k, out of that by all numbers: a float, or a tuple if it is a vector."""
+        counts = [len(numbers(self._handle, i)) for i in range(~k + 1)]
+        own = tuple(float(flat[i]) for i in range(sum(counts[:-1]), sum(counts)))
+        return own[0] if len(own) == 1 else own
+
+    def _differentiate(self, wrt: str | tuple[str, ...] | None, kind: str = "grad") -> list[int]:
+        """Inputs by number; ~k for parameter k."""
         names = [i.name for i in self._info.inputs]
+        parameters = [p.name for p in self._info.parameters]
         if wrt is None:
             if self._wrt is None:
                 several = ", ".join(i.name for i in self._info.inputs if i.role == "prediction")
@@ -326,10 +345,19 @@ class Loss:
         each = wrt if isinstance(wrt, tuple) else (wrt,)
         for k, name in enumerate(each):
             if name not in names:
-                raise ArgumentError(f"wrt = {name!r} is none of the inputs: {', '.join(names)}")
+                learnable = [p.name for p in self._info.parameters if p.learnable]
+                if name in parameters and name not in learnable:
+                    raise NotDifferentiableError(f"{self.name}: {name} is not learnable")
+                if name not in learnable:
+                    also = f" or learnable parameters: {', '.join(learnable)}" if learnable else ""
+                    raise ArgumentError(f"wrt = {name!r} is none of the inputs: {', '.join(names)}{also}")
+                if kind == "hess":
+                    raise NotDifferentiableError(f"{self.name}: no second derivative with respect to a parameter, and {name} is one")
+                if self._parameters[name] is None:
+                    raise NotDifferentiableError(f"{self.name}: {name} has no value")
             if name in each[:k]:
                 raise ArgumentError(f"wrt = {name!r} is named twice")
-        return [names.index(name) for name in each]
+        return [names.index(name) if name in names else ~parameters.index(name) for name in each]
 
     def __call__(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The value: a float, or an array under ``reduction="none"``."""
@@ -343,12 +371,16 @@ class Loss:
         return self._evaluate(inputs, named, ("value",), out={"value": out}, **call)["value"]
 
     def grad(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
-        """The gradient of the reduced value (of a mean: 1/n times each value's own) by ``wrt``, default the prediction."""
+        """The gradient of the reduced value (of a mean: 1/n times each value's own) by ``wrt``, default the prediction.
+
+        ``wrt`` may name learnable parameters too: ``wrt=("prediction", "alpha")``. A gradient by a parameter is a float, the exact sum
+        over all values; ``loss.replace(alpha=...)`` takes the step.
+        """
         call, named = _split(options, GRAD | {"upstream"})
         return self._evaluate(inputs, named, ("grad",), out={"grad": out}, **call)["grad"]
 
     def value_and_grad(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
-        """Both in one pass."""
+        """Both in one pass; ``wrt`` as in ``grad``."""
         if not options and len(inputs) == 2 and type(inputs[0]) is ndarray and self._wrt is not None:
             grad = new(inputs[0].shape, inputs[0].dtype) if out is None else out
             value = quick(self._address, inputs[0], inputs[1], None, grad, "mean", self._flat)

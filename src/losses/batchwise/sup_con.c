@@ -13,7 +13,7 @@ LOSS(sup_con) = {
         "per row i: logsumexp over a != i of similarity[i][a]/temperature - mean over the others of its label of similarity/temperature",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "similarities, shape (..., rows, rows)"),
                { .name = "target", .description = "label of each row; any integers", .kind = KIND_LABEL, .shape = PER_VALUE } },
-    .param = { PARAM(temperature, 0.1, ABOVE(0), "similarity that is worth one nat") },
+    .param = { LEARNABLE_PARAM(temperature, 0.1, ABOVE(0), "similarity that is worth one nat") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 4, 4 },

@@ -2,6 +2,7 @@
  * A parabola near zero and straight lines beyond, so that one wild residual cannot outvote the rest.
  * The residual, clipped, is the gradient.
  */
+#define LEARNED 1
 #include "distance.h"
 
 enum { DELTA };
@@ -11,7 +12,7 @@ LOSS(huber) = {
     .aliases = "",
     .formula = "r^2/2 if |r| <= delta else delta*(|r| - delta/2)",
     .input = { RESIDUAL_INPUTS },
-    .param = { PARAM(delta, 1.0, ABOVE(0), "residual at which the parabola becomes a line") },
+    .param = { LEARNABLE_PARAM(delta, 1.0, ABOVE(0), "residual at which the parabola becomes a line") },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | LIPSCHITZ,
     .link = { LINK_IDENTITY },
     .ulp_f32 = { 2, 1, 1 },
@@ -29,6 +30,7 @@ FORMULA residual_jet huber(pair r, const real *param)
         .grad = clipped,
         .hess = indicator((size - delta) + lo <= 0), /* |r| <= delta, though |r| may round to delta */
         .upper = size <= delta ? 1 : delta / size, /* gradient over residual: a parabola above the loss touches it here */
+        .by = { size > delta ? ((double)size - delta) + lo : zero_of(size) },
     };
 }
 

@@ -3,6 +3,7 @@
  * find a curvature everywhere.
  */
 #define INSIDE_F64
+#define LEARNED 1
 #include "distance.h"
 
 enum { DELTA };
@@ -12,7 +13,7 @@ LOSS(pseudo_huber) = {
     .aliases = "soft_l1",
     .formula = "delta^2*(sqrt(1 + (r/delta)^2) - 1)",
     .input = { RESIDUAL_INPUTS },
-    .param = { PARAM(delta, 1.0, ABOVE(0), "scale at which the parabola bends into lines of this slope") },
+    .param = { LEARNABLE_PARAM(delta, 1.0, ABOVE(0), "scale at which the parabola bends into lines of this slope") },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .link = { LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
@@ -30,11 +31,13 @@ FORMULA residual_jet pseudo_huber(pair r, const real *param)
     pair part = pair_div_tame(c, pair_add_tame(as_pair(1), root)); /* a / (1 + s): delta part is below |r|, so it comes first */
     pair share = choose(near, scale_pair(r, (real)0.5), pair_mul(as_pair(delta), choose(far, as_pair(copysign_(1, a.hi)), part)));
     pair inverse = pair_div_to_pair(as_pair(1), s);
+    pair less = pair_mul(c, part), rate = pair_mul(pair_mul(less, inverse), less); /* s - 1; its square over s */
     return (residual_jet){
         .value = pair_mul(share, r).hi,
         .grad = far ? copysign_(delta, a.hi) : pair_div(r, s),
         .hess = pair_mul_tame(pair_mul_tame(inverse, inverse), inverse).hi,
         .upper = inverse.hi, /* gradient over residual */
+        .by = { far ? abs_(r.hi) : pair_mul(rate, as_pair(delta)).hi },
     };
 }
 

@@ -3,6 +3,7 @@
  * absolute error. Agrees with huber only where beta = delta = 1.
  */
 #define INSIDE_F64
+#define LEARNED 1
 #include "distance.h"
 
 enum { BETA };
@@ -12,7 +13,7 @@ LOSS(smooth_l1) = {
     .aliases = "",
     .formula = "r^2/(2*beta) if |r| <= beta else |r| - beta/2",
     .input = { RESIDUAL_INPUTS },
-    .param = { PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
+    .param = { LEARNABLE_PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
     .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
     .link = { LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
@@ -27,11 +28,13 @@ FORMULA residual_jet smooth_l1(pair r, const real *param)
     int near = size < beta; /* beta = 0 is never near */
     pair steep = pair_div_to_pair(r, as_pair(beta > 0 ? beta : 0x1p-1074)); /* the least number, so that all is steeper than 1 */
     real parabola = pair_mul(scale_pair(r, (real)0.5), steep).hi, line = (size - (real)0.5 * beta) + lo;
+    real grown = pair_mul(scale_pair(steep, (real)0.5), steep).hi;
     return (residual_jet){
         .value = near ? parabola : line,
         .grad = clamp(steep.hi, -1, 1),
         .hess = (size - beta) + lo <= 0 ? bend : zero_of(size), /* |r| <= beta, though |r| may round to beta */
         .upper = near ? bend : 1 / (size > 0 ? size : 1),
+        .by = { near ? -grown : zero_of(size) - (size > 0 ? (real)0.5 : 0) }, /* of beta = 0 at 0: nothing */
     };
 }
 

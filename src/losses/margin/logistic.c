@@ -3,7 +3,9 @@
  * still given to the wrong side.
  */
 #define INSIDE_F64
+#define LEARNED 1
 #include "margin.h"
+#include "likelihood.h"
 
 enum { KAPPA = LABELS + 1 };
 
@@ -12,7 +14,7 @@ LOSS(logistic) = {
     .aliases = "soft_margin logit_margin",
     .formula = "softplus(-kappa*m)",
     .input = { MARGIN_INPUTS },
-    .param = { LABELS_PARAM, PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
+    .param = { LABELS_PARAM, LEARNABLE_PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
     .link = { LINK_LOGIT, .factor = "kappa" },
     .constant = BEST_IS_MEAN,
@@ -28,7 +30,8 @@ FORMULA margin_jet logistic(real m, const real *param)
     if (!(x.lo - x.lo == 0)) x.lo = 0; /* where the product overflows it has no remainder */
     sigmoid_parts s = sigmoid_parts_pair(x);
     real bend = kappa * (kappa * s.pq);
-    return (margin_jet){ .value = s.softplus, .slope = -kappa * s.p, .bend = bend, .upper = bend };
+    real tail = times_exp(m, x), middle = m * s.p, by = x.hi < -40 ? tail : middle; /* there p is e^x, and may be subnormal */
+    return (margin_jet){ .value = s.softplus, .slope = -kappa * s.p, .bend = bend, .upper = bend, .by = { x.hi == -INFINITE ? 0 : -by } };
 }
 
 KERNELS(margin, logistic)

@@ -3,6 +3,7 @@
  * has no jumps.
  */
 #define INSIDE_F64
+#define LEARNED 1
 #include "margin.h"
 
 enum { GAMMA = LABELS + 1 };
@@ -12,7 +13,7 @@ LOSS(smooth_hinge) = {
     .aliases = "smoothed_l1_hinge",
     .formula = "0 if m >= 1 else (1 - m)^2/(2*gamma) if m >= 1 - gamma else 1 - gamma/2 - m",
     .input = { MARGIN_INPUTS },
-    .param = { LABELS_PARAM, PARAM(gamma, 1.0, ABOVE(0), "width of the parabola between the line and 0") },
+    .param = { LABELS_PARAM, LEARNABLE_PARAM(gamma, 1.0, ABOVE(0), "width of the parabola between the line and 0") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 1, 1 },
@@ -29,6 +30,8 @@ FORMULA margin_jet smooth_hinge(real m, const real *param)
     real share = gap.hi / gamma, bend = 1 / gamma, far = (gap.hi - (real)0.5 * gamma) + gap.lo;
     real flattest = (real)0.5 / far; /* slope^2 / (2 value): of the parabolas that touch the line and stay above */
     real slope = near ? share : 1 + nothing, value = near ? share * ((real)0.5 * gap.hi + gap.lo) : far;
+    pair part = pair_div_to_pair(gap, as_pair(gamma)), half = scale_pair(part, (real)0.5);
+    real grown = pair_mul(half, part).hi;
     return (margin_jet){
         .value = right ? 0 : value,
         .slope = right ? 0 : -slope,
@@ -36,6 +39,9 @@ FORMULA margin_jet smooth_hinge(real m, const real *param)
         .upper = right  ? 0
                  : near ? bend
                         : flattest,
+        .by = { right  ? 0
+                : near ? -grown
+                       : nothing - (real)0.5 },
     };
 }
 

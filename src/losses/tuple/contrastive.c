@@ -16,7 +16,7 @@ LOSS(contrastive) = {
                  .description = "1: the pair belongs together; 0: it does not; or a share",
                  .kind = KIND_PROBABILITY,
                  .shape = PER_VALUE } },
-    .param = { PARAM(margin, 1, AT_LEAST(0), "distance from which a pair that does not belong together costs nothing"),
+    .param = { LEARNABLE_PARAM(margin, 1, AT_LEAST(0), "distance from which a pair that does not belong together costs nothing"),
                FLAG(half, 0, "with the factor 1/2 of the paper") },
     .claims = NONNEGATIVE,
     .ulp_f32 = { 1, 1, 1 },
@@ -30,6 +30,7 @@ static void contrastive(const loss_unit *u)
     const norm d = distance_of(u->input[FIRST], u->input[SECOND], u->length, 2, u->work);
     const double gap = u->param[MARGIN] - d.value, push = gap > 0 ? gap : zero_of(gap);
     u->value[0] = factor * (t * d.value * d.value + (1 - t) * push * push);
+    if (u->by[0]) u->by[0][0] = 2 * factor * (1 - t) * push;
     for (int64_t i = 0; i < u->length; i++) {
         const double slope = norm_slope(&d, i), active = push > 0;
         const double g = 2 * factor * (t * d.r[i] - (1 - t) * push * slope);

@@ -16,7 +16,7 @@ LOSS(cosine_embedding) = {
                  .description = "1: the pair belongs together; -1: it does not",
                  .kind = KIND_SIGN,
                  .shape = PER_VALUE } },
-    .param = { PARAM(margin, 0, WITHIN(-1, 1), "cosine below which a pair that does not belong together costs nothing") },
+    .param = { LEARNABLE_PARAM(margin, 0, WITHIN(-1, 1), "cosine below which a pair that does not belong together costs nothing") },
     .claims = NONNEGATIVE | BOUNDED,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 3, 3 },
@@ -30,6 +30,7 @@ static void cosine_embedding(const loss_unit *u)
     const double over = margin > 0.5 ? (1 - margin) - g.apart : g.cosine - margin;
     const double sign = y > 0 ? -1 : over > 0 ? 1 : 0; /* of the cosine in the value */
     u->value[0] = y > 0 ? g.apart : over > 0 ? over : zero_of(over);
+    if (u->by[0]) u->by[0][0] = y > 0 ? 0 : over > 0 ? -1 : zero_of(over);
     for (int64_t i = 0; i < u->length; i++) {
         if (u->grad[FIRST]) u->grad[FIRST][i] = sign == 0 ? 0 : sign * cosine_slope(&g, a[i], b[i]);
         if (u->hess[FIRST]) u->hess[FIRST][i] = sign == 0 ? 0 : u->upper ? cosine_bend_most(&g) : sign * cosine_bend(&g, a[i], b[i]);

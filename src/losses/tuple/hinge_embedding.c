@@ -1,6 +1,7 @@
 /*
  * A distance of two things and whether they are alike: alike, the distance is the cost; not alike, they only have to be a margin apart.
  */
+#define LEARNED 1
 #include "margin.h"
 
 enum { PREDICTION, TARGET };
@@ -12,7 +13,7 @@ LOSS(hinge_embedding) = {
     .formula = "p if y > 0 else max(margin - p, 0)",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "a distance"),
                INPUT(target, KIND_SIGN, 0, "y: +1 alike, -1 not alike (1 and 0 with labels=zero_one)") },
-    .param = { LABELS_PARAM, PARAM(margin, 1.0, ANY_REAL, "how far apart is far enough") },
+    .param = { LABELS_PARAM, LEARNABLE_PARAM(margin, 1.0, ANY_REAL, "how far apart is far enough") },
     .claims = CONVEX | LIPSCHITZ,
     .ulp_f32 = { 1, 0, 0 },
     .ulp_f64 = { 1, 0, 0 },
@@ -30,6 +31,7 @@ FORMULA jet hinge_embedding(const real *x, const real *param)
                           : 0) +
                   nothing },
         .upper = { indicator(alike || near) },
+        .by = { indicator(near && !alike) + nothing },
     };
 }
 

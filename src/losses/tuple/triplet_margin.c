@@ -14,7 +14,7 @@ LOSS(triplet_margin) = {
     .input = { INPUT(anchor, KIND_REAL, DIFFERENTIABLE_INPUT, "vectors, shape (..., components)"),
                INPUT(positive, KIND_REAL, DIFFERENTIABLE_INPUT, "what belongs to the anchor"),
                INPUT(negative, KIND_REAL, DIFFERENTIABLE_INPUT, "what does not") },
-    .param = { PARAM(margin, 1, AT_LEAST(0), "by how much nearer"), PARAM(power, 2, AT_LEAST(1), "of the norm"),
+    .param = { LEARNABLE_PARAM(margin, 1, AT_LEAST(0), "by how much nearer"), PARAM(power, 2, AT_LEAST(1), "of the norm"),
                FLAG(swap, 0, "take the negative's distance to the positive if that is less"), FLAG(squared, 0, "squares of distances") },
     .claims = NONNEGATIVE,
     .ulp_f32 = { 1, 1, 1 },
@@ -50,6 +50,7 @@ static void triplet_margin(const loss_unit *u)
     const double x = squared ? near.value * near.value : near.value, y = squared ? away->value * away->value : away->value;
     const double over = (x - y) + u->param[MARGIN];
     u->value[0] = over > 0 ? over : zero_of(over);
+    if (u->by[0]) u->by[0][0] = over > 0 ? 1 : zero_of(over);
     if (!(over > 0)) return;
     pull(u, &near, 1, squared, ANCHOR, POSITIVE_);
     pull(u, away, -1, squared, swapped ? POSITIVE_ : ANCHOR, NEGATIVE_);
