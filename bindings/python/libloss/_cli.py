@@ -33,7 +33,7 @@ def _show(options: argparse.Namespace) -> None:
     for p in i.parameters:
         print(f"parameter  {p.name} = {p.default}: {p.doc}; {p.range}")
     if i.is_metric:
-        print("           a metric: it counts, and has no gradient")
+        print("           a metric: it has no gradient")
     elif i.citation:
         print(f"claims     {', '.join(sorted(i.claims)) or 'none'}")
         for dtype, bound in i.bound_ulp.items():
