@@ -508,6 +508,214 @@ def test_refused_of_numbers(call, error, text):
         call()
 
 
+# ---- what sorts ----
+
+
+def scores(n: int, ties: bool, weighted: bool, dtype=np.float64):
+    p = (random.integers(-3, 4, n) if ties else random.normal(size=n)).astype(dtype)
+    return p, random.integers(0, 2, n), random.integers(0, 8, n) / 4 if weighted else None
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_areas(weighted, ties, dtype):
+    for n in (12, 49, 700):
+        p, t, w = scores(n, ties, weighted, dtype)
+        t[:2], p64 = (0, 1), p.astype(np.float64)
+        if weighted:
+            w[:2] = 1
+        given = {"prediction": p, "target": t, "weight": w}
+        assert m.roc_auc(**given) == pytest.approx(sk.roc_auc_score(t, p64, sample_weight=w), rel=1e-13)
+        for part in (0.05, 0.3, 0.5, 1):
+            want = sk.roc_auc_score(t, p64, sample_weight=w, max_fpr=part)
+            assert m.roc_auc(**given, max_fpr=part) == pytest.approx(want, rel=1e-11)
+        assert m.average_precision(**given) == pytest.approx(sk.average_precision_score(t, p64, sample_weight=w), rel=1e-13)
+
+
+@pytest.mark.parametrize("classes", [3, 6])
+def test_areas_of_classes(classes):
+    n = 300
+    p, t = random.dirichlet(np.ones(classes), n).round(2), random.integers(0, classes, n)
+    p /= p.sum(1, keepdims=True)
+    w = random.integers(0, 8, n) / 4
+    for average in ("macro", "weighted", "none"):
+        options = {"multi_class": "ovr", "average": None if average == "none" else average}
+        for weight in (None, w):
+            got = m.roc_auc(prediction=p, target=t, weight=weight, average=average)
+            np.testing.assert_allclose(got, sk.roc_auc_score(t, p, sample_weight=weight, **options), rtol=1e-13)
+            got = m.average_precision(prediction=p, target=t, weight=weight, average=average)
+            np.testing.assert_allclose(got, sk.average_precision_score(t, p, sample_weight=weight, average=options["average"]), rtol=1e-13)
+        if average != "none":
+            got = m.roc_auc(prediction=p, target=t, average=average, multiclass="ovo")
+            np.testing.assert_allclose(got, sk.roc_auc_score(t, p, multi_class="ovo", average=average), rtol=1e-13)
+    doubled = np.repeat(np.arange(n), (4 * w).astype(int))  # whole weights are repetitions
+    for average in ("macro", "weighted"):
+        got = m.roc_auc(prediction=p, target=t, weight=4 * w, average=average, multiclass="ovo")
+        np.testing.assert_allclose(got, m.roc_auc(prediction=p[doubled], target=t[doubled], average=average, multiclass="ovo"), rtol=1e-13)
+    each = m.roc_auc(prediction=p, target=t, average="none", multiclass="ovo")
+    assert np.mean(each) == pytest.approx(m.roc_auc(prediction=p, target=t, multiclass="ovo"), rel=1e-13)
+
+
+def naive_auc(p, t, w):
+    """Pair by pair, as a fraction."""
+    one, zero = [(Fraction(float(x)), Fraction(float(y))) for x, y, k in zip(p, w, t, strict=True) if k], [
+        (Fraction(float(x)), Fraction(float(y))) for x, y, k in zip(p, w, t, strict=True) if not k]
+    right = sum(a * b * (Fraction(int(x > y)) + Fraction(int(x == y), 2)) for x, a in one for y, b in zero)
+    return float(right / (sum(a for _, a in one) * sum(b for _, b in zero)))
+
+
+def test_areas_pair_by_pair():
+    for n in (10, 60):
+        p, t, _ = scores(n, True, False)
+        t[:2], w = (0, 1), np.exp(random.normal(size=n) * 8)
+        assert m.roc_auc(prediction=p, target=t, weight=w) == naive_auc(p, t, w)
+        order = random.permutation(n)
+        assert m.roc_auc(prediction=p[order], target=t[order], weight=w[order]) == naive_auc(p, t, w)
+
+
+def test_areas_at_the_edge():
+    one_class = {"prediction": [0.1, 0.2], "target": [1, 1]}
+    assert math.isnan(m.roc_auc(**one_class)) and m.average_precision(**one_class) == 1
+    assert m.average_precision(prediction=[0.1, 0.2], target=[0, 0]) == 0
+    assert m.roc_auc(prediction=[0.0, -0.0], target=[0, 1]) == 0.5, "one zero"
+    assert m.roc_auc(prediction=[-math.inf, math.inf], target=[0, 1]) == 1
+    for metric in (m.roc_auc, m.average_precision):
+        assert math.isnan(metric(prediction=[0.1, math.nan, 0.3], target=[0, 1, 1]))
+        assert metric(prediction=[0.1, math.nan, 0.3], target=[0, 9, 1], weight=[1, 0, 1]) == 1
+        assert math.isnan(metric(prediction=np.zeros(0), target=np.zeros(0, int)))
+        assert math.isnan(metric(prediction=[0.1], target=[1], weight=[0]))
+        p, t, w = scores(200, False, True)
+        t[:2], w[:2] = (0, 1), 1
+        kept, order = w != 0, random.permutation(200)
+        assert metric(prediction=p, target=t, weight=w) == metric(prediction=p[kept], target=t[kept], weight=w[kept])
+        assert metric(prediction=p[order], target=t[order], weight=w[order]) == metric(prediction=p, target=t, weight=w)
+        assert metric(prediction=np.repeat(p, 2)[::-2], target=t[::-1]) == metric(prediction=p, target=t)
+    rows = np.array([[0.1, 0.9, 0.3], [0.5, 0.2, 0.3]])
+    assert m.roc_auc(prediction=rows, target=[1, 0]) == 1, "a class without cases is left out"
+    np.testing.assert_array_equal(m.roc_auc(prediction=rows, target=[1, 0], average="none"), [1, 1, math.nan])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_median(weighted):
+    for shape in ((1,), (2,), (7,), (100,), (301, 3)):
+        for whole in (False, True):
+            p, t, w = reals(shape, weighted=weighted)
+            if whole:
+                p, t = p.round(), t.round()
+            if weighted and not w.any():
+                continue
+            given = {"prediction": p, "target": t, "weight": w}
+            assert m.median_absolute_error(**given) == pytest.approx(sk.median_absolute_error(t, p, sample_weight=w), rel=1e-15)
+            each = sk.median_absolute_error(t, p, sample_weight=w, multioutput="raw_values")
+            np.testing.assert_allclose(np.ravel(m.median_absolute_error(**given, average="none")), np.ravel(each), rtol=1e-15)
+    for n in (4, 9, 1000):
+        p, t, _ = reals((n,))
+        assert m.median_absolute_error(prediction=p, target=t, weight=np.full(n, 0.1)) == m.median_absolute_error(prediction=p, target=t)
+    assert m.median_absolute_error(prediction=[1, 2, math.inf], target=[1, 1, 1]) == 1
+    assert math.isnan(m.median_absolute_error(prediction=[1, 2, math.nan], target=[1, 1, 1]))
+    assert m.median_absolute_error(prediction=[1, 2, math.nan], target=[1, 1, 1], weight=[0, 1, 0]) == 1
+    assert math.isnan(m.median_absolute_error(prediction=[], target=[])) and m.median_absolute_error(prediction=1.7e308, target=-1e308) == math.inf
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision", "median_absolute_error"])
+def test_no_totals_of_what_sorts(name):
+    with pytest.raises(libloss.Error, match=f"{name}: its value depends on the whole batch"):
+        libloss.Total(name)
+    with pytest.raises(libloss.Error, match=f"{name}: its value depends on the whole batch"):
+        m.Metric(name).total()
+
+
+# ---- lists ----
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tied", [False, True])
+def test_lists(tied, dtype):
+    for queries, documents in ((1, 2), (20, 9), (5, 120)):
+        p = (random.integers(0, 4, (queries, documents)) if tied else random.normal(size=(queries, documents))).astype(dtype)
+        t, w = random.integers(0, 5, (queries, documents)), random.integers(0, 8, queries) / 4
+        t[0], w[0] = 0, 1
+        for k in (None, 1, 5, 1000):
+            for weight in (None, w):
+                given = {"prediction": p, "target": t, "weight": weight, "k": k, "gain": "linear"}
+                theirs = {"k": k, "sample_weight": weight, "ignore_ties": False}
+                p64 = p.astype(np.float64)
+                assert m.ndcg(**given) == pytest.approx(sk.ndcg_score(t, p64, **theirs), rel=1e-13)
+                assert m.dcg(**given) == pytest.approx(sk.dcg_score(t, p64, **theirs), rel=1e-13)
+                assert m.dcg(**{**given, "gain": "exponential"}) == pytest.approx(sk.dcg_score(2.0**t - 1, p64, **theirs), rel=1e-13)
+                if all(len(set(row)) == documents for row in p):  # else its order of ties is anybody's
+                    assert m.ndcg(**given, ties="order") == pytest.approx(sk.ndcg_score(t, p64, **{**theirs, "ignore_ties": True}), rel=1e-13)
+
+
+def naive_reciprocal(p, t, k):
+    """Over all orders of equal scores."""
+    values = []
+    for order in itertools.permutations(range(len(p))):
+        if all(p[a] >= p[b] for a, b in itertools.pairwise(order)):
+            ranks = [rank for rank, i in enumerate(order, 1) if t[i] > 0 and (k is None or rank <= k)]
+            values.append(1 / ranks[0] if ranks else 0)
+    return np.mean(values)
+
+
+def test_reciprocal_ranks():
+    for _ in range(60):
+        p, t = random.integers(0, 3, 6), random.integers(0, 2, 6)
+        k = random.choice([None, 1, 2, 4])
+        assert m.mrr(prediction=p, target=t, k=k) == pytest.approx(naive_reciprocal(p, t, k), rel=1e-13)
+        order = np.argsort(-p, kind="stable")
+        first = np.flatnonzero(t[order][:k] > 0)
+        assert m.mrr(prediction=p, target=t, k=k, ties="order") == (1 / (first[0] + 1) if len(first) else 0)
+    p, t, w = random.normal(size=(30, 8)), random.integers(0, 2, (30, 8)), random.random(30)
+    each = [m.mrr(prediction=a, target=b) for a, b in zip(p, t, strict=True)]
+    assert m.mrr(prediction=p, target=t, weight=w) == pytest.approx(np.average(each, weights=w), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["ndcg", "dcg", "mrr"])
+def test_groups(name):
+    lengths = np.array([3, 0, 1, 10, 300])
+    offsets = np.r_[0, lengths.cumsum()]
+    p, t, w = random.normal(size=lengths.sum()), random.integers(0, 4, lengths.sum()), random.random(5)
+    metric = m.Metric(name)
+    each = np.array([metric(prediction=p[a:b], target=t[a:b]) for a, b in itertools.pairwise(offsets)])
+    assert each[1] == 0
+    assert metric(prediction=p, target=t, groups=offsets) == pytest.approx(each.mean(), rel=1e-14)
+    assert metric(prediction=p, target=t, groups=offsets, weight=w) == pytest.approx(np.average(each, weights=w), rel=1e-14)
+    hole = p.copy()
+    hole[3] = math.nan
+    assert math.isnan(metric(prediction=hole, target=t, groups=offsets))
+    kept = [0, 1, 3, 4]
+    assert metric(prediction=hole, target=t, groups=offsets, weight=[1, 1, 0, 1, 1]) == pytest.approx(each[kept].mean(), rel=1e-14)
+    total = metric.total()
+    for k in random.permutation(5):
+        a, b = offsets[k], offsets[k + 1]
+        total.add(prediction=p[a:b], target=t[a:b], weight=w[k])
+    assert total.value == metric(prediction=p, target=t, groups=offsets, weight=w) and total.count == 5
+    if name != "mrr":
+        shuffled = np.concatenate([random.permutation(np.arange(a, b)) for a, b in itertools.pairwise(offsets)])
+        ties = p.round()
+        assert metric(prediction=ties, target=t, groups=offsets) == pytest.approx(metric(prediction=ties[shuffled], target=t[shuffled], groups=offsets), rel=1e-14)
+    rows, relevant = random.normal(size=(6, 4)), random.integers(0, 3, (6, 4))
+    whole = metric(prediction=rows, target=relevant)
+    assert metric(prediction=rows.ravel(), target=relevant.ravel(), groups=np.arange(0, 25, 4)) == whole
+    masked = np.ma.masked_array(rows, np.arange(24).reshape(6, 4) == 9)
+    assert metric(prediction=masked, target=relevant) == metric(prediction=np.delete(rows, 2, 0), target=np.delete(relevant, 2, 0))
+    with pytest.raises(libloss.Error, match=r"groups ends at 3, but there are 4 elements"):
+        metric(prediction=[1.0, 2, 3, 4], target=[1, 0, 0, 1], groups=[0, 3])
+    with pytest.raises(libloss.ShapeError, match="both need one axis"):
+        metric(prediction=rows, target=relevant, groups=[0, 24])
+
+
+def test_nothing_relevant():
+    given = {"prediction": [[1.0, 2, 3], [1, 2, 3]], "target": [[0, 0, 0], [0, 1, 0]]}
+    second = m.ndcg(prediction=given["prediction"][1], target=given["target"][1])
+    assert m.ndcg(**given) == second / 2 and m.ndcg(**given, empty=1) == (1 + second) / 2 and m.ndcg(**given, empty="skip") == second
+    assert math.isnan(m.ndcg(prediction=[1.0, 2], target=[0, 0], empty="skip"))
+    assert m.Metric("ndcg", empty="skip").total().add(**given).count == 1
+    with pytest.raises(libloss.DomainError, match=r"target\[0, 1\] = -1 is below 0"):
+        m.ndcg(prediction=[[1.0, 2]], target=[[1, -1]])
+
+
 def test_losses_are_named():
     for name, loss in (("mape", "absolute_percentage_error"), ("mse", "squared_error"), ("mean_squared_error", "squared_error"),
                        ("r2_score", "the metric r2"), ("mean_poisson_deviance", r"tweedie_deviance\(power=1\)")):

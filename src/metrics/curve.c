@@ -1,0 +1,58 @@
+/*
+ * Cases are sorted by score, and those of equal score by weight, so that sums of weights are taken in an order that the data's own order
+ * cannot change.
+ */
+#include "curve.h"
+
+curve libloss__curve(const metric_cases *c, int64_t k, int64_t against)
+{
+    const int64_t n = c->count, column = c->width > 1 ? k : 0;
+    curve v = { .score = c->work, .positive = c->work + n, .weight = c->work + 2 * n, .work = c->work + 3 * n };
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t label = (int64_t)c->target[i];
+        if (against >= 0 && label != k && label != against) continue;
+        v.score[v.count] = c->prediction[i * c->width + column];
+        v.positive[v.count] = label == k;
+        v.weight[v.count++] = c->weight ? c->weight[i] : 1;
+    }
+    v.left = v.count;
+    v.order = libloss__order(v.score, c->weight ? v.weight : NULL, v.count, v.work);
+    pair positive, negative;
+    while (libloss__next_step(&v, &positive, &negative)) {
+        v.positives = pair_add(v.positives, positive);
+        v.negatives = pair_add(v.negatives, negative);
+    }
+    v.left = v.count;
+    return v;
+}
+
+int libloss__next_step(curve *c, pair *positive, pair *negative)
+{
+    *positive = *negative = as_pair(0);
+    if (c->left == 0) return 0;
+    const double score = c->score[c->order[c->left - 1].item];
+    while (c->left > 0 && c->score[c->order[c->left - 1].item] == score) {
+        const int64_t i = c->order[--c->left].item;
+        add_to(c->positive[i] != 0 ? positive : negative, c->weight[i]);
+    }
+    return 1;
+}
+
+int libloss__any_nan(const metric_cases *c)
+{
+    for (int64_t i = 0; i < c->count * c->width; i++)
+        if (c->prediction[i] != c->prediction[i]) return 1;
+    return 0;
+}
+
+void libloss__average_classes(int average, double *values, const double *weight, int64_t classes)
+{
+    pair sum = { 0, 0 }, weights = { 0, 0 };
+    for (int64_t k = 0; k < classes && average != AVERAGE_NONE; k++) {
+        const double w = average == AVERAGE_WEIGHTED ? weight[k] : 1;
+        if (values[k] != values[k] || w == 0) continue;
+        add_to(&sum, w * values[k]);
+        add_to(&weights, w);
+    }
+    if (average != AVERAGE_NONE) values[0] = close_sum(sum) / close_sum(weights);
+}
