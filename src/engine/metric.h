@@ -8,6 +8,8 @@
 #include "message.h"
 #include "total.h"
 
+enum { MOST_CLASSES = 32768, MOST_GROUPS = 1 << 20 }; /* of a table; outputs or bins */
+
 extern const libloss_vtable libloss__metric_vtable;
 
 libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args *args);

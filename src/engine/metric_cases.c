@@ -6,8 +6,6 @@
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 
-enum { MOST_OUTPUTS = 1 << 20 };
-
 static int same_shape(const libloss__view *a, const libloss__view *b, int32_t ndim)
 {
     for (int32_t k = 0; k < ndim; k++)
@@ -40,8 +38,8 @@ static libloss_status resolve_outputs(libloss__metric_call *m)
     if (given && outputs != (double)found)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: target has shape %S, but outputs is %d", c->object->name, (int64_t)c->ndim, c->shape,
              (int64_t)outputs);
-    if (found > MOST_OUTPUTS)
-        FAIL(LIBLOSS_ERR_SHAPE, "%s: %d outputs; at most %d are kept apart", c->object->name, found, (int64_t)MOST_OUTPUTS);
+    if (found > MOST_GROUPS)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %d outputs; at most %d are kept apart", c->object->name, found, (int64_t)MOST_GROUPS);
     m->size = found;
     return LIBLOSS_OK;
 }
@@ -113,7 +111,8 @@ libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, in
 libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x)
 {
     const libloss__call *c = &m->call;
-    if (c->object->input[input].kind == KIND_REAL || (c->args->flags & LIBLOSS_TRUST_DOMAIN)) return LIBLOSS_OK;
+    const int kind = c->object->input[input].kind;
+    if (kind == KIND_REAL || kind == KIND_CLASS || (c->args->flags & LIBLOSS_TRUST_DOMAIN)) return LIBLOSS_OK;
     for (int64_t i = 0; i < n; i++) TRY(libloss__check_number(c, input, start + i, x[i]));
     return LIBLOSS_OK;
 }

@@ -22,7 +22,8 @@ enum { FORM_LABELS, FORM_SCORES, FORM_ROWS }; /* what the prediction is: classes
 libloss_status libloss__check_table(const libloss__call *c, int64_t classes)
 {
     const double average = libloss__metric_parameter(c->object, "average", 1, NULL);
-    if (classes > 32768) FAIL(LIBLOSS_ERR_SHAPE, "%s: %d classes; a table of at most 32768 is kept", c->object->name, classes);
+    if (classes > MOST_CLASSES)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %d classes; a table of at most %d is kept", c->object->name, classes, (int64_t)MOST_CLASSES);
     if (average == 0 && classes != 2)
         FAIL(LIBLOSS_ERR_OPTION, "%s: average=binary is of 2 classes, but there are %d; choose micro, macro, weighted or none",
              c->object->name, classes);

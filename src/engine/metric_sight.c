@@ -3,6 +3,8 @@
  */
 #include "metric.h"
 
+#include <string.h>
+
 #include "split.h"
 
 enum { STRIP = 256 };
@@ -30,28 +32,36 @@ typedef struct {
     int64_t count;
 } seen;
 
-/* One case, if it is there. */
-static libloss_status take(const libloss__metric_call *m, int64_t i, seen *s)
+/* Cases start .. start + n - 1 behind those that are there already; what is absent is closed up. Those of one of several outputs come
+ * one at a time. */
+static libloss_status take(const libloss__metric_call *m, int64_t start, int64_t n, seen *s)
 {
     const libloss__call *c = &m->call;
     const int64_t width = c->width, at = s->count;
-    double *prediction = s->prediction + at * width;
-    if (s->weight) {
-        libloss__gather_weight(c, i, 1, &s->weight[at]);
-        if (s->weight[at] == 0) return LIBLOSS_OK;
+    const int scores = m->metric->seeing->kind_of_case == CASE_SCORES;
+    int64_t label[STRIP];
+    if (s->weight) libloss__gather_weight(c, start, n, s->weight + at);
+    libloss__gather(&c->input[0], start * width, n * width, s->prediction + at * width, DTYPE_F64);
+    if (scores)
+        libloss__gather(&c->input[1], start, n, label, DTYPE_I64);
+    else
+        libloss__gather(&c->input[1], start, n, s->target + at, DTYPE_F64);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t to = s->count, from = at + i;
+        if (s->weight && s->weight[from] == 0) continue;
+        if (scores) {
+            TRY(libloss__check_label(m, start + i, label[i]));
+            s->target[from] = (double)label[i];
+        }
+        TRY(libloss__check_numbers(m, 1, start + i, 1, &s->target[from]));
+        TRY(libloss__check_numbers(m, 0, (start + i) * width, width, &s->prediction[from * width]));
+        if (to != from) {
+            if (s->weight) s->weight[to] = s->weight[from];
+            s->target[to] = s->target[from];
+            memmove(&s->prediction[to * width], &s->prediction[from * width], (size_t)width * sizeof(double));
+        }
+        s->count++;
     }
-    if (m->metric->seeing->kind_of_case == CASE_SCORES) {
-        int64_t label;
-        libloss__gather(&c->input[1], i, 1, &label, DTYPE_I64);
-        TRY(libloss__check_label(m, i, label));
-        s->target[at] = (double)label;
-    } else {
-        libloss__gather(&c->input[1], i, 1, &s->target[at], DTYPE_F64);
-        TRY(libloss__check_numbers(m, 1, i, 1, &s->target[at]));
-    }
-    libloss__gather(&c->input[0], i * width, width, prediction, DTYPE_F64);
-    TRY(libloss__check_numbers(m, 0, i * width, width, prediction));
-    s->count++;
     return LIBLOSS_OK;
 }
 
@@ -74,9 +84,9 @@ libloss_status libloss__see_all(libloss__metric_call *m, void *room, double *val
     TRY(libloss__check_weights(c));
     for (int64_t g = 0; g < outputs; g++) {
         s.count = 0;
-        for (int64_t i = g; i < c->count; i += outputs) {
-            TRY(take(m, i, &s));
-            if (i / outputs % STRIP == 0) TRY(libloss__poll(c));
+        for (int64_t i = g; i < c->count; i += outputs == 1 ? STRIP : outputs) {
+            TRY(take(m, i, outputs > 1 ? 1 : c->count - i < STRIP ? c->count - i : STRIP, &s));
+            if (outputs == 1 || i / outputs % STRIP == 0) TRY(libloss__poll(c));
         }
         const metric_cases all = { s.count, c->width, s.prediction, s.target, s.weight, param, 0, work };
         how->see(&all, how->close ? &of_output[g] : values);

@@ -159,8 +159,8 @@ int64_t libloss__metric_total_length(uint64_t owner, int64_t size, int64_t parts
     const libloss__row *row = libloss__owner_of(owner);
     if (!row || !row->metric || row->metric->kind == SEES_ALL) return 0;
     const metric *metric = row->metric;
-    const int64_t least = metric->kind == COUNTS_HITS ? 0 : metric->kind == COUNTS_CONFUSION ? 2 : 0;
-    const int64_t most = metric->kind == COUNTS_HITS ? 0 : metric->kind == COUNTS_CONFUSION ? 32768 : 1 << 20;
+    const int64_t least = metric->kind == COUNTS_CONFUSION ? 2 : 0;
+    const int64_t most = metric->kind == ADDS ? MOST_GROUPS : metric->kind == COUNTS_CONFUSION ? MOST_CLASSES : 0;
     if (size < least || size > most || parts != libloss__metric_parts(metric, size)) return 0;
     return (int64_t)sizeof(struct libloss_total) + libloss__metric_bytes(metric, size);
 }

@@ -27,6 +27,7 @@ METRIC(calibration_error) = {
 static int64_t bin_of(double p, double bins)
 {
     if (!(p > 0)) return 0;
+    if (p >= 1) return (int64_t)bins - 1;
     int64_t b = (int64_t)(p * bins);
     while (b > 0 && p <= (double)b / bins) b--; /* the edges are b/bins, rounded */
     while (b + 1 < (int64_t)bins && p > (double)(b + 1) / bins) b++;

@@ -6,18 +6,23 @@
 
 curve libloss__curve(const metric_cases *c, int64_t k, int64_t against)
 {
-    const int64_t n = c->count, column = c->width > 1 ? k : 0;
-    curve v = { .score = c->work, .positive = c->work + n, .weight = c->work + 2 * n, .work = c->work + 3 * n };
-    for (int64_t i = 0; i < n; i++) {
+    const double *score = c->prediction + (c->width > 1 ? k : 0);
+    ranked *a = (ranked *)(void *)c->work, *room = a + c->count;
+    curve v = { .weight = c->weight };
+    for (int64_t i = 0; i < c->count; i++) {
         const int64_t label = (int64_t)c->target[i];
         if (against >= 0 && label != k && label != against) continue;
-        v.score[v.count] = c->prediction[i * c->width + column];
-        v.positive[v.count] = label == k;
-        v.weight[v.count++] = c->weight ? c->weight[i] : 1;
+        a[v.count++] = (ranked){ libloss__rank_key(c->weight ? c->weight[i] : score[i * c->width]), 2 * i + (label == k) };
     }
-    v.left = v.count;
-    v.order = libloss__order(v.score, c->weight ? v.weight : NULL, v.count, v.work);
+    if (c->weight) {
+        ranked *sorted = libloss__sort(a, room, v.count);
+        if (sorted != a) room = a;
+        a = sorted;
+        for (int64_t i = 0; i < v.count; i++) a[i].key = libloss__rank_key(score[a[i].item / 2 * c->width]);
+    }
+    v.order = libloss__sort(a, room, v.count);
     pair positive, negative;
+    v.left = v.count;
     while (libloss__next_step(&v, &positive, &negative)) {
         v.positives = pair_add(v.positives, positive);
         v.negatives = pair_add(v.negatives, negative);
@@ -30,10 +35,10 @@ int libloss__next_step(curve *c, pair *positive, pair *negative)
 {
     *positive = *negative = as_pair(0);
     if (c->left == 0) return 0;
-    const double score = c->score[c->order[c->left - 1].item];
-    while (c->left > 0 && c->score[c->order[c->left - 1].item] == score) {
-        const int64_t i = c->order[--c->left].item;
-        add_to(c->positive[i] != 0 ? positive : negative, c->weight[i]);
+    const uint64_t key = c->order[c->left - 1].key;
+    while (c->left > 0 && c->order[c->left - 1].key == key) {
+        const int64_t item = c->order[--c->left].item;
+        add_to(item % 2 ? positive : negative, c->weight ? c->weight[item / 2] : 1);
     }
     return 1;
 }

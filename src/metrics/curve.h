@@ -7,17 +7,15 @@
 #include "functions.h"
 #include "order.h"
 
-/* One class against others. The arrays and the work are the caller's. */
+/* One class against others. An item of the order is twice the number of a case, and 1 more if it is of the class. */
 typedef struct {
-    double *score, *positive, *weight; /* positive: 1 for the class, 0 for the others */
-    int64_t count;
-    double *work;
-    const ranked *order;
-    int64_t left; /* how many of the order are still to come */
+    const double *weight; /* of all cases, or NULL */
+    const ranked *order; /* lies in the work of the cases */
+    int64_t count, left; /* of the order, and how many of it are still to come */
     pair positives, negatives; /* weights of all */
 } curve;
 
-enum { CURVE_WORK = ORDER_WORK + 3 }; /* doubles for each case */
+enum { CURVE_WORK = ORDER_WORK }; /* doubles for each case */
 
 /* Class k against the rest; `against` from 0 on: against that class alone. Of single scores k is 1. */
 curve libloss__curve(const metric_cases *c, int64_t k, int64_t against);

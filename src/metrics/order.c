@@ -7,8 +7,8 @@
 
 enum { BYTES = 8, FEW = 48 };
 
-/* Integers in the order of the doubles: of negative numbers all bits are turned, of others the sign. */
-static uint64_t key_of(double x)
+/* Of negative numbers all bits are turned, of others the sign. */
+uint64_t libloss__rank_key(double x)
 {
     uint64_t bits;
     x += 0.0; /* of the two zeros this makes one */
@@ -27,8 +27,7 @@ static void insert(ranked *a, int64_t n)
     }
 }
 
-/* Sorts a by key, with b for room; answers where the result is. */
-static ranked *sort(ranked *a, ranked *b, int64_t n)
+ranked *libloss__sort(ranked *a, ranked *b, int64_t n)
 {
     int64_t count[BYTES][256];
     if (n <= FEW) {
@@ -57,12 +56,12 @@ static ranked *sort(ranked *a, ranked *b, int64_t n)
 const ranked *libloss__order(const double *x, const double *tie, int64_t n, double *work)
 {
     ranked *a = (ranked *)(void *)work, *room = a + n;
-    for (int64_t i = 0; i < n; i++) a[i] = (ranked){ key_of((tie ? tie : x)[i]), i };
+    for (int64_t i = 0; i < n; i++) a[i] = (ranked){ libloss__rank_key((tie ? tie : x)[i]), i };
     if (tie) {
-        ranked *sorted = sort(a, room, n);
+        ranked *sorted = libloss__sort(a, room, n);
         if (sorted != a) room = a;
         a = sorted;
-        for (int64_t i = 0; i < n; i++) a[i].key = key_of(x[a[i].item]);
+        for (int64_t i = 0; i < n; i++) a[i].key = libloss__rank_key(x[a[i].item]);
     }
-    return sort(a, room, n);
+    return libloss__sort(a, room, n);
 }

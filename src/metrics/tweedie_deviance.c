@@ -18,6 +18,15 @@ METRIC(tweedie_deviance) = {
     .cite = "Jorgensen 1987, Exponential dispersion models, JRSS B 49:127",
 };
 
+/* ln(t/p): near 1 from the difference, which is exact */
+static double log_ratio(double t, double p)
+{
+    const pair r = pair_div_to_pair(two_diff(t, p), as_pair(p));
+    if (r.hi > -0.5 && r.hi < 1) return log1p_to_pair(r).hi;
+    const double ratio = t / p;
+    return ratio > 0x1p-1000 && ratio < 0x1p1000 ? log_(ratio) : log_(t) - log_(p);
+}
+
 /* (e^(d x) - 1)/d */
 static double grown(double d, double x) { return d == 0 ? x : expm1_(d * x) / d; }
 
@@ -45,7 +54,7 @@ static int64_t tweedie_deviance_of_case(const metric_cases *c, double *number)
     if (t == 0)
         *number = second > 0 ? 2 * unit / second : INFINITE * unit;
     else
-        *number = 2 * unit * shape(log_quotient(as_pair(t), p).hi, first, second);
+        *number = 2 * unit * shape(log_ratio(t, p), first, second);
     return 0;
 }
 
