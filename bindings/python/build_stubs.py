@@ -33,7 +33,8 @@ def parameter(p: Any) -> str:
     elif "nan" in choices:
         kind, default = "float", choices[int(p.fallback)]
     elif choices:
-        kind, default = f"Literal[{', '.join(repr(c) for c in choices)}]", repr(choices[int(p.fallback)])
+        words = [c if c.isdigit() else repr(c) for c in choices]
+        kind, default = f"Literal[{', '.join(words)}]", words[int(p.fallback)]
     else:
         kind = "int" if p.flags & lib.LIBLOSS_INTEGRAL else "float"
         default = repr(int(p.fallback) if kind == "int" else p.fallback)

@@ -117,9 +117,9 @@ class Metric:
         run(ffi.NULL)
         return values
 
-    def __call__(self, *, weight: Any = None, **inputs: Any) -> Any:
-        """A float; an array where the metric gives more than one number. ``prediction``, ``target``, and what else it takes."""
-        return self._evaluate(self._inputs(inputs), weight)
+    def __call__(self, *, prediction: Any, target: Any, weight: Any = None, **inputs: Any) -> Any:
+        """A float; an array where the metric gives more than one number. What else it takes (``info.inputs``) goes by name too."""
+        return self._evaluate(self._inputs({"prediction": prediction, "target": target, **inputs}), weight)
 
     def of_counts(self, matrix: Any, /) -> Any:
         """The metric of a confusion matrix: rows the targets, columns the predictions."""
@@ -142,9 +142,9 @@ class Metric:
         del keep, keep_out
         return values if shape else float(value[0])
 
-    def grad(self, *, weight: Any = None, **inputs: Any) -> Any:
+    def grad(self, *, prediction: Any, target: Any, weight: Any = None, **inputs: Any) -> Any:
         """Never: raises NotDifferentiableError, for a metric judges."""
-        return self._evaluate(self._inputs(inputs), weight, want="gradient")
+        return self._evaluate(self._inputs({"prediction": prediction, "target": target, **inputs}), weight, want="gradient")
 
     def total(self) -> Total:
         """A running total of this metric: exact, mergeable."""
