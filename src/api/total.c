@@ -61,7 +61,7 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
     libloss_status status = check(into, "libloss_total_merge");
     if (status == LIBLOSS_OK) status = check(from, "libloss_total_merge");
     if (status != LIBLOSS_OK) return status;
-    if (into->hash != from->hash || into->parts != from->parts)
+    if (into->hash != from->hash || into->parts != from->parts || into->owner != from->owner)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: the totals belong to different losses");
     if (into->classes != from->classes)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: totals of %d and of %d classes or outputs", (int64_t)into->classes,

@@ -232,7 +232,7 @@ libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args 
     if (args->total) {
         TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
         if (args->total->classes != (uint64_t)m.size)
-            FAIL(LIBLOSS_ERR_TOTAL, "%s: the total counts %d %s; this call has %d", o->name, (int64_t)args->total->classes,
+            FAIL(LIBLOSS_ERR_TOTAL, "%s: the total is of %d %s; this call has %d", o->name, (int64_t)args->total->classes,
                  m.metric->kind == ADDS ? "outputs" : "classes", m.size);
     }
     lay_out(&m, param, &s);
