@@ -160,7 +160,7 @@ static void put_values(const libloss__call *c, const double *values, int64_t cou
 
 /* Memory of one call: what cases leave behind, the same as doubles, the numbers; and room in which cases are looked at. */
 typedef struct {
-    int64_t left, rounded, numbers, room; /* bytes */
+    int64_t left, rounded, numbers, room, least; /* bytes; the least room that would do, for one thread */
     char *memory;
     void *own;
 } scratch;
@@ -176,12 +176,14 @@ static void lay_out(const libloss__metric_call *m, const double *param, scratch 
     memset(s, 0, sizeof *s);
     s->numbers = libloss__metric_numbers(m->metric, m->size, param) * (int64_t)sizeof(double);
     if (m->metric->kind == SEES_ALL) {
-        s->room = libloss__seeing_bytes(m);
+        s->room = s->least = libloss__seeing_bytes(m);
         return;
     }
     s->left = libloss__metric_bytes(m->metric, m->size);
     s->rounded = libloss__rounded_bytes(m->metric, m->size);
-    if (m->metric->kind == ADDS) s->room = libloss__adding_bytes(m);
+    if (m->metric->kind != ADDS) return;
+    s->least = libloss__adding_bytes(m, 1);
+    s->room = libloss__adding_bytes(m, INT64_MAX);
 }
 
 /* Bytes beyond what a call has on its stack. */
@@ -193,12 +195,12 @@ static int64_t wanted(const scratch *s)
 
 static libloss_status take_scratch(const libloss__call *c, char *small, scratch *s)
 {
-    const int64_t bytes = wanted(s);
+    const int64_t bytes = wanted(s), least = before_room(s) + s->least, given = (int64_t)c->args->workspace_size;
     s->memory = small;
     if (bytes) {
         s->memory = c->args->workspace;
-        if (s->memory && c->args->workspace_size < (size_t)bytes)
-            FAIL(LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", (int64_t)c->args->workspace_size, bytes);
+        if (s->memory && given < least) FAIL(LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", given, least);
+        if (s->memory && given < bytes) s->room = given - before_room(s);
         if (!s->memory) s->memory = s->own = malloc((size_t)bytes);
         if (!s->memory) FAIL(LIBLOSS_ERR_MEMORY, "%s: out of memory: %d bytes", c->object->name, bytes);
     }
@@ -210,7 +212,7 @@ static libloss_status collect(libloss__metric_call *m, const scratch *s)
 {
     void *room = s->memory + before_room(s);
     switch (m->metric->kind) {
-    case ADDS: return libloss__add_all(m, (libloss__counts *)(void *)s->memory, room);
+    case ADDS: return libloss__add_all(m, (libloss__counts *)(void *)s->memory, room, s->room);
     case SEES_ALL: return libloss__see_all(m, room, (double *)(void *)s->memory);
     default: return libloss__count_all(m, (libloss__counts *)(void *)s->memory);
     }

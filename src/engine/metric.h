@@ -93,8 +93,8 @@ libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, in
 libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x);
 
 /* metric_sums.c */
-int64_t libloss__adding_bytes(const libloss__metric_call *m);
-libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts, void *room);
+int64_t libloss__adding_bytes(const libloss__metric_call *m, int64_t threads); /* for at most so many */
+libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts, void *room, int64_t bytes);
 
 /* metric_sight.c */
 int64_t libloss__seeing_bytes(const libloss__metric_call *m);

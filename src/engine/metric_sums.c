@@ -63,9 +63,9 @@ static int64_t threads_of(const libloss__metric_call *m)
     return fit < 1 ? 1 : threads < fit ? threads : fit;
 }
 
-int64_t libloss__adding_bytes(const libloss__metric_call *m)
+int64_t libloss__adding_bytes(const libloss__metric_call *m, int64_t threads)
 {
-    const int64_t own = threads_of(m) * bytes_of(extent_of(m));
+    const int64_t most = threads_of(m), own = (threads < most ? threads : most) * bytes_of(extent_of(m));
     const int64_t history = m->metric->adding->know ? m->call.input[2].count * (int64_t)sizeof(double) : 0;
     return own > history ? own : history;
 }
@@ -203,12 +203,13 @@ static libloss_status add_range(const libloss__piece *piece, void *shared)
     return LIBLOSS_OK;
 }
 
-libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts, void *room)
+libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts, void *room, int64_t bytes)
 {
     libloss__call *c = &m->call;
     const metric_adding *a = m->metric->adding;
     const int64_t width = a->kind_of_case == CASE_LIST ? c->length : c->width;
-    add_job job = { m, counts, room, bytes_of(extent_of(m)), 0, PTHREAD_MUTEX_INITIALIZER };
+    const int64_t threads = threads_of(m), each = bytes_of(extent_of(m));
+    add_job job = { m, counts, room, each, 0, PTHREAD_MUTEX_INITIALIZER };
     TRY(libloss__check_weights(c));
     if (c->unit == UNIT_GROUP) TRY(libloss__survey_units(c));
     if (a->know) {
@@ -217,9 +218,12 @@ libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts
         libloss__gather(&c->input[2], 0, c->input[2].count, room, DTYPE_F64);
         job.known = a->know(room, c->input[2].count, param);
     }
-    const libloss__split split = {
-        .run = add_range, .job = &job, .count = c->count, .width = width > 0 ? width : 1, .unit = STRIP, .threads = threads_of(m)
-    };
+    const libloss__split split = { .run = add_range,
+                                   .job = &job,
+                                   .count = c->count,
+                                   .width = width > 0 ? width : 1,
+                                   .unit = STRIP,
+                                   .threads = each && bytes / each < threads ? bytes / each : threads };
     const libloss_status status = libloss__run_split(c, &split, NULL);
     pthread_mutex_destroy(&job.lock);
     counts->size = c->count;

@@ -297,6 +297,29 @@ static void test_metrics_of_numbers(void **state)
     assert_true(numbers[0] == values[0] && numbers[1] == values[1] && numbers[2] == N && numbers[3] == N && numbers[4] == N);
     two_outputs.value = &value;
     assert_int_equal(libloss_eval(r2, &two_outputs), LIBLOSS_ERR_OPTION);
+
+    /* Long rows need room, each thread some; less is for fewer threads. */
+    static const double half = 0.5;
+    static const int64_t zero[2] = { 0, 0 }, rows[2] = { 200, 5000 }, first = 0;
+    libloss_tensor wide = tensor(&half, F64, 2, rows), class = tensor(&first, I64, 1, rows);
+    wide.strides = class.strides = zero;
+    libloss_object *brier = make("brier_score");
+    libloss_args of_rows = { .struct_size = sizeof args, .input = { &wide, &class }, .value = &value, .threads = 3 };
+    assert_int_equal(libloss_prepare(brier, &of_rows, &plan), LIBLOSS_OK);
+    const int64_t each = 5001 * 8;
+    assert_true(plan.workspace_size >= 3 * each && plan.workspace_size < 4 * each);
+    static char room[200000];
+    memset(room, 0x5a, sizeof room);
+    of_rows.workspace = room;
+    for (int64_t size = plan.workspace_size; size > each; size -= each) {
+        of_rows.workspace_size = (size_t)size, value = 42;
+        assert_int_equal(libloss_eval(brier, &of_rows), LIBLOSS_OK);
+        assert_true(value == 1250);
+    }
+    of_rows.workspace_size = (size_t)each - 1, value = 42;
+    assert_int_equal(libloss_eval(brier, &of_rows), LIBLOSS_ERR_OPTION);
+    assert_true(value == 42 && room[plan.workspace_size] == 0x5a);
+    libloss_destroy(brier);
     libloss_destroy(auc), libloss_destroy(r2), libloss_destroy(loss);
 }
 
