@@ -8,7 +8,7 @@
 #include "message.h"
 #include "total.h"
 
-enum { MOST_CLASSES = 32768, MOST_GROUPS = 1 << 20 }; /* of a table; outputs or bins */
+enum { MOST_CLASSES = 32768, MOST_GROUPS = 1000000 }; /* of a table; outputs or bins */
 
 extern const libloss_vtable libloss__metric_vtable;
 

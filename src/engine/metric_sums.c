@@ -11,7 +11,7 @@
 #include "spread.h"
 #include "units.h"
 
-enum { STRIP = 256, SMALL_ROOM = 2048 /* doubles */, FEW_SUMS = 24, MOST_ROOM = 1 << 26 /* bytes */ };
+enum { STRIP = 256, SMALL_ROOM = 2048 /* doubles */, FEW_SUMS = 24, FEW_GROUPS = 32, MOST_ROOM = 1 << 26 /* bytes */ };
 
 typedef struct {
     const libloss__metric_call *m;
@@ -90,14 +90,39 @@ static void add_numbers(const metric_adding *a, libloss__group *group, const run
     for (int k = 0; k < a->spreads; k++, sum += 2) libloss__add_moments(&sum[0], &sum[1], w, r->number[a->plain + k] + start, n);
 }
 
+/* The run with the numbers of each group together: sums like long runs, and do not mind the order. */
+static void sort_by_group(const metric_adding *a, const run *from, int64_t groups, run *to, int64_t start[FEW_GROUPS + 1])
+{
+    int64_t place[FEW_GROUPS];
+    memset(start, 0, (size_t)(groups + 1) * sizeof *start);
+    for (int64_t i = 0; i < from->count; i++) start[from->group[i] + 1]++;
+    for (int64_t g = 0; g < groups; g++) {
+        start[g + 1] += start[g];
+        place[g] = start[g];
+    }
+    for (int64_t i = 0; i < from->count; i++) {
+        const int64_t at = place[from->group[i]]++;
+        to->weight[at] = from->weight[i];
+        for (int k = 0; k < a->plain + a->spreads; k++) to->number[k][at] = from->number[k][i];
+    }
+}
+
 static void add_run(const libloss__metric_call *m, libloss__counts *counts, run *r, int weighted)
 {
     const metric_adding *a = m->metric->adding;
     const int64_t sums = libloss__sums_per_group(m->metric);
-    if (m->size == 1)
+    run sorted;
+    int64_t start[FEW_GROUPS + 1];
+    if (m->size == 1) {
         add_numbers(a, libloss__group_at(counts, sums, 0), r, 0, r->count, weighted);
-    else
+    } else if (m->size <= FEW_GROUPS) {
+        sort_by_group(a, r, m->size, &sorted, start);
+        for (int64_t g = 0; g < m->size; g++)
+            if (start[g] < start[g + 1])
+                add_numbers(a, libloss__group_at(counts, sums, g), &sorted, start[g], start[g + 1] - start[g], weighted);
+    } else {
         for (int64_t i = 0; i < r->count; i++) add_numbers(a, libloss__group_at(counts, sums, r->group[i]), r, i, 1, weighted);
+    }
     counts->present += r->count;
     r->count = 0;
 }

@@ -15,7 +15,7 @@ METRIC(calibration_error) = {
         "sum over bins b of w[b]*|right[b] - confidence[b]| / sum of w, which are means over the bin; l2: squared, and the root; max: "
         "the largest",
     .input = { PROBABILITY_INPUTS },
-    .param = { PARAM(bins, 15, WITHIN_INTEGERS(1, 1048576),
+    .param = { PARAM(bins, 15, WITHIN_INTEGERS(1, 1000000),
                      "how many, equally wide; bin b is ((b - 1)/bins, b/bins], the first one with its 0"),
                CHOICE(norm, 0, "l1 l2 max", "l1: expected calibration error; l2: root mean square; max: maximum calibration error"),
                CHOICE(

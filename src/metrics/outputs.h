@@ -10,7 +10,7 @@
     INPUT(prediction, KIND_REAL, 0, "any real number"), \
         INPUT(target, KIND_REAL, 0, "any real number; of two axes or more the last one tells outputs apart")
 
-#define OUTPUTS OPTIONAL_COUNT(outputs, 1, 1048576, "number of outputs; none: what the last of several axes has, else 1")
+#define OUTPUTS OPTIONAL_COUNT(outputs, 1, 1000000, "number of outputs; none: what the last of several axes has, else 1")
 
 /* The parameters of every such metric, in this order. The sums of an output: of errors, then the spread of its targets. */
 enum { OUTPUTS_COUNT, OUTPUTS_AVERAGE };

@@ -721,3 +721,15 @@ def test_losses_are_named():
                        ("r2_score", "the metric r2"), ("mean_poisson_deviance", r"tweedie_deviance\(power=1\)")):
         with pytest.raises(AttributeError, match=loss):
             getattr(m, name)
+
+
+def test_command_takes_further_inputs(tmp_path, capsys):
+    from libloss._cli import main
+
+    files = {name: str(tmp_path / f"{name}.npy") for name in ("prediction", "target", "history")}
+    for name, numbers in (("prediction", [1.0, 2]), ("target", [2.0, 4]), ("history", [1.0, 2, 4])):
+        np.save(files[name], numbers)
+    assert main(["eval", "mase", files["prediction"], files["target"], "--history", files["history"], "--season", "1"]) == 0
+    assert capsys.readouterr().out == "1.0\n"
+    assert main(["eval", "mase", files["prediction"], files["target"]]) == 1
+    assert "mase needs history" in capsys.readouterr().err

@@ -275,6 +275,17 @@ static void test_metrics_of_numbers(void **state)
     prediction[N - 1] = 0.5, label[N - 2] = 2;
     assert_int_equal(libloss_eval(loss, &args), LIBLOSS_ERR_LABEL);
     label[N - 2] = 1;
+    static double weight[N];
+    for (int i = 0; i < N; i++) weight[i] = 0.25 * (i != 7);
+    libloss_tensor w = tensor(weight, F64, 1, &n);
+    double masked = 42, dropped = 42;
+    libloss_args holes = { .struct_size = sizeof args, .input = { &p, &t }, .weight = &w, .value = &masked };
+    prediction[7] = -3, label[7] = 9; /* which is not there */
+    assert_int_equal(libloss_eval(loss, &holes), LIBLOSS_OK);
+    prediction[7] = prediction[0], label[7] = label[0], weight[7] = 0.25, weight[0] = 0, holes.value = &dropped;
+    assert_int_equal(libloss_eval(loss, &holes), LIBLOSS_OK);
+    assert_true(masked == dropped && masked < 10);
+    label[7] = 0, prediction[7] = 0;
     assert_true(value == 42);
     assert_memory_equal(before, total, sizeof total);
     args.flags = LIBLOSS_TRUST_DOMAIN;
