@@ -388,6 +388,40 @@ def test_calibration(norm, bins):
         assert got == pytest.approx(naive_calibration(sure, (one > 0.5) == t, v, bins, norm), rel=1e-12)
 
 
+def naive_adaptive(confidence, right, w, bins, norm):
+    """Bin by bin, with fractions for their edges."""
+    whole, before, members = sum(map(Fraction, w)), Fraction(0), {}
+    for value in sorted(set(confidence)):
+        tied = [i for i, c in enumerate(confidence) if c == value]
+        mass = sum(Fraction(w[i]) for i in tied)
+        members.setdefault(min(int(bins * (before + mass / 2) / whole), bins - 1), []).extend(tied)
+        before += mass
+    weight = [sum(w[i] for i in m) for m in members.values()]
+    gap = [abs(sum(w[i] * (right[i] - confidence[i]) for i in m) / v) for m, v in zip(members.values(), weight, strict=True)]
+    return {"l1": np.average(gap, weights=weight), "l2": np.sqrt(np.average(np.square(gap), weights=weight)), "max": max(gap)}[norm]
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "max"])
+@pytest.mark.parametrize("bins", [1, 3, 15])
+def test_calibration_by_equal_mass(norm, bins):
+    for n in (1, 10, 300):
+        for digits in (1, 9):
+            p, t, w = random.random(n).round(digits), random.integers(0, 2, n), random.integers(1, 8, n) / 4
+            rows, label = rows_of_probabilities(n, 3)
+            for weight in (None, w):
+                v = np.ones(n) if weight is None else w
+                options = {"weight": weight, "bins": bins, "norm": norm}
+                got = m.adaptive_calibration_error(prediction=p, target=t, **options)
+                assert got == pytest.approx(naive_adaptive(p, t, v, bins, norm), rel=1e-12)
+                got = m.adaptive_calibration_error(prediction=p, target=t, on="confidence", **options)
+                assert got == pytest.approx(naive_adaptive(np.maximum(p, 1 - p), (p > 0.5) == t, v, bins, norm), rel=1e-12)
+                got = m.adaptive_calibration_error(prediction=rows, target=label, **options)
+                assert got == pytest.approx(naive_adaptive(rows.max(1), rows.argmax(1) == label, v, bins, norm), rel=1e-12)
+    assert math.isnan(m.adaptive_calibration_error(prediction=[0.5, math.nan], target=[1, 1]))
+    assert m.adaptive_calibration_error(prediction=[0.5, math.nan], target=[1, 1], weight=[1, 0]) == 0.5
+    assert math.isnan(m.adaptive_calibration_error(prediction=[], target=np.zeros(0, int)))
+
+
 def test_tweedie_deviance():
     from mpmath import mp, mpf
 
@@ -618,7 +652,7 @@ def test_median(weighted):
     assert math.isnan(m.median_absolute_error(prediction=[], target=[])) and m.median_absolute_error(prediction=1.7e308, target=-1e308) == math.inf
 
 
-@pytest.mark.parametrize("name", ["roc_auc", "average_precision", "median_absolute_error"])
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision", "median_absolute_error", "adaptive_calibration_error"])
 def test_no_totals_of_what_sorts(name):
     with pytest.raises(libloss.Error, match=f"{name}: its value depends on the whole batch"):
         libloss.Total(name)
