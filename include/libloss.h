@@ -316,10 +316,12 @@ libloss_status libloss_inverse_link(const libloss_object *o, const libloss_tenso
  *     while (...) libloss_eval(loss, &args);                                                args.total is total
  *     libloss_total_value(total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, &mean, 1);
  *
- * TOTAL_SIMPLE bytes are enough for every loss but sums and metrics of many classes, whose size libloss_prepare tells. */
+ * TOTAL_SIMPLE bytes are enough for every loss but sums, and for metrics of few classes or outputs; libloss_prepare tells the size of the
+ * others. Metrics that have to sort all cases (areas under curves, medians) have no total. */
 enum { LIBLOSS_TOTAL_SIMPLE = 1536 };
 
-/* Makes an empty total for this loss. `shapes`: inputs from which a metric learns the number of classes; NULL: from its parameter. */
+/* Makes an empty total for this loss. `shapes`: inputs from which a metric learns the number of classes or outputs; NULL: from its
+ * parameter. */
 libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss_object *o, const libloss_args *shapes);
 
 /* Adds `from` to `into`. LIBLOSS_ERR_TOTAL unless they are of equal losses. A total may be merged with itself. */

@@ -33,7 +33,8 @@ def parameter(p: Any) -> str:
     elif "nan" in choices:
         kind, default = "float", choices[int(p.fallback)]
     elif choices:
-        kind, default = f"Literal[{', '.join(repr(c) for c in choices)}]", repr(choices[int(p.fallback)])
+        words = [c if c.isdigit() else repr(c) for c in choices]
+        kind, default = f"Literal[{', '.join(words)}]", words[int(p.fallback)]
     else:
         kind = "int" if p.flags & lib.LIBLOSS_INTEGRAL else "float"
         default = repr(int(p.fallback) if kind == "int" else p.fallback)
@@ -53,7 +54,7 @@ def {name}({inputs}, *, {options}weight: ArrayLike | None = None, reduction: Lit
     empty: Empty = "nan", out: Array | None = None, threads: int | None = None) -> Array: ...
 """
 METRIC = """
-def {name}(*, prediction: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None{options}) -> {answer}: ...
+def {name}(*, {inputs}, weight: ArrayLike | None = None{options}) -> {answer}: ...
 """
 losses, metrics = [], []
 for i in range(lib.libloss_count()):
@@ -65,15 +66,16 @@ for i in range(lib.libloss_count()):
     parameters = [parameter(struct("libloss_parameter", lib.libloss_describe_parameter, handle, k)) for k in range(info.parameters)]
     name = text(info.name)
     if info.is_metric:
+        given = ", ".join(f"{text(x.name)}: ArrayLike" + (" | None = None" if x.flags & lib.LIBLOSS_OPTIONAL else "") for x in inputs)
         averaged = next((p for p in parameters if p.startswith("average")), None)
         if averaged is None:
             answer = "npt.NDArray[np.float64]" if name.startswith("confusion") else "float"
-            metrics.append(METRIC.format(name=name, options="".join(f", {p}" for p in parameters), answer=answer))
+            metrics.append(METRIC.format(name=name, inputs=given, options="".join(f", {p}" for p in parameters), answer=answer))
         else:
             number = ", ".join(p.replace(", 'none'", "") for p in parameters)
             vector = ", ".join("average: Literal['none']" if p == averaged else p for p in parameters)
             for options, answer in ((number, "float"), (vector, "npt.NDArray[np.float64]")):
-                metrics.append("\n@overload" + METRIC.format(name=name, options=f", {options}", answer=answer))
+                metrics.append("\n@overload" + METRIC.format(name=name, inputs=given, options=f", {options}", answer=answer))
     else:
         needed = [x for x in inputs if not x.flags & lib.LIBLOSS_OPTIONAL]
         options = [*parameters, *(f"{text(x.name)}: ArrayLike | None = None" for x in inputs if x.flags & lib.LIBLOSS_OPTIONAL)]

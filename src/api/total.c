@@ -20,16 +20,16 @@ libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss
     if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: total is not 8-byte aligned");
     if (!libloss__adds_up(o))
         FAIL(LIBLOSS_ERR_TOTAL, "%s: its value depends on the whole batch, so the values of several calls do not add up", o->name);
-    int64_t units = 1, classes = 0, cells = 0;
+    int64_t units = 1, classes = 0;
     libloss_args mine;
     if (shapes) TRY(libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, FIRST_ARGS));
-    if (o->kind == OBJECT_METRIC) TRY(libloss__metric_cells(o, shapes ? &mine : NULL, &classes, &cells));
+    if (o->kind == OBJECT_METRIC) TRY(libloss__metric_size(o, shapes ? &mine : NULL, &classes));
     if (libloss__is_of_sums(o) && shapes) {
         libloss__call c;
         TRY(libloss__resolve(&c, o, &mine, 0));
         units = c.count;
     }
-    const int64_t need = o->kind == OBJECT_METRIC ? libloss__metric_total_size(cells) : libloss__total_size(o, units);
+    const int64_t need = o->kind == OBJECT_METRIC ? libloss__metric_total_size(o, classes) : libloss__total_size(o, units);
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: %d bytes; %s needs %d", size, o->name, need);
     memset(t, 0, (size_t)need);
     t->magic = TOTAL_MAGIC;
@@ -41,7 +41,7 @@ libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss
         libloss__fill_parameters(o, t->parameter);
     }
     if (o->kind == OBJECT_METRIC) {
-        libloss__metric_total_start(t, classes, cells);
+        libloss__metric_total_start(t, o, classes);
         return LIBLOSS_OK;
     }
     t->parts = o->kind == OBJECT_SUM ? o->terms : libloss__is_of_sums(o) ? libloss__sums_parts(o, units) : 1;
@@ -61,11 +61,12 @@ libloss_status libloss_total_merge(libloss_total *into, const libloss_total *fro
     libloss_status status = check(into, "libloss_total_merge");
     if (status == LIBLOSS_OK) status = check(from, "libloss_total_merge");
     if (status != LIBLOSS_OK) return status;
-    if (into->hash != from->hash || into->parts != from->parts)
+    if (into->hash != from->hash || into->parts != from->parts || into->owner != from->owner)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: the totals belong to different losses");
-    if (into->cells != from->cells)
-        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: totals of %d and of %d classes", (int64_t)into->classes, (int64_t)from->classes);
-    if (into->parts == 0) return libloss__counts_merge(nowhere, into, libloss__counts_of(from));
+    if (into->classes != from->classes)
+        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_merge: totals of %d and of %d classes or outputs", (int64_t)into->classes,
+             (int64_t)from->classes);
+    if (into->parts == 0) return libloss__metric_total_merge(into, from);
     for (int64_t k = 0; k < into->parts; k++) {
         libloss__part copy = from->term[k].part; /* a total may be merged with itself */
         libloss__part_merge(&into->term[k].part, &copy);
@@ -122,9 +123,9 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
 
 /* ---- bytes: all words that are in use, little-endian ---- */
 
-static int64_t words_of(int64_t parts, int64_t cells)
+static int64_t words_of(int64_t parts, uint64_t owner, int64_t classes, int64_t cells)
 {
-    if (parts == 0) return libloss__metric_total_size(cells) / 8;
+    if (parts == 0) return libloss__metric_total_length(owner, classes, cells) / 8;
     return (int64_t)(sizeof(struct libloss_total) / 8) + parts * (int64_t)(sizeof(libloss__term_total) / 8);
 }
 
@@ -143,7 +144,7 @@ static uint64_t get_word(const unsigned char *from)
 int64_t libloss_total_save(const libloss_total *t, void *bytes, int64_t size)
 {
     if (check(t, "libloss_total_save") != LIBLOSS_OK) return 0;
-    const int64_t words = words_of(t->parts, (int64_t)t->cells);
+    const int64_t words = words_of(t->parts, t->owner, (int64_t)t->classes, (int64_t)t->cells);
     for (int64_t i = 0; bytes && size >= 8 * words && i < words; i++) {
         uint64_t word;
         memcpy(&word, (const char *)t + 8 * i, 8);
@@ -163,9 +164,8 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
     const int64_t need = (int64_t)get_word(from + 16), parts = (int64_t)get_word(from + 32);
     const int64_t classes = (int64_t)get_word(from + 48), cells = (int64_t)get_word(from + 56);
     const uint64_t owner = get_word(from + 40);
-    const int fits = parts == 0 ? owner != 0 && classes >= 0 && classes <= 32768 && cells == (classes ? classes * classes : 2)
-                                : parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0;
-    if (!fits || length != 8 * words_of(parts, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
+    const int fits = parts == 0 || (parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0);
+    if (!fits || length != 8 * words_of(parts, owner, classes, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
         FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
     if (owner != 0) {
         double parameter[MAX_PARAMETERS];

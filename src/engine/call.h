@@ -54,6 +54,7 @@ libloss_status libloss__resolve_output(libloss__call *c, const libloss_tensor *t
 libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, const char *what, libloss__view *v);
 libloss_status libloss__resolve_weight(libloss__call *c);
 libloss_status libloss__check_weights(libloss__call *c);
+libloss_status libloss__check_number(const libloss__call *c, int32_t input, int64_t i, double x); /* element i is in the input's domain */
 int libloss__meet(const libloss__view *a, const libloss__view *b); /* may share memory */
 
 /* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */

@@ -50,6 +50,7 @@ static inline int libloss__is_of_sums(const libloss_object *o) { return o->kind 
 /* Whether the values of several calls add up: not where a value depends on its whole batch. */
 static inline int libloss__adds_up(const libloss_object *o)
 {
+    if (o->kind == OBJECT_METRIC) return o->row->metric->kind != SEES_ALL;
     return libloss__is_of_sums(o) || o->kind != OBJECT_LOSS || (o->row->loss->unit != UNIT_BATCH && o->row->loss->unit != UNIT_MATRIX);
 }
 

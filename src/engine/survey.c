@@ -127,9 +127,16 @@ static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, d
     case KIND_POSITIVE:
         FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is %s", o->name, o->input[k].name, place, x, with_zero ? "below 0" : "not above 0");
     default:
-        if (k == 0 && strcmp(o->input[0].name, "prediction") == 0) hint = "; logits have losses of their own";
+        if (k == 0 && o->kind != OBJECT_METRIC && strcmp(o->input[0].name, "prediction") == 0) hint = "; logits have losses of their own";
         FAIL(LIBLOSS_ERR_DOMAIN, "%s: %s%s = %g is not in [0, 1]%s", o->name, o->input[k].name, place, x, hint);
     }
+}
+
+libloss_status libloss__check_number(const libloss__call *c, int32_t input, int64_t i, double x)
+{
+    const loss_input *in = &c->object->input[input];
+    const int with_zero = (in->flags & OR_ZERO) != 0;
+    return outside(in->kind, x, with_zero) ? bad_number(c, input, i, x, with_zero) : LIBLOSS_OK;
 }
 
 typedef struct {

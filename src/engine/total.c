@@ -76,7 +76,9 @@ libloss_status libloss__total_fits(const libloss_total *t, const libloss_object 
     if (t->magic != TOTAL_MAGIC || t->layout != TOTAL_LAYOUT)
         return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total was never started", o->name);
     const int64_t parts = o->kind == OBJECT_METRIC ? 0 : o->kind == OBJECT_SUM ? o->terms : 1;
-    const int fits = libloss__is_of_sums(o) ? libloss__parts_fit(t->owner, t->parts) : t->parts == parts;
+    const int fits = libloss__is_of_sums(o)     ? libloss__parts_fit(t->owner, t->parts)
+                     : o->kind == OBJECT_METRIC ? t->parts == parts && t->owner == libloss__owner_hash(o->name)
+                                                : t->parts == parts;
     if (t->hash != o->hash || !fits) return libloss__fail(sink, LIBLOSS_ERR_TOTAL, "%s: the total belongs to another loss", o->name);
     return LIBLOSS_OK;
 }

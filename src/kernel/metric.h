@@ -1,16 +1,18 @@
 /*
- * What a metric file says of itself. A metric counts cases into cells and reads its numbers from them; the engine does the
- * counting (exactly, in any order), the file does the reading. Plain data and plain C, compiled once.
+ * What a metric file says of itself. Three ways to a number: cases are counted into cells; or numbers that each case gives are added
+ * up; or a function sees all cases at once, where they have to be sorted. Cells and sums are exact, in any order, and merge. The engine
+ * does that, and weighs; the file says what a case gives, and reads the result. Plain data and plain C, compiled once.
  */
 #ifndef LIBLOSS_KERNEL_METRIC_H
 #define LIBLOSS_KERNEL_METRIC_H
 
 #include "loss.h"
 
-/* What is counted: cases by target and prediction, cell [target * classes + prediction]; or all cases, and those that hit. */
-enum { COUNTS_CONFUSION, COUNTS_HITS };
+/* What is counted: cases by target and prediction, cell [target * classes + prediction]; or all cases, and those that hit. What adds
+ * numbers up, and what sees everything at once. */
+enum { COUNTS_CONFUSION, COUNTS_HITS, ADDS, SEES_ALL };
 
-/* What comes out: one number; one, or one per class under average = none; per class tp, fp, tn, fn; a cell per pair. */
+/* What comes out: one number; one, or under average = none one per class or output; per class tp, fp, tn, fn; a cell per pair. */
 enum { GIVES_NUMBER, GIVES_AVERAGE, GIVES_CLASS_COUNTS, GIVES_MATRIX };
 
 /* The weighted counts, each an exact sum rounded once. Hits: count[0] all cases, count[1] those that hit. */
@@ -37,10 +39,59 @@ static inline double sum_of_column(const metric_state *state, int64_t k)
     return sum;
 }
 
+/* ---- numbers of cases, and all cases ---- */
+
+/* What a case is: an element of prediction and target; the same, but the last of several axes tells outputs apart; a class and its
+ * scores (of class 1, or a row of all classes); a list, which is a row or a run between offsets. */
+enum { CASE_ELEMENT, CASE_OUTPUT, CASE_SCORES, CASE_LIST };
+
+/* What a function sees: doubles, dense, checked, nothing absent among them. One case, or all. */
+typedef struct {
+    int64_t count, width; /* targets; scores of each: 1, or the classes */
+    const double *prediction, *target; /* (count, width); (count), classes as whole numbers */
+    const double *weight; /* of all cases: (count), NULL if there are none. A single case is weighed by the engine */
+    const double *param; /* one number per parameter */
+    double known; /* what `know` made of the third input */
+    double *work; /* as many as were asked for */
+} metric_cases;
+
+/* Sums of the cases of one group (an output, a bin): each exact, rounded once. First the plain ones, then the spreads. */
+typedef struct {
+    double present, weight;
+    double sum[MAX_TERMS];
+} metric_group;
+
+typedef struct {
+    const metric_group *group;
+    int64_t groups;
+    const double *param;
+} metric_sums;
+
+/* A metric that adds numbers up. `give` fills the numbers of one case and answers with its group (outputs: with 0), or with -1 where the
+ * case does not count. Of the first `plain` numbers x comes sum(w*x), of the next `spreads` sum(w*(x - mean)^2), without cancellation. */
+typedef struct {
+    int kind_of_case, plain, spreads;
+    int64_t (*give)(const metric_cases *c, double *number);
+    void (*read)(const metric_sums *s, double *values);
+    int64_t (*groups)(const double *param); /* NULL: one, or the outputs */
+    double (*know)(const double *x, int64_t n, const double *param); /* of the third input, whose shape is its own */
+    int64_t (*work)(int64_t length); /* doubles for the longest list */
+} metric_adding;
+
+/* A metric that sees all cases, or all of one output. `close` makes one number of those of all outputs. */
+typedef struct {
+    int kind_of_case;
+    void (*see)(const metric_cases *c, double *values);
+    int64_t (*work)(int64_t count, int64_t width);
+    void (*close)(const double *of_output, int64_t outputs, const double *param, double *values);
+} metric_seeing;
+
 struct metric {
     loss self;
-    int counts, gives;
-    void (*read)(const metric_state *state, double *values);
+    int kind, gives;
+    void (*read)(const metric_state *state, double *values); /* of counts */
+    const metric_adding *adding;
+    const metric_seeing *seeing;
 };
 typedef struct metric metric;
 
@@ -68,7 +119,15 @@ typedef struct metric metric;
 #define CLASSES OPTIONAL_COUNT(classes, 2, 32768, "number of classes; none: of rows of scores their length, else 2")
 
 #define METRIC(name_) static const loss_info name_##_info
-#define READS(name_, counts_, gives_, read_) \
-    const metric LOSS_ROW(name_) = { { #name_, -1, PER_ELEMENT, UNIT_NONE, &name_##_info }, counts_, gives_, read_ };
+#define METRIC_IS(name_, ...) const metric LOSS_ROW(name_) = { { #name_, -1, PER_ELEMENT, UNIT_NONE, &name_##_info }, __VA_ARGS__ };
+
+/* The last line of a file: reads counts; adds up what a case gives; sees all cases. */
+#define READS(name_, counts_, gives_, read_) METRIC_IS(name_, counts_, gives_, read_, NULL, NULL)
+#define ADDS_UP(name_, gives_, ...)                              \
+    static const metric_adding name_##_adding = { __VA_ARGS__ }; \
+    METRIC_IS(name_, ADDS, gives_, NULL, &name_##_adding, NULL)
+#define SEES(name_, gives_, ...)                                 \
+    static const metric_seeing name_##_seeing = { __VA_ARGS__ }; \
+    METRIC_IS(name_, SEES_ALL, gives_, NULL, NULL, &name_##_seeing)
 
 #endif

@@ -36,7 +36,7 @@ typedef float real;
 
 /* A fused multiply-add where the machine has one, else multiply and add: without FMA hardware fma() is a libm call,
  * 40 times slower. Code that needs the exact product uses two_product(), which is right everywhere. */
-#if defined __FMA__ || defined __aarch64__
+#if (defined __FMA__ || defined __aarch64__) && !defined WITHOUT_FMA
 #define HAS_FMA 1
 FORMULA double fma64(double a, double b, double c) { return __builtin_fma(a, b, c); }
 FORMULA float fma32(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

@@ -1,6 +1,6 @@
 /*
  * Prints one 64-bit hash per loss: over values, reduced values, gradients and Hessians of fixed inputs, hard ones included, in four
- * storage types, with weights and without. All machines with a fused multiply-add must print the same lines. That layout, alignment,
+ * storage types, with weights and without; and one per metric that gives one number. All machines with a fused multiply-add must print the same lines. That layout, alignment,
  * writing in place and the number of threads change no bit is seen here already: they must give one hash.
  * NaN counts as one number.
  */
@@ -279,7 +279,50 @@ static void run(const libloss_object *o, const char *name)
     printf("%016llx %s\n", (unsigned long long)hash, name);
 }
 
-/* All losses, or those named. */
+/* Classes get rows of scores, lists are rows too. */
+static void run_metric(const libloss_object *o, const char *name)
+{
+    subject s = { .o = o, .name = name, .info.struct_size = sizeof s.info };
+    uint64_t hash = UINT64_C(14695981039346656037);
+    libloss_describe(o, &s.info);
+    for (int k = 0; k < s.info.inputs; k++) {
+        s.in[k].struct_size = sizeof s.in[k];
+        libloss_describe_input(o, k, &s.in[k]);
+        if (s.in[k].kind == LIBLOSS_KIND_CLASS || s.in[k].kind == LIBLOSS_KIND_OFFSETS) s.info.values_per = LIBLOSS_PER_ROW;
+    }
+    const int64_t columns = s.info.values_per == LIBLOSS_PER_ROW ? CLASSES : 1;
+    for (int type = F32; type < TYPES; type++)
+        for (int weighted = 0; weighted < 2; weighted++) {
+            uint64_t each[2] = { 1, 1 };
+            for (int strided = 0; strided < 2; strided++)
+                evaluate(&s, type, strided ? STRIDED : CONTIGUOUS, N / columns, columns, 0, 1, weighted, LIBLOSS_MEAN, 0, 0,
+                         &each[strided]);
+            differs(&s, types[type].name, layouts[STRIDED], each[1], each[0]);
+            mix(&hash, F64, each[0] >> 12);
+        }
+    uint64_t alone = 1, together = 1;
+    evaluate(&s, F32, CONTIGUOUS, BIG / columns, columns, 0, 1, 1, LIBLOSS_MEAN, 0, 0, &alone);
+    evaluate(&s, F32, CONTIGUOUS, BIG / columns, columns, 0, 8, 1, LIBLOSS_MEAN, 0, 0, &together);
+    differs(&s, types[F32].name, "a number of threads", together, alone);
+    mix(&hash, F64, alone >> 12);
+    printf("%016llx %s\n", (unsigned long long)hash, name);
+}
+
+/* Of five classes, not of class 1. */
+static void average_all(libloss_object **o, const char *name)
+{
+    static const double macro = 2;
+    const libloss_setting setting = { "average", &macro, 1 };
+    libloss_parameter p = { .struct_size = sizeof p };
+    for (int64_t k = 0; libloss_describe_parameter(*o, k, &p) == LIBLOSS_OK; k++) {
+        if (!p.choices || strncmp(p.choices, "binary micro macro", 18) != 0) continue;
+        libloss_destroy(*o);
+        if (libloss_create_with(name, &setting, 1, o) != LIBLOSS_OK) exit(4);
+        return;
+    }
+}
+
+/* All losses and metrics, or those named. */
 int main(int arguments, char **argument)
 {
     for (int64_t i = 0; i < libloss_count(); i++) {
@@ -291,6 +334,10 @@ int main(int arguments, char **argument)
         libloss_info info = { .struct_size = sizeof info };
         if (libloss_describe(o, &info) != LIBLOSS_OK) return 1;
         if (!info.is_metric) run(o, libloss_name(i));
+        if (info.is_metric && strncmp(libloss_name(i), "confusion", 9) != 0) {
+            average_all(&o, libloss_name(i));
+            run_metric(o, libloss_name(i));
+        }
         libloss_destroy(o);
     }
     return failed;

@@ -226,6 +226,114 @@ static void test_metrics(void **state)
     libloss_destroy(binary);
 }
 
+/* Metrics of numbers from C: shapes and sizes told beforehand, a workspace of the caller's, and nothing touched by what is refused. */
+static void test_metrics_of_numbers(void **state)
+{
+    (void)state;
+    enum { N = 600 };
+    static double prediction[N], real[N];
+    static int64_t label[N];
+    static char workspace[1 << 16], untouched[1 << 16];
+    for (int i = 0; i < N; i++) prediction[i] = i % 7 / 8.0, label[i] = i % 3 == 0, real[i] = i % 5;
+    const int64_t n = N, two[2] = { N / 2, 2 };
+    libloss_tensor p = tensor(prediction, F64, 1, &n), t = tensor(label, I64, 1, &n), p2 = tensor(prediction, F64, 2, two),
+                   t2 = tensor(real, F64, 2, two);
+    double value = 42, values[2] = { 42, 42 };
+    static const int64_t outputs = 2;
+    libloss_tensor out = tensor(values, F64, 1, &outputs);
+    libloss_object *auc = make("roc_auc"), *r2 = make("r2(average=none)"), *loss = make("log_loss(clip=1e-15)");
+
+    libloss_args args = { .struct_size = sizeof args, .input = { &p, &t }, .value = &value };
+    libloss_plan plan = { .struct_size = sizeof plan };
+    assert_int_equal(libloss_prepare(auc, &args, &plan), LIBLOSS_OK);
+    assert_true(plan.workspace_size > 0 && plan.workspace_size < (int64_t)sizeof workspace && plan.total_size == 0 &&
+                plan.values_ndim == 0);
+    memset(workspace, 0x5a, sizeof workspace), memset(untouched, 0x5a, sizeof untouched);
+    args.workspace = workspace, args.workspace_size = (size_t)plan.workspace_size;
+    assert_int_equal(libloss_eval(auc, &args), LIBLOSS_OK);
+    assert_true(value > 0.4 && value < 0.6);
+    assert_memory_equal(workspace + plan.workspace_size, untouched, sizeof workspace - (size_t)plan.workspace_size);
+    const double with_room = value;
+    args.workspace = NULL, args.workspace_size = 0;
+    assert_int_equal(libloss_eval(auc, &args), LIBLOSS_OK);
+    assert_true(value == with_room);
+    args.workspace = workspace, args.workspace_size = (size_t)plan.workspace_size - 1, value = 42;
+    assert_int_equal(libloss_eval(auc, &args), LIBLOSS_ERR_OPTION);
+    args.workspace = NULL;
+    uint64_t total[400], before[400];
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, auc, NULL), LIBLOSS_ERR_TOTAL);
+    assert_non_null(strstr(libloss_message(), "roc_auc: its value depends on the whole batch"));
+    assert_int_equal(libloss_forward(auc, &args), LIBLOSS_ERR_UNSUPPORTED);
+    assert_int_equal(libloss_reduce(r2, &args), LIBLOSS_ERR_UNSUPPORTED);
+
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, loss, NULL), LIBLOSS_OK);
+    memcpy(before, total, sizeof total);
+    args.total = (libloss_total *)total;
+    prediction[N - 1] = 1.5;
+    assert_int_equal(libloss_eval(loss, &args), LIBLOSS_ERR_DOMAIN);
+    assert_string_equal(libloss_message(), "log_loss: prediction[599] = 1.5 is not in [0, 1]");
+    prediction[N - 1] = 0.5, label[N - 2] = 2;
+    assert_int_equal(libloss_eval(loss, &args), LIBLOSS_ERR_LABEL);
+    label[N - 2] = 1;
+    static double weight[N];
+    for (int i = 0; i < N; i++) weight[i] = 0.25 * (i != 7);
+    libloss_tensor w = tensor(weight, F64, 1, &n);
+    double masked = 42, dropped = 42;
+    libloss_args holes = { .struct_size = sizeof args, .input = { &p, &t }, .weight = &w, .value = &masked };
+    prediction[7] = -3, label[7] = 9; /* which is not there */
+    assert_int_equal(libloss_eval(loss, &holes), LIBLOSS_OK);
+    prediction[7] = prediction[0], label[7] = label[0], weight[7] = 0.25, weight[0] = 0, holes.value = &dropped;
+    assert_int_equal(libloss_eval(loss, &holes), LIBLOSS_OK);
+    assert_true(masked == dropped && masked < 10);
+    label[7] = 0, prediction[7] = 0;
+    assert_true(value == 42);
+    assert_memory_equal(before, total, sizeof total);
+    args.flags = LIBLOSS_TRUST_DOMAIN;
+    assert_int_equal(libloss_eval(loss, &args), LIBLOSS_OK);
+    double numbers[5];
+    assert_int_equal(libloss_total_value((libloss_total *)total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, numbers, 5), LIBLOSS_OK);
+    assert_true(numbers[0] == value && numbers[1] == N && numbers[2] == N && numbers[3] == N && numbers[4] == N);
+
+    libloss_args two_outputs = { .struct_size = sizeof args, .input = { &p2, &t2 }, .values = &out };
+    assert_int_equal(libloss_prepare(r2, &two_outputs, &plan), LIBLOSS_OK);
+    assert_true(plan.values_ndim == 1 && plan.values_shape[0] == 2 && plan.total_size <= (int64_t)sizeof total);
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, r2, NULL), LIBLOSS_OK);
+    two_outputs.total = (libloss_total *)total;
+    assert_int_equal(libloss_eval(r2, &two_outputs), LIBLOSS_ERR_TOTAL);
+    assert_string_equal(libloss_message(), "r2: the total is of 1 outputs; this call has 2");
+    assert_true(values[0] == 42);
+    assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, r2, &two_outputs), LIBLOSS_OK);
+    assert_int_equal(libloss_eval(r2, &two_outputs), LIBLOSS_OK);
+    assert_int_equal(libloss_total_value((libloss_total *)total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, numbers, 5), LIBLOSS_OK);
+    assert_true(numbers[0] == values[0] && numbers[1] == values[1] && numbers[2] == N && numbers[3] == N && numbers[4] == N);
+    two_outputs.value = &value;
+    assert_int_equal(libloss_eval(r2, &two_outputs), LIBLOSS_ERR_OPTION);
+
+    /* Long rows need room, each thread some; less is for fewer threads. */
+    static const double half = 0.5;
+    static const int64_t zero[2] = { 0, 0 }, rows[2] = { 200, 5000 }, first = 0;
+    libloss_tensor wide = tensor(&half, F64, 2, rows), class = tensor(&first, I64, 1, rows);
+    wide.strides = class.strides = zero;
+    libloss_object *brier = make("brier_score");
+    libloss_args of_rows = { .struct_size = sizeof args, .input = { &wide, &class }, .value = &value, .threads = 3 };
+    assert_int_equal(libloss_prepare(brier, &of_rows, &plan), LIBLOSS_OK);
+    const int64_t each = 5001 * 8;
+    assert_true(plan.workspace_size >= 3 * each && plan.workspace_size < 4 * each);
+    static char room[200000];
+    memset(room, 0x5a, sizeof room);
+    of_rows.workspace = room;
+    for (int64_t size = plan.workspace_size; size > each; size -= each) {
+        of_rows.workspace_size = (size_t)size, value = 42;
+        assert_int_equal(libloss_eval(brier, &of_rows), LIBLOSS_OK);
+        assert_true(value == 1250);
+    }
+    of_rows.workspace_size = (size_t)each - 1, value = 42;
+    assert_int_equal(libloss_eval(brier, &of_rows), LIBLOSS_ERR_OPTION);
+    assert_true(value == 42 && room[plan.workspace_size] == 0x5a);
+    libloss_destroy(brier);
+    libloss_destroy(auc), libloss_destroy(r2), libloss_destroy(loss);
+}
+
 /* Every struct that may grow: what is unknown must be 0, what is shorter than the first release is refused. */
 static void test_structs_grow(void **state)
 {
@@ -358,8 +466,9 @@ static void test_forged_totals(void **state)
 {
     (void)state;
     libloss_object *sum = make("huber + log_cosh"), *one = make("huber"), *f = make("f_beta(average=macro, classes=3)"), *h = make("hinge");
-    libloss_object *const objects[] = { sum, one, f };
-    for (int k = 0; k < 3; k++) {
+    libloss_object *r = make("explained_variance(average=none, outputs=2)"), *e = make("calibration_error(bins=3)");
+    libloss_object *const objects[] = { sum, one, f, r, e };
+    for (int k = 0; k < 5; k++) {
         uint64_t total[512], bytes[512], loaded[512];
         assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, objects[k], NULL), LIBLOSS_OK);
         const int64_t length = libloss_total_save((libloss_total *)total, bytes, sizeof bytes);
@@ -391,6 +500,28 @@ static void test_forged_totals(void **state)
     assert_int_equal(libloss_eval(sum, &args), LIBLOSS_ERR_TOTAL);
     assert_int_equal(libloss_eval(h, &args), LIBLOSS_ERR_TOTAL);
     assert_int_equal(libloss_total_merge((libloss_total *)total, (libloss_total *)part), LIBLOSS_ERR_TOTAL);
+    /* Counts that call themselves sums: as many, but shorter. */
+    libloss_object *sums = make("r2(outputs=4)"), *counts = make("recall(average=macro, classes=4)");
+    uint64_t theirs[1024], forged[1024], before[1024], bytes[1024];
+    assert_int_equal(libloss_total_start((libloss_total *)theirs, sizeof theirs, sums, NULL), LIBLOSS_OK);
+    assert_int_equal(libloss_total_start((libloss_total *)forged, sizeof forged, counts, NULL), LIBLOSS_OK);
+    forged[3] = theirs[3];
+    memcpy(before, forged, sizeof forged);
+    const double four[4] = { 1, 2, 3, 4 };
+    const int64_t shape[2] = { 1, 4 };
+    libloss_tensor row = tensor(four, F64, 2, shape);
+    libloss_args each = { .struct_size = sizeof each, .input = { &row, &row }, .total = (libloss_total *)forged };
+    assert_int_equal(libloss_eval(sums, &each), LIBLOSS_ERR_TOTAL);
+    assert_int_equal(libloss_total_merge((libloss_total *)forged, (libloss_total *)theirs), LIBLOSS_ERR_TOTAL);
+    assert_int_equal(libloss_total_merge((libloss_total *)theirs, (libloss_total *)forged), LIBLOSS_ERR_TOTAL);
+    assert_memory_equal(before, forged, sizeof forged);
+    /* A total of what has none. */
+    const int64_t length = libloss_total_save((libloss_total *)theirs, bytes, sizeof bytes);
+    bytes[5] = UINT64_C(14695981039346656037); /* the owner: FNV-1a of a name */
+    for (const char *c = "roc_auc"; *c; c++) bytes[5] = (bytes[5] ^ (unsigned char)*c) * UINT64_C(1099511628211);
+    assert_int_equal(libloss_total_load((libloss_total *)forged, sizeof forged, bytes, length), LIBLOSS_ERR_TOTAL);
+    assert_memory_equal(before, forged, sizeof forged);
+    libloss_destroy(sums), libloss_destroy(counts), libloss_destroy(r), libloss_destroy(e);
     /* Long specs that differ at their very end are different losses. */
     char text[2][8192], *end[2] = { text[0], text[1] };
     for (int k = 0; k < 2; k++) {
@@ -634,6 +765,7 @@ int main(void)
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_specs),
         cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_metrics_of_numbers),
         cmocka_unit_test(test_structs_grow),
         cmocka_unit_test(test_values_and_terms),
         cmocka_unit_test(test_forged_totals),

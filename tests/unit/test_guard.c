@@ -220,6 +220,51 @@ static void test_metrics(void **state)
     close_regions();
 }
 
+/* Metrics of numbers: elements, outputs, classes with scores, lists. */
+static void test_metrics_of_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        int rows, target_rows, target; /* axes of three; type of the target */
+    } cases[] = { { "smape", 0, 0, F32 },
+                  { "r2", 1, 1, F32 },
+                  { "median_absolute_error", 0, 0, F16 },
+                  { "tweedie_deviance", 0, 0, F64 },
+                  { "brier_score", 0, 0, U8 },
+                  { "log_loss", 1, 0, U8 },
+                  { "roc_auc", 0, 0, U8 },
+                  { "average_precision", 1, 0, U8 },
+                  { "ndcg", 1, 1, U8 },
+                  { "mrr", 0, 0, F32 },
+                  { "mase", 0, 0, F32 } };
+    open_regions(LONGEST * 8 * 3);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        libloss_object *o = make(cases[k].spec);
+        for (int at_end = 0; at_end < 2; at_end++)
+            for (int64_t n = 0; n <= LONGEST; n += n < 40 ? 1 : 97) {
+                const int64_t shape[2] = { n, 3 }, count = cases[k].rows ? 3 * n : n, targets = cases[k].target_rows ? 3 * n : n;
+                const int type = cases[k].target, list = strcmp(cases[k].spec, "mrr") == 0;
+                void *p = place(PREDICTION, (size_t)count * 4, at_end), *t = place(TARGET, (size_t)(targets * bytes_of(type)), at_end),
+                     *w = place(WEIGHT, (size_t)n * 8, at_end), *history = place(VALUES, 24, at_end);
+                fill(p, F32, count, LIBLOSS_KIND_PROBABILITY), fill(w, F64, n, LIBLOSS_KIND_REAL), fill(history, F64, 3, LIBLOSS_KIND_REAL);
+                fill(t, type, targets, LIBLOSS_KIND_REAL);
+                for (int64_t i = 0; i < targets && type == U8; i++) ((uint8_t *)t)[i] = (uint8_t)(i % 2);
+                const int64_t three = 3;
+                libloss_tensor prediction = tensor(p, F32, 1 + cases[k].rows, shape),
+                               target = tensor(t, type, 1 + cases[k].target_rows, shape), weight = tensor(w, F64, 1, shape),
+                               past = tensor(history, F64, 1, &three);
+                double value = 0;
+                libloss_args args = { .struct_size = sizeof args, .input = { &prediction, &target }, .value = &value };
+                if (strcmp(cases[k].spec, "mase") == 0) args.input[2] = &past;
+                if (n % 2 && !list) args.weight = &weight;
+                if (libloss_eval(o, &args) != LIBLOSS_OK) fail_msg("%s n=%d: %s", cases[k].spec, (int)n, libloss_message());
+            }
+        libloss_destroy(o);
+    }
+    close_regions();
+}
+
 /* Class weights, smoothing, a gradient of the target and auxiliary numbers; and the rows of the flat calls. */
 static void test_options_of_rows(void **state)
 {
@@ -258,8 +303,8 @@ static void test_options_of_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pointwise), cmocka_unit_test(test_every_size),      cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_metrics),   cmocka_unit_test(test_options_of_rows),
+        cmocka_unit_test(test_pointwise), cmocka_unit_test(test_every_size),         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_metrics),   cmocka_unit_test(test_metrics_of_numbers), cmocka_unit_test(test_options_of_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ def _show(options: argparse.Namespace) -> None:
     for p in i.parameters:
         print(f"parameter  {p.name} = {p.default}: {p.doc}; {p.range}{'; learnable' if p.learnable else ''}")
     if i.is_metric:
-        print("           a metric: it counts, and has no gradient")
+        print("           a metric: it has no gradient")
     elif i.citation:
         print(f"claims     {', '.join(sorted(i.claims)) or 'none'}")
         for dtype, bound in i.bound_ulp.items():
@@ -79,8 +79,11 @@ def _print(value: Any) -> None:
 def _eval(options: argparse.Namespace) -> None:
     weight = _load(options.weight)
     if _core.describe(_core.create(options.spec)).is_metric:
-        metric = _with(libloss.metrics.Metric(options.spec), options.settings)
+        metric = libloss.metrics.Metric(options.spec)
+        files = {i.name for i in metric.info.inputs}
+        metric = _with(metric, [(name, value) for name, value in options.settings if name not in files])
         inputs = {"prediction": _load(options.prediction), "target": _load(options.target), "weight": weight}
+        inputs |= {name: _load(path) for name, path in options.settings if name in files}
         if options.grad_out:
             metric.grad(**inputs)
         _print(metric(**inputs))
@@ -124,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("name")
     command.set_defaults(run=_show)
     command = commands.add_parser("eval", help="the value of a loss or metric on two .npy files", allow_abbrev=False,
-                                  usage="libloss eval SPEC PREDICTION TARGET [--weight FILE] [--reduction NAME] [--grad-out FILE] [--PARAMETER VALUE ...]",
+                                  usage="libloss eval SPEC PREDICTION TARGET [--weight FILE] [--reduction NAME] [--grad-out FILE] [--PARAMETER VALUE ...] [--INPUT FILE ...]",
                                   epilog="libloss eval huber:delta=2 p.npy t.npy, or: libloss eval huber p.npy t.npy --delta 2")
     command.add_argument("spec", help="such as huber:delta=2")
     command.add_argument("prediction", help="a .npy file")

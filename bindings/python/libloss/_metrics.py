@@ -58,12 +58,31 @@ class Metric:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a metric is immutable: metric.replace({name}=...) makes another one")
 
-    def _evaluate(self, prediction: Any, target: Any, weight: Any, *, total: Any = None, want: str = "value") -> Any:
+    def _inputs(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs that are there, by name; TypeError where one is missing or too many."""
+        inputs = {i.name: i for i in self._info.inputs}
+        unknown = [name for name in given if name not in inputs]
+        if unknown:
+            raise TypeError(f"{self.name} has no {', '.join(unknown)}; its inputs are {', '.join(inputs)} and weight")
+        missing = [name for name, i in inputs.items() if name not in given and not i.optional]
+        if missing:
+            raise TypeError(f"{self.name} needs {' and '.join(missing)}")
+        return {name: given[name] for name in inputs if name in given and not (given[name] is None and inputs[name].optional)}
+
+    def _evaluate(self, inputs: Mapping[str, Any], weight: Any, *, total: Any = None, want: str = "value") -> Any:
         """The numbers ("value"); nothing but a plan ("plan"); a gradient, which is refused ("gradient")."""
+        prediction, target = inputs["prediction"], inputs["target"]
         same_index([("prediction", prediction), ("target", target), ("weight", weight)])
         p, t = plain(prediction, "prediction"), plain(target, "target")
         slots: list[Any] = [(p.array, ROLES["input"], 0, p.bfloat16), (t.array, ROLES["input"], 1, t.bfloat16)]
-        w = weighed(weight, absent([p.mask, t.mask], t.array.ndim))
+        for k, i in enumerate(self._info.inputs[2:], 2):
+            if i.name in inputs:
+                x = plain(inputs[i.name], i.name)
+                if x.mask is not None:
+                    raise ArgumentError(f"{i.name} has values that are not there")
+                slots.append((x.array, ROLES["input"], k, x.bfloat16))
+        lists = any(i.kind == "offsets" for i in self._info.inputs) and "groups" not in inputs
+        w = weighed(weight, absent([p.mask, t.mask], t.array.ndim - lists))
         if w is not None:
             slots.append((w.array, ROLES["weight"], 0, w.bfloat16))
         args = ffi.new("libloss_args *")
@@ -98,9 +117,9 @@ class Metric:
         run(ffi.NULL)
         return values
 
-    def __call__(self, *, prediction: Any, target: Any, weight: Any = None) -> Any:
-        """A float; an array where the metric gives more than one number."""
-        return self._evaluate(prediction, target, weight)
+    def __call__(self, *, prediction: Any, target: Any, weight: Any = None, **inputs: Any) -> Any:
+        """A float; an array where the metric gives more than one number. What else it takes (``info.inputs``) goes by name too."""
+        return self._evaluate(self._inputs({"prediction": prediction, "target": target, **inputs}), weight)
 
     def of_counts(self, matrix: Any, /) -> Any:
         """The metric of a confusion matrix: rows the targets, columns the predictions."""
@@ -123,9 +142,9 @@ class Metric:
         del keep, keep_out
         return values if shape else float(value[0])
 
-    def grad(self, *, prediction: Any, target: Any, weight: Any = None) -> Any:
-        """Never: raises NotDifferentiableError, for a metric counts."""
-        return self._evaluate(prediction, target, weight, want="gradient")
+    def grad(self, *, prediction: Any, target: Any, weight: Any = None, **inputs: Any) -> Any:
+        """Never: raises NotDifferentiableError, for a metric judges."""
+        return self._evaluate(self._inputs({"prediction": prediction, "target": target, **inputs}), weight, want="gradient")
 
     def total(self) -> Total:
         """A running total of this metric: exact, mergeable."""
@@ -307,8 +326,8 @@ def _classes_in(prediction: Any, target: Any, weight: Any) -> int | None:
 
 
 FUNCTION = '''
-def {name}(*, prediction, target, weight=None{parameters}):
-    {infer}return {name}_metric.replace({pass_}){call}(prediction=prediction, target=target, weight=weight)
+def {name}(*, {inputs}, weight=None{parameters}):
+    {infer}return {name}_metric.replace({pass_})({given}, weight=weight)
 '''
 
 
@@ -332,7 +351,9 @@ def _build() -> dict[str, Any]:
         info = infos[name] = describe(create(name))
         parameters = [p.name for p in info.parameters]
         infer = "if classes is None and threshold is None:\n        classes = classes_in(prediction, target, weight)\n    " if "classes" in parameters else ""
-        source.append(FUNCTION.format(name=name, parameters="".join(f", {p.name}={p.default!r}" for p in info.parameters), infer=infer, call="",
+        source.append(FUNCTION.format(name=name, parameters="".join(f", {p.name}={p.default!r}" for p in info.parameters), infer=infer,
+                                      inputs=", ".join(f"{i.name}=None" if i.optional else i.name for i in info.inputs),
+                                      given=", ".join(f"{i.name}={i.name}" for i in info.inputs),
                                       pass_=", ".join(f"{p}={p}" for p in parameters)))
         scope[f"{name}_metric"] = Metric(name)
     exec(compile("\n".join(source), "<libloss metrics>", "exec"), scope)

@@ -33,16 +33,21 @@ class Total:
         if isinstance(loss, Metric) or (isinstance(loss, str) and describe(create(loss)).is_metric):
             self._loss: Loss | Metric = Metric(loss, **parameters)
             self._memory = np.zeros(0, np.uint64)  # sized by the first piece: rows of scores tell the number of classes
+            if not self._plan().total_size:
+                self._start()  # which says why there is none
             return
         self._loss = Loss(loss, **parameters)
         self._start()
 
-    def _start(self) -> None:
-        """Of a metric: when its number of classes is known, or is the fallback."""
+    def _plan(self) -> Any:
         args, plan = ffi.new("libloss_args *"), ffi.new("libloss_plan *")
         args.struct_size, plan.struct_size = ffi.sizeof("libloss_args"), ffi.sizeof("libloss_plan")
         check(lib.libloss_prepare(self._loss._handle, args, plan))
-        size = max(lib.LIBLOSS_TOTAL_SIMPLE, plan.total_size)
+        return plan
+
+    def _start(self) -> None:
+        """Of a metric: when its number of classes is known, or is the fallback."""
+        size = max(lib.LIBLOSS_TOTAL_SIMPLE, self._plan().total_size)
         self._memory = np.zeros(size // 8, np.uint64)
         check(lib.libloss_total_start(self._pointer, size, self._loss._handle, ffi.NULL))
 
@@ -53,29 +58,27 @@ class Total:
         return ffi.cast("libloss_total *", ffi.from_buffer(self._memory))
 
     def add(self, *inputs: Any, **options: Any) -> Total:
-        """One more piece of the data. Of a metric: ``add(prediction=, target=, weight=)``."""
+        """One more piece of the data. Of a metric: ``add(prediction=, target=, weight=)``, and what else it takes, by name."""
         if isinstance(self._loss, Loss):
             call, named = _split(options, ADD)
             self._loss._evaluate(inputs, named, ("value",), total=self._memory, **call)
             return self
         if inputs:
             raise TypeError(f"{self._loss.name} is a metric: its inputs are keywords, add(prediction=, target=)")
-        missing = [name for name in ("prediction", "target") if name not in options]
-        if missing:
-            raise TypeError(f"{self._loss.name} needs {' and '.join(missing)}")
-        prediction, target = options.pop("prediction"), options.pop("target")
+        metric = self._loss
         weight = options.pop("weight", None)
-        if options:
-            raise TypeError(f"{self._loss.name} has no {', '.join(options)}; add takes prediction, target and weight")
+        given = metric._inputs(options)
         if not self._memory.size:
-            metric = self._loss
-            p, t = plain(prediction, "prediction"), plain(target, "target")
-            if "classes" in metric.parameters and metric.parameters["classes"] is None and p.array.ndim == t.array.ndim + 1 and p.array.shape[-1] > 1:
+            p, t = plain(given["prediction"], "prediction"), plain(given["target"], "target")
+            known = metric.parameters
+            if known.get("classes", 0) is None and p.array.ndim == t.array.ndim + 1 and p.array.shape[-1] > 1:
                 metric = metric.replace(classes=p.array.shape[-1])
-            metric._evaluate(prediction, target, weight, want="plan")  # shapes that do not fit leave the total as it was
+            if known.get("outputs", 0) is None and t.array.ndim > 1 and t.array.shape[-1] > 0:
+                metric = metric.replace(outputs=t.array.shape[-1])
+            metric._evaluate(given, weight, want="plan")  # shapes that do not fit leave the total as it was
             self._loss = metric
         self._pointer  # noqa: B018
-        self._loss._evaluate(prediction, target, weight, total=self._memory)
+        metric._evaluate(given, weight, total=self._memory)
         return self
 
     def add_values(self, values: Any, *, weight: Any = None) -> Total:
@@ -102,9 +105,10 @@ class Total:
     @property
     def _shape(self) -> tuple[int, ...]:
         assert not isinstance(self._loss, Loss)
-        classes = self._loss.parameters.get("classes") or 2
-        known = {"confusion_matrix": (classes, classes), "confusion_counts": (classes, 4)}
-        return known.get(self._loss.name, (classes,) if self._loss.parameters.get("average") == "none" else ())
+        parameters = self._loss.parameters
+        size = (parameters["outputs"] or 1) if "outputs" in parameters else (parameters.get("classes") or 2)
+        known = {"confusion_matrix": (size, size), "confusion_counts": (size, 4)}
+        return known.get(self._loss.name, (size,) if parameters.get("average") == "none" else ())
 
     @property
     def value(self) -> Any:
@@ -183,7 +187,8 @@ class Total:
         """Whether a total that has seen nothing is one of the same metric, its number of classes perhaps still open."""
         if isinstance(self._loss, Loss) or isinstance(pending._loss, Loss):
             return False
-        return pending._loss in (self._loss, self._loss.replace(classes=None) if "classes" in self._loss.parameters else self._loss)
+        still_open = {name: None for name in ("classes", "outputs") if name in self._loss.parameters}
+        return pending._loss in (self._loss, self._loss.replace(**still_open))
 
     def __add__(self, other: Any) -> Total:
         if not isinstance(other, Total):

@@ -1,0 +1,28 @@
+/*
+ * All errors together as a share of all targets together: no small target can blow it up.
+ */
+#include "../kernel/metric.h"
+
+METRIC(wape) = {
+    .title = "Weighted absolute percentage error",
+    .aliases = "weighted_mean_absolute_percentage_error wmape",
+    .formula = "sum of w*|p - t| / sum of w*|t|",
+    .input = { INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number") },
+    .cite = "Kolassa & Schuetz 2007, Foresight 6:40",
+};
+
+static int64_t wape_of_case(const metric_cases *c, double *number)
+{
+    number[0] = __builtin_fabs(*c->prediction - *c->target);
+    number[1] = __builtin_fabs(*c->target);
+    return 0;
+}
+
+/* Without errors 0, whatever the targets are; NaN of nothing. */
+static void read_wape(const metric_sums *s, double *values)
+{
+    const metric_group *all = &s->group[0];
+    values[0] = all->present > 0 && all->sum[0] == 0 ? 0 : all->sum[0] / all->sum[1];
+}
+
+ADDS_UP(wape, GIVES_NUMBER, .plain = 2, .give = wape_of_case, .read = read_wape)
