@@ -56,7 +56,7 @@ def kept(default: Loss, cache: dict[tuple[Any, ...], Loss], **parameters: Any) -
         return default.replace(**parameters)
 
 
-VECTORS = ("[[0.5, 2.0, -1.0]]", "[[1.0, 1.0, 0.5]]", "[[-1.0, 0.0, 2.0]]")
+VECTORS = ("[[0.5, 2.0, -1.0]]", "[[1.0, 1.0, 0.5]]", "[[0.0, 1.0, 0.0]]")
 MATRIX = "[[0.9, 0.1, 0.3, 0.2], [0.2, 0.8, 0.1, 0.4], [0.1, 0.2, 0.7, 0.3], [0.3, 0.1, 0.2, 0.6]]"
 
 
@@ -72,6 +72,10 @@ def examples(info: Info) -> tuple[str, ...]:
         return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
     if info.per_row:
         return tuple(VECTORS[k] if i.per == "input" else "[1.0]" for k, i in enumerate(needed))
+    if any(i.kind == "offsets" for i in info.inputs):  # documents and their relevance
+        return ("[0.5, 2.0, -1.0]", "[2.0, 0.0, 1.0]")
+    if len(needed) == 3 and needed[2].kind == "nonnegative":  # of a variance 0 is only the limit
+        return (*EXAMPLES["real"], EXAMPLES["positive"][1])
     return tuple(EXAMPLES[i.kind][k > 0] for k, i in enumerate(info.inputs) if not i.optional)
 
 
