@@ -100,16 +100,17 @@ int main(void)
 {declared}
     libloss_object *{kind};
 
-    if (libloss_create("{spec}", &{kind}) != LIBLOSS_OK) return puts(libloss_message()), 1;
-{call}
+    if (libloss_create("{spec}", &{kind}) != LIBLOSS_OK
+        || {call} != LIBLOSS_OK)
+        return puts(libloss_message()), 1;
     printf("%.6g\\n", value); /* {value} */
     libloss_destroy({kind});
     return 0;
 }}"""
 
 TENSOR = """\
-    libloss_tensor {short} = {{ .data = {data}, .device_type = 1, .ndim = {ndim}, .dtype_code = {code},
-                         .dtype_bits = 64, .dtype_lanes = 1, .shape = (int64_t[]){{ {shape} }} }};"""
+    libloss_tensor {short} = {{ .data = {data}, .shape = (int64_t[]){{ {shape} }}, .ndim = {ndim},
+                         .device_type = 1, .dtype_code = {code}, .dtype_bits = 64, .dtype_lanes = 1 }};"""
 
 
 def c(info: Info) -> str:
@@ -124,16 +125,16 @@ def c(info: Info) -> str:
     names = list(given)
     first = names[0]
     declared = [declaration(name, array, real=real[name]) for name, array in arrays.items()]
-    kind, checked = ("metric" if info.is_metric else "loss"), "!= LIBLOSS_OK) return puts(libloss_message()), 1;"
+    kind = "metric" if info.is_metric else "loss"
     shape = arrays[first].shape
     simple = not info.is_metric and len(names) == 2
     if simple and (is_flat(info) or (info.per_unit and all(real.values()) and len(shape) == 1 and not info.per_row and info.inputs[1].per == "input")
                    ) and not any(i.kind == "offsets" for i in info.inputs):
         declared.append(f"    double value, gradient[{shape[0]}];")
-        call = f"    if (libloss_call_f64({kind}, LIBLOSS_MEAN, {shape[0]}, {names[0]}, {names[1]}, &value, gradient)\n        {checked}"
+        call = f"libloss_call_f64({kind}, LIBLOSS_MEAN, {shape[0]}, {names[0]}, {names[1]},\n                            &value, gradient)"
     elif simple and info.per_row and not real[names[1]] and info.inputs[1].kind == "class":
         declared.append(f"    double value, gradient[{shape[0]}][{shape[1]}];")
-        call = f"    if (libloss_rows_f64_i64({kind}, LIBLOSS_MEAN, {shape[0]}, {shape[1]}, {first}[0], {names[1]}, &value, gradient[0])\n        {checked}"
+        call = f"libloss_rows_f64_i64({kind}, LIBLOSS_MEAN, {shape[0]}, {shape[1]}, {first}[0],\n                                {names[1]}, &value, gradient[0])"
     else:
         tensors = {name: "abcdefgh"[k] for k, name in enumerate(names)}
         declared += [TENSOR.format(short=tensors[name], data=name, ndim=a.ndim, code=2 if real[name] else 0, shape=", ".join(map(str, a.shape)))
@@ -148,6 +149,6 @@ def c(info: Info) -> str:
             outputs = ", .gradient = { &g }"
         else:
             declared.append("    double value;")
-        declared.append(f"    libloss_args args = {{ .struct_size = sizeof args, .input = {{ {listed} }}, .value = &value{outputs} }};")
-        call = f"    if (libloss_eval({kind}, &args) {checked}"
+        declared.append(f"    libloss_args args = {{ .struct_size = sizeof args, .input = {{ {listed} }},\n                          .value = &value{outputs} }};")
+        call = f"libloss_eval({kind}, &args)"
     return C.format(declared="\n".join(declared), kind=kind, spec=info.name + setting(info)[1], call=call, value=short(value))

@@ -51,11 +51,13 @@ class Piece(NamedTuple):
 
     def at(self, level: int) -> str:
         """In parentheses, if it holds together less than that."""
-        return self.ml if self.level >= level else fenced(self.ml)
+        return self.ml if self.level >= level else fenced(self.ml, tall=self.tall)
 
 
-def fenced(ml: str, left: str = "(", right: str = ")") -> str:
-    return f'<mrow><mo fence="true">{left}</mo>{ml}<mo fence="true">{right}</mo></mrow>'
+def fenced(ml: str, left: str = "(", right: str = ")", *, tall: bool = False) -> str:
+    """In parentheses, which grow only where something tall is inside: fonts make them grow for less."""
+    stretchy = "" if tall else ' stretchy="false"'
+    return f'<mrow><mo fence="true"{stretchy}>{left}</mo>{ml}<mo fence="true"{stretchy}>{right}</mo></mrow>'
 
 
 def row(*parts: str) -> str:
@@ -265,18 +267,18 @@ class Reader:
             if self.peek() in (",", "or"):
                 raise UnreadableError("a list")
             self.take(")")
-            return inner if inner.level > CASES else Piece(fenced(inner.ml))
+            return inner if inner.level > CASES else Piece(fenced(inner.ml, tall=inner.tall), tall=inner.tall)
         if token == "|":
             self.take()
             start = self.at
             try:
-                size = self.sum().ml
+                size = self.sum()
                 self.take("|")
             except UnreadableError:
                 self.at = start
-                size = words(" ".join(self.until("|")))
+                size = Piece(words(" ".join(self.until("|"))))
                 self.take("|")
-            return Piece(fenced(size, "|", "|"))
+            return Piece(fenced(size.ml, "|", "|", tall=size.tall), ATOM, size.tall, size.names)
         if token[:1].isdigit():
             return Piece(f"<mn>{self.take()}</mn>")
         if not token[:1].isalpha() or token in WORDS:
@@ -309,18 +311,18 @@ class Reader:
         if name == "exp" and not tall:
             return Piece(f'<msup><mi mathvariant="normal">e</mi>{first.ml}</msup>', POWER, False, names)
         if name == "log1p":
-            return Piece(row("<mi>log</mi>", "<mo>&#x2061;</mo>", fenced(row("<mn>1</mn><mo>+</mo>", first.at(SUM)))), ATOM, tall, names)
+            return Piece(row("<mi>log</mi>", "<mo>&#x2061;</mo>", fenced(row("<mn>1</mn><mo>+</mo>", first.at(SUM)), tall=tall)), ATOM, tall, names)
         if name == "xlogy":
             one = given[1].ml.startswith("<mi")
-            log = row("<mi>log</mi>", THIN if one else "<mo>&#x2061;</mo>", given[1].ml if one else fenced(given[1].ml))
+            log = row("<mi>log</mi>", THIN if one else "<mo>&#x2061;</mo>", given[1].ml if one else fenced(given[1].ml, tall=given[1].tall))
             return Piece(row(first.at(PRODUCT), THIN, log), PRODUCT, tall, names)
         if name == "lgamma":
-            inner = row('<mi mathvariant="normal">Γ</mi>', "<mo>&#x2061;</mo>", fenced(first.ml))
+            inner = row('<mi mathvariant="normal">Γ</mi>', "<mo>&#x2061;</mo>", fenced(first.ml, tall=tall))
             return Piece(row("<mi>log</mi>", THIN, inner), ATOM, tall, names)
         if name == "sum":
             return Piece(row("<mo>∑</mo>", first.at(POWER)), PRODUCT, tall, names)
         title = {"sigmoid": "σ", "floored": "max"}.get(name, name)
-        return Piece(row(f"<mi>{title}</mi>", "<mo>&#x2061;</mo>", fenced(listed)), ATOM, tall, names)
+        return Piece(row(f"<mi>{title}</mi>", "<mo>&#x2061;</mo>", fenced(listed, tall=tall)), ATOM, tall, names)
 
     def big(self, name: str) -> Piece:
         """``sum over j of x[j]``, ``sum of x where y``, ``max over j != target of x[j]``."""
@@ -430,10 +432,8 @@ class Rendered(NamedTuple):
 
 
 def _block(rows: list[str], label: str) -> str:
-    if len(rows) == 1:
-        inner = rows[0]
-    else:
-        inner = f'<mtable class="lines" displaystyle="true">{"".join(f"<mtr><mtd>{r}</mtd></mtr>" for r in rows)}</mtable>'
+    lines = "".join(f"<mtr><mtd>{r}</mtd></mtr>" for r in rows)
+    inner = rows[0] if len(rows) == 1 else f'<mtable class="lines" displaystyle="true">{lines}</mtable>'
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block" aria-label="{escape(label)}">{inner}</math>'
 
 
@@ -504,7 +504,8 @@ def legend(text: str, parameters: tuple[str, ...], inputs: tuple[str, ...]) -> l
         told.append("<i>p</i>, the prediction")
     if used & {"t", "target", "r"} and "target" in inputs:
         told.append("<i>t</i>, the target")
-    told += [html for name, html in LEGEND.items() if name in used or (name == "y" and "m" in used)]
+    own = set(re.findall(r"(\w+) = ", text))  # said in the formula itself
+    told += [html for name, html in LEGEND.items() if (name in used or (name == "y" and "m" in used)) and name not in own]
     told += [f"<i>{GREEK[p]}</i>, {p}" for p in parameters if p in used and p in GREEK]
     told += [html for name, html in FUNCTIONS.items() if name in used]
     return told

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Question(NamedTuple):
     title: str
     anchor: str
-    answers: tuple[tuple[str, str], ...]  # if ..., then ...
+    answers: tuple[tuple[str, str], ...]  # what is so, and what to take then
 
 
 FIRST = (
@@ -25,7 +25,7 @@ QUESTIONS = (
         ("you want the median, or half of all cases on each side", "[[absolute_error]]"),
         ("too low and too high cost differently, or you want an interval", "[[quantile]], one level for each end; [[expectile]] is its smooth cousin."),
         ("small errors do not matter", "[[epsilon_insensitive]]"),
-        ("errors count in percent", "[[squared_log_error]] for targets above 0; [[absolute_percentage_error]] only if nothing is near 0: it prefers predictions that are too low."),
+        ("errors count in percent", "[[squared_log_error]] for targets from 0 upwards; [[absolute_percentage_error]] only if nothing is near 0: it prefers predictions that are too low."),
         ("the noise differs from case to case", "[[gaussian_nll]]: the model says how sure it is."),
         ("you report in the unit of the data", "[[rmse]]"),
     )),
@@ -38,7 +38,7 @@ QUESTIONS = (
         ("you have scores (logits)", "[[binary_cross_entropy_with_logits]]"),
         ("you have probabilities and no logits", "[[binary_cross_entropy]]: a sure mistake costs infinitely much, which is its point."),
         ("yes is rare", "<code>pos_weight</code> of the same loss first; [[binary_focal_with_logits]] where very many easy cases drown the hard ones. "
-                        "Its probabilities are no longer honest."),
+                        "Both bend the probabilities."),
         ("only the side matters, not the probability", "[[hinge]] (support vectors) or [[squared_hinge]]; [[logistic]] is cross-entropy for labels −1 and +1."),
         ("labels may be wrong", "[[modified_huber]]: a mistake pulls with a bounded force. Not [[exponential]]: there the mislabelled end up ruling."),
         ("you compare probabilities of forecasters", "[[brier]], or cross-entropy; both are proper."),

@@ -171,8 +171,7 @@ Not sure? <a href="guide.html">Which loss should I use?</a></p>
         ]
         blocks = self.blocks().get(name, [])
         if blocks:
-            held = ""
-            parts.append(self.section("Pictures", held + "".join(_plot.figure(b, i.title) for b in blocks)))
+            parts.append(self.section("Pictures", "".join(_plot.figure(b, i.title) for b in blocks)))
         parts.append(self.section("Inputs", self.inputs(i)))
         if i.parameters:
             parts.append(self.section("Parameters", self.parameters(i)))
@@ -181,7 +180,7 @@ Not sure? <a href="guide.html">Which loss should I use?</a></p>
             parts.append(self.section("What it promises", f'<ul class="claims">{claims}</ul><p class="small">As a function of its prediction; the tests attack each claim.</p>'))
         if any(any(b) for b in i.bound_ulp.values()):
             parts.append(self.section("How exact", self.accuracy(i)))
-        parts += [self.section("Also called", self.names(i, root)), self.section("In code", self.code(i)),
+        parts += [self.section("Names elsewhere", self.names(i, root)), self.section("In code", self.code(i)),
                   self.section("Source", f"<p>{cited(i.citation)}</p>" if i.citation else ""), self.neighbours(i, root)]
         return self.page(f"{i.title} – libloss", f"<article>{''.join(parts)}</article>", root, "", f"{i.title} ({name}), a {kind} of libloss. {_texts.INSIGHTS.get(name, '')}")
 
@@ -210,7 +209,7 @@ Not sure? <a href="guide.html">Which loss should I use?</a></p>
             kind = ("class indices, or scores" if i.is_metric and x.name == "prediction" else KIND_WORDS[x.kind]) + (", or rows of probabilities" if x.or_rows else "")
             return (f"<tr><th scope=row><code>{x.name}</code></th><td>{kind}</td><td>{escape(x.description)}"
                     f"{f'; {shape}' if shape and not i.is_metric and 'shape' not in x.description else ''}"
-                    f"{' <em>' + ', '.join(notes) + '</em>' if notes else ''}</td></tr>")
+                    f"{''.join(f' <em>{n}</em>' for n in notes)}</td></tr>")
 
         return f'<div class="wide"><table><thead><tr><th>input<th>holds<th>what it is</tr></thead><tbody>{"".join(map(line, i.inputs))}</tbody></table></div>'
 
@@ -218,8 +217,9 @@ Not sure? <a href="guide.html">Which loss should I use?</a></p>
     def parameters(i: Info) -> str:
         def line(p: ParameterInfo) -> str:
             reach = " · ".join(f"<code>{c}</code>" for c in p.choices) or escape(re.sub(r"9\.0072e\+15\]", "2⁵³)", p.range).replace("inf", "∞").replace("-", "−"))
-            default = "none" if p.default is None else f"{p.default:g}" if isinstance(p.default, float) else str(p.default)
-            return (f"<tr><th scope=row><code>{p.name}</code></th><td><code>{default}</code></td><td>{reach}</td>"
+            default = "none" if p.default is None else f"{p.default:g}" if isinstance(p.default, float) else str(p.default).lower()
+            kind = "words" if p.choices else "range"
+            return (f"<tr><th scope=row><code>{p.name}</code></th><td><code>{default}</code></td><td class={kind}>{reach}</td>"
                     f"<td>{escape(p.doc)}{' <em>learnable</em>' if p.learnable else ''}</td></tr>")
 
         return f'<div class="wide"><table><thead><tr><th>parameter<th>default<th>range<th>what it is</tr></thead><tbody>{"".join(map(line, i.parameters))}</tbody></table></div>'

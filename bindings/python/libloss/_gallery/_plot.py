@@ -23,8 +23,8 @@ def limits(curves: Iterable[Array], *, always: float | None = None) -> tuple[flo
     if not y.size:
         return 0.0, 1.0
     low, high = float(y.min()), float(y.max())
-    middle_low, middle_high = (float(v) for v in np.quantile(y, [0.06, 0.94]))
-    room = 1.2 * (middle_high - middle_low)
+    middle_low, middle_high = (float(v) for v in np.quantile(y, [0.1, 0.9]))
+    room = middle_high - middle_low
     if room > 0:
         low, high = max(low, middle_low - room), min(high, middle_high + room)
     if always is not None:
@@ -43,7 +43,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [k * step for k in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def label(number: float) -> str:
+def tick(number: float) -> str:
     return f"{number:.6g}".replace("-", "−") if abs(number) > 1e-12 else "0"
 
 
@@ -98,22 +98,22 @@ def chart(block: Block, panel: str, about: str) -> str:
     """One chart of a block."""
     box = (float(LEFT), float(TOP), float(WIDTH - LEFT - RIGHT), float(HEIGHT - TOP - BOTTOM))
     shown = [c for c in block.curves if panel in c.values]
-    uppers = [c for c in shown if panel == "curvature" and differs(c)]
+    uppers = [c for c in shown if panel == "curvature"] if has_upper(block) else []
     bottom, top = limits([c.values[panel] for c in shown] + [c.values["upper"] for c in uppers], always=0.0)
-    frame = Frame(block.low, block.high, bottom, top, box)
+    frame = Frame(block.scene.low, block.scene.high, bottom, top, box)
     left, up, width, height = box
     lines = []
     for t in ticks(bottom, top, 5):
         y = frame.y(t)
         lines.append(f'<path class="{"zero" if abs(t) < 1e-12 else "grid"}" d="M{left:g},{y:.1f}h{width:g}"/>'
-                     f'<text x="{left - 6:g}" y="{y + 4:.1f}" text-anchor="end">{label(t)}</text>')
-    for t in ticks(block.low, block.high, 6):
+                     f'<text x="{left - 6:g}" y="{y + 4:.1f}" text-anchor="end">{tick(t)}</text>')
+    for t in ticks(block.scene.low, block.scene.high, 6):
         x = frame.x(t)
         lines.append(f'<path class="{"zero" if abs(t) < 1e-12 else "grid"}" d="M{x:.1f},{up:g}v{height:g}"/>'
-                     f'<text x="{x:.1f}" y="{up + height + 17:g}" text-anchor="middle">{label(t)}</text>')
+                     f'<text x="{x:.1f}" y="{up + height + 17:g}" text-anchor="middle">{tick(t)}</text>')
     order = sorted(shown, key=lambda c: c.shade == 0)  # the default on top
     curves = [f'<path class="upper s{c.shade}" d="{frame.path(c.x, c.values["upper"])}"/>' for c in uppers]
-    curves += [f'<path class="line s{c.shade}{" dashed" if c.dashed else ""}" data-label="{escape(c.label)}" d="{frame.path(c.x, c.values[panel])}"/>'
+    curves += [f'<path class="line s{c.shade}" data-label="{escape(c.label)}" d="{frame.path(c.x, c.values[panel])}"/>'
                for c in order]
     domain = ",".join(f"{v:.10g}" for v in frame.domain)
     # the clip is a nested svg: no ids that pages would have to keep apart
@@ -129,31 +129,35 @@ def differs(curve: Curve) -> bool:
     return not np.allclose(exact, upper, rtol=1e-3, atol=2e-3 * size, equal_nan=True)
 
 
-def key(label_: str, shade: int, dashed: bool) -> str:
-    style = "s" + str(shade) if shade >= 0 else "plain"
-    return (f'<li><svg class="key" viewBox="0 0 26 10" aria-hidden="true"><path class="line {style}{" dashed" if dashed else ""}" d="M1,5h24"/></svg>'
-            f"<span>{escape(label_)}</span></li>")
+def has_upper(block: Block) -> bool:
+    """Whether a block shows the upper curvature: it differs, and the lines are not too many already."""
+    return len(block.curves) <= 3 and any("upper" in c.values and differs(c) for c in block.curves)
+
+
+def key(style: str, text: str) -> str:
+    """A line of the legend."""
+    return f'<li><svg class="key" viewBox="0 0 26 10" aria-hidden="true"><path class="{style}" d="M1,5h24"/></svg><span>{text}</span></li>'
 
 
 def figure(block: Block, title: str) -> str:
     """All charts of a block with their legend."""
-    panels = [p for p in PANELS if any(p in c.values for c in block.curves)]
-    items = [key(*entry) for entry in block.legend]
-    if any("upper" in c.values and differs(c) for c in block.curves):
-        items.append('<li><svg class="key" viewBox="0 0 26 10" aria-hidden="true"><path class="upper plain" d="M1,5h24"/></svg>'
-                     '<span>curvature for Newton steps and boosting (<code>upper</code>)</span></li>')
-    charts = "".join(f"<div><h4>{TITLES[p]}</h4>{chart(block, p, f'{TITLES[p]} of {title}, by {block.axis}')}</div>" for p in panels)
+    flat = all(not np.any(c.values.get("curvature", 1)) for c in block.curves) and not has_upper(block)
+    panels = [p for p in PANELS if any(p in c.values for c in block.curves) and not (flat and p == "curvature")]
+    items = [key(f"line s{c.shade}", escape(c.label)) for c in block.curves if c.label]
+    if has_upper(block):
+        items.append(key("upper plain", "curvature for Newton steps and boosting (<code>upper</code>)"))
+    charts = "".join(f"<div><h4>{TITLES[p]}</h4>{chart(block, p, f'{TITLES[p]} of {title}, by {block.scene.axis}')}</div>" for p in panels)
     heading = f"<h3>{block.title}</h3>" if block.title else ""
     legend = f'<ul class="legend">{"".join(items)}</ul>' if items else ""
-    return f'<figure class="block">{heading}{legend}<div class="charts">{charts}</div><p class="axis">{escape(block.axis)}</p></figure>'
+    told = [f"Horizontal: {block.scene.axis}", *([block.scene.held] if block.scene.held else []), *(["the curvature is 0 wherever there is one"] if flat else [])]
+    return f'<figure class="block">{heading}{legend}<div class="charts">{charts}</div><figcaption>{escape("; ".join(told))}.</figcaption></figure>'
 
 
 def sparkline(block: Block) -> str:
     """The value alone, small and without axes."""
     box = (2.0, 4.0, 116.0, 52.0)
-    curves = [c for c in block.curves if c.shade == 0 or not c.dashed][:4]
-    bottom, top = limits([c.values["value"] for c in curves], always=0.0)
-    frame = Frame(block.low, block.high, bottom, top, box)
+    bottom, top = limits([c.values["value"] for c in block.curves], always=0.0)
+    frame = Frame(block.scene.low, block.scene.high, bottom, top, box)
     y = frame.y(0.0)
-    lines = "".join(f'<path class="line s{c.shade}" d="{frame.path(c.x, c.values["value"])}"/>' for c in sorted(curves, key=lambda c: c.shade == 0))
+    lines = "".join(f'<path class="line s{c.shade}" d="{frame.path(c.x, c.values["value"])}"/>' for c in sorted(block.curves, key=lambda c: c.shade == 0))
     return f'<svg class="spark" viewBox="0 0 120 60" aria-hidden="true"><path class="grid" d="M2,{y:.1f}h116"/>{lines}</svg>'

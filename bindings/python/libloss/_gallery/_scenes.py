@@ -22,6 +22,7 @@ Inputs = dict[str, Array]
 Place = Callable[[Array], tuple[Inputs, Inputs]]  # of n places on the axis: n units of every input, and how each moves
 
 STEPS = 200  # even: no place on the axis lies in the middle, where kinks are
+HALVINGS = 26  # of a step, until a jump is a gap of no width
 PANELS = ("value", "gradient", "curvature")
 
 
@@ -43,7 +44,6 @@ class Scene(NamedTuple):
 class Curve(NamedTuple):
     label: str
     shade: int  # the number of its colour
-    dashed: bool
     x: Array
     values: dict[str, Array]  # by panel; "upper" where it is another one than the curvature
 
@@ -51,12 +51,9 @@ class Curve(NamedTuple):
 class Block(NamedTuple):
     """Charts that share an axis and a legend."""
 
-    title: str
-    axis: str
-    low: float
-    high: float
+    title: str  # HTML
+    scene: Scene
     curves: tuple[Curve, ...]
-    legend: tuple[tuple[str, int, bool], ...]  # label, shade, dashed
 
 
 # ---- scenes ----
@@ -109,9 +106,9 @@ def elementwise(info: Info, needed: list[Input]) -> Scene | None:
         return None
     target, p = needed[names.index("target")], predictions[0]
     if info.family == "distance":
-        return Scene("residual: prediction − target", -3, 3, (Side("", single(p.name, {"target": 0.0})),), "")
+        return Scene("residual (prediction − target)", -3, 3, (Side("", single(p.name, {"target": 0.0})),), "")
     if info.family == "margin":
-        return Scene("margin: label × score", -3, 3, (Side("", single(p.name, {"target": 1.0})),), "")
+        return Scene("margin (label × score)", -3, 3, (Side("", single(p.name, {"target": 1.0})),), "")
     if len(predictions) == 2 and names[0] == p.name and all(i.kind == "real" for i in predictions):
         other = predictions[1].name
         return Scene(f"{p.name} − {other}", -4, 4, (Side("", single(p.name, {other: 0.0, "target": 1.0})),), f"where {p.name} should be higher")
@@ -119,12 +116,12 @@ def elementwise(info: Info, needed: list[Input]) -> Scene | None:
     if len(extra) == 1 and extra[0].kind in ("nonnegative", "positive"):
         name = extra[0].name
         sides = tuple(Side(f"{name} = {v:g}", single(p.name, {"target": 0.0, name: v})) for v in (0.25, 1.0, 4.0))
-        return Scene("residual: prediction − target", -3, 3, sides, "")
+        return Scene("residual (prediction − target)", -3, 3, sides, "")
     if extra:
         return None
     of: tuple[float, ...] = (1.0, 0.0)
     if p.kind == "probability":
-        low, high = 0.002, 0.998
+        low, high = 0.0, 1.0
     elif target.kind == "probability":
         low, high = -5.0, 5.0
     elif target.kind == "sign":
@@ -195,7 +192,7 @@ def rows(needed: list[Input]) -> Scene | None:
         else:
             held = (("target (½, ¼, ¼)", kinds[1]), ("target (1, 0, 0)", kinds[0]))
         sides = tuple(Side(label, among(p.name, [0.0, 0.5, 0.5], [1.0, -0.5, -0.5], {target.name: t})) for label, t in held)
-        return Scene("probability of the first class", 0.002, 0.998, sides, "three classes; the two others share the rest")
+        return Scene("probability of the first class", 0.0, 1.0, sides, "three classes; the two others share the rest")
     low, high = reach(p, -6, 6)
     base = [low / 5 if high == 0 else 0.0] * 3
     what = "log-probability" if high == 0 else "logit" if "logit" in p.description else "score"
@@ -215,7 +212,7 @@ def batch(needed: list[Input]) -> Scene | None:
     if len(others) == 1 and p.kind == "probability":
         target = {others[0].name: [1.0, 1.0, 0.0, 0.0]}
         sides = tuple(Side(f"background at {b:g}", among(p.name, [0.0, 0.0, b, b], [1.0, 1.0, 0.0, 0.0], target)) for b in (0.1, 0.0, 0.5))
-        return Scene("prediction where the target is 1", 0.002, 0.998, sides, "four elements, two of them 1")
+        return Scene("prediction where the target is 1", 0.0, 1.0, sides, "four elements, two of them 1")
     if len(others) == 1 and p.kind == others[0].kind == "real":
         sides = tuple(Side(f"the others off by {b:g}", among(p.name, [0.0, b, b, b], [1.0, 0.0, 0.0, 0.0], {others[0].name: [0.0] * 4})) for b in (1.0, 0.3, 0.0))
         return Scene("residual of one of four", -3, 3, sides, "")
@@ -231,9 +228,8 @@ def listed(needed: list[Input]) -> Scene | None:
     p, target = needed[0].name, needed[1].name
     relevance = {target: [2.0, 1.0, 0.0, 0.0]}
     sides = (Side("the most relevant", among(p, [0.0, 1.0, 0.0, -1.0], [1.0, 0.0, 0.0, 0.0], relevance)),
-             Side("an irrelevant one", among(p, [1.5, 1.0, 0.0, -1.0], [0.0, 0.0, 0.0, 1.0], relevance)))
-    return Scene("score of one document", -4, 4, (sides[0], Side(sides[1].label, among(p, [1.5, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], relevance))),
-                 "a query of four documents with relevance 2, 1, 0, 0")
+             Side("an irrelevant one", among(p, [1.5, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], relevance)))
+    return Scene("score of one document", -4, 4, sides, "a query of four documents with relevance 2, 1, 0, 0; the scores of the others are fixed between −1 and 1.5")
 
 
 def sequence(needed: list[Input]) -> Scene | None:
@@ -298,21 +294,24 @@ def trace(loss: Loss, side: Side, low: float, high: float) -> tuple[Array, dict[
     with np.errstate(all="ignore"):
         x = np.linspace(low, high, STEPS)
         along = evaluate(loss, side.place, x)
-        sides = []
+        jumps: dict[str, Array] = {}  # by curve: the steps that are much larger than those beside them
         for name, y in along.items():
             step, size = np.abs(np.diff(y)), span(y) or float(np.nanmax(np.abs(y), initial=0.0))
             around = np.maximum(np.concatenate([[0], step[:-1]]), np.concatenate([step[1:], [0]]))
-            for k in np.flatnonzero((step > 0.03 * size) & (step > 3 * around) & np.isfinite(step)):
-                left, right = x[k], x[k + 1]
-                for _ in range(40):
-                    middle = (left + right) / 2
-                    a, b, c = evaluate(loss, side.place, np.array([left, middle, right]))[name]
-                    left, right = (left, middle) if abs(b - a) > abs(c - b) else (middle, right)
-                sides += [left, right]
-        if sides:
-            x = np.unique(np.concatenate([x, sides]))
+            jumps[name] = np.flatnonzero((step > 0.03 * size) & (step > 3 * around) & np.isfinite(step))
+        if any(k.size for k in jumps.values()):
+            curve = np.repeat(np.arange(len(jumps)), [k.size for k in jumps.values()])
+            left, right = (x[np.concatenate(list(jumps.values())) + end] for end in (0, 1))
+            for _ in range(HALVINGS):
+                middle = (left + right) / 2
+                found = evaluate(loss, side.place, np.concatenate([left, middle, right]))
+                a, b, c = np.stack([found[name] for name in jumps]).reshape(len(jumps), 3, -1)[curve, :, np.arange(len(curve))].T
+                first = abs(b - a) > abs(c - b)
+                left, right = np.where(first, left, middle), np.where(first, middle, right)
+            x = np.unique(np.concatenate([x, left, right]))
             along = evaluate(loss, side.place, x)
-    return x, along
+    there = ~np.isnan(along["value"])  # outside a loss's domain its derivatives mean nothing
+    return x, {name: np.where(there, y, np.nan) for name, y in along.items()}
 
 
 # ---- parameters ----
@@ -325,7 +324,9 @@ def bounds(p: ParameterInfo) -> tuple[float, float, bool, bool]:
 
 
 def values(p: ParameterInfo) -> list[Any]:
-    """A few telling values of a parameter, its default among them."""
+    """A few telling values of a parameter, its default among them; none of one that only says how inputs are to be read."""
+    if re.match(r"log_|labels$", p.name):
+        return []
     if p.kind == "flag":
         return [p.default, not p.default]
     if p.kind == "choice":
@@ -336,6 +337,8 @@ def values(p: ParameterInfo) -> list[Any]:
     if p.optional:
         return [None, low + 0.25 * (high - low), low + 0.75 * (high - low)] if math.isfinite(low + high) else []
     d = p.default
+    if p.kind == "integer" and low == 0:
+        return []  # the number of a class
     if p.kind == "integer":
         return sorted({d, *range(int(low), int(min(high, low + 2)) + 1)})
     if math.isfinite(low) and math.isfinite(high):
@@ -358,8 +361,8 @@ def values(p: ParameterInfo) -> list[Any]:
 
 
 def said(p: ParameterInfo, value: Any) -> str:
-    """A parameter's value as it is typed."""
-    text = "None" if value is None else str(value) if isinstance(value, (bool, str)) else f"{value:g}"
+    """A parameter's value as a spec has it."""
+    text = str(value).lower() if value is None or isinstance(value, (bool, str)) else f"{value:g}"
     return f"{p.name} = {text}".replace("= -", "= −")
 
 
@@ -376,39 +379,24 @@ def blocks(info: Info) -> list[Block]:
         return []
     default = Loss(info.name)
 
-    def curve(label: str, shade: int, dashed: bool, traced: tuple[Array, dict[str, Array]]) -> Curve:
-        return Curve(label, shade, dashed, *traced)
-
     plain = [trace(default, side, seen.low, seen.high) for side in seen.sides]
     found = []
     for p in info.parameters:
-        # the first two sides, unless there are more: then one is enough
-        sides = seen.sides[:2] if len(seen.sides) == 2 else seen.sides[:1]
         kept: list[tuple[Any, list[tuple[Array, dict[str, Array]]]]] = []
         for value in values(p):
             try:
-                traced = [trace(default.replace(**{p.name: value}), side, seen.low, seen.high) for side in sides]
+                traced = plain if value == p.default else [trace(default.replace(**{p.name: value}), side, seen.low, seen.high) for side in seen.sides]
             except Error:
                 continue  # not with these inputs
-            if value == p.default or not any(all(same(a, b) for a, b in zip(traced, other, strict=True)) for _, other in [*kept, (None, plain[: len(sides)])]):
+            if traced is plain or not any(all(map(same, traced, other)) for other in (plain, *(other for _, other in kept))):
                 kept.append((value, traced))
         if len(kept) < 2:
             continue
-        shades = iter((1, 2, 3, 4, 5, 6))
-        curves, legend = [], []
-        for value, traced in kept:
-            shade = 0 if value == p.default else next(shades)
-            legend.append((said(p, value), shade, False))
-            curves += [curve(said(p, value) + (f", {side.label}" if side.label else ""), shade, k > 0, t)
-                       for k, (side, t) in enumerate(zip(sides, traced, strict=True))]
-        if len(sides) == 2:
-            legend += [(side.label, -1, k > 0) for k, side in enumerate(sides)]
-        fixed_side = f", {sides[0].label}" if len(seen.sides) > 2 else ""
-        found.append(Block(f"By <code>{p.name}</code>{fixed_side}", seen.axis, seen.low, seen.high, tuple(curves), tuple(legend)))
+        k = next(k for k in range(len(seen.sides)) if not all(same(traced[k], plain[k]) for _, traced in kept))  # a side that it changes
+        side, shades = seen.sides[k].label, iter(range(1, len(kept)))
+        curves = tuple(Curve(said(p, value), 0 if value == p.default else next(shades), *traced[k]) for value, traced in kept)
+        found.append(Block(f"By <code>{p.name}</code>{f', {side}' if side else ''}", seen, curves))
     if len(seen.sides) > 1 or not found:
-        title = "At the defaults" if info.parameters else ""
-        legend = [(side.label, k, False) for k, side in enumerate(seen.sides) if side.label]
-        own = Block(title, seen.axis, seen.low, seen.high,
-                    tuple(curve(side.label, k, False, t) for k, (side, t) in enumerate(zip(seen.sides, plain, strict=True))), tuple(legend))
-        found.insert(0, own)
+        curves = tuple(Curve(side.label, k, *traced) for k, (side, traced) in enumerate(zip(seen.sides, plain, strict=True)))
+        found.insert(0, Block("At the defaults" if found else "", seen, curves))
     return found
