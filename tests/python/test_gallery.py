@@ -24,8 +24,7 @@ from libloss._gallery import _examples, _formula, _guide, _pages, _scenes, _task
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INFOS = [libloss.info(name) for name in libloss.losses()] + [libloss.metrics.info(name) for name in libloss.metrics.metrics()]
 LOSSES = [i for i in INFOS if not i.is_metric]
-VOID = {"meta", "link", "input", "br"}
-LOOSE = {"th", "td", "tr"}  # their ends may be left out
+VOID = {"meta", "link", "input", "wbr"}
 
 
 class Page(html.parser.HTMLParser):
@@ -33,10 +32,10 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, text: str):
         super().__init__()
-        self.links, self.loads, self.ids, self.open, self.labels = [], [], set(), [], 0
+        self.links, self.loads, self.ids, self.open = [], [], set(), []
         self.feed(text)
         self.close()
-        assert not [t for t in self.open if t not in LOOSE], self.open
+        assert not self.open
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
@@ -55,8 +54,6 @@ class Page(html.parser.HTMLParser):
         pass
 
     def handle_endtag(self, tag):
-        while self.open[-1] != tag and self.open[-1] in LOOSE:
-            self.open.pop()
         assert self.open.pop() == tag
 
 
@@ -76,7 +73,7 @@ def test_every_loss_and_metric_has_a_page_and_a_card(files):
         read = html.unescape(re.sub(r"<[^>]*>", "", page))
         assert i.citation in read and i.title in read
         assert all(f"<code>{word}</code>" in page for word in (*i.aliases, *(x.name for x in (*i.inputs, *i.parameters))))
-        assert f"<code>{i.name}</code>" in files["index.html"]
+        assert f"<code>{i.name}</code>" in files["index.html"].replace("<wbr>", "")
 
 
 def test_links_lead_somewhere_and_nothing_is_fetched(files, pages):

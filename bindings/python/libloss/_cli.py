@@ -140,8 +140,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--grad-out", metavar="FILE", help="write the gradient to this .npy file")
     command.set_defaults(run=_eval, settings=[])
     command = commands.add_parser("gallery", help="a folder of pages about all losses and metrics, for a browser",
-                                  epilog="One page per loss and metric, an index with search and filters, and a short guide. No server and no network are needed. "
-                                         "Pages of an earlier gallery are overwritten, other files never.")
+                                  epilog="One page per loss and metric, an index with search and filters, and a short guide. No server and no "
+                                         "network are needed. Pages of an earlier gallery are overwritten, other files never.")
     command.add_argument("folder", metavar="DIR", help="where the pages go; index.html is the first")
     command.set_defaults(run=_gallery)
     command = commands.add_parser("demo", help="the story of losses with numbers, and one picture")

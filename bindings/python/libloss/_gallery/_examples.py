@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import metrics
-from .._core import Info, is_flat
+from .._core import Info
 from .._errors import Error
 from .._functions import examples
 from .._loss import Loss
@@ -46,10 +46,6 @@ def setting(info: Info) -> tuple[str, str]:
             if value != p.default and math.isfinite(Loss(info.name, **{p.name: value})(*given)):
                 return f", {p.name}={value:g}", f"({p.name}={value:g})"
     return "", ""
-
-
-def short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else " ".join(np.array2string(np.asarray(value), precision=4, separator=", ").split())
 
 
 def python(info: Info) -> str:
@@ -114,41 +110,36 @@ TENSOR = """\
 
 
 def c(info: Info) -> str:
-    """A program that prints what its comment says."""
-    given = inputs(info)
-    arrays = {name: np.array(ast.literal_eval(x)) for name, x in given.items()}
-    value = (metrics.Metric(info.name) if info.is_metric else Loss(info.name + setting(info)[1]))(**arrays) if given else None
+    """A program that prints what its comment says; nothing for what gives more than one number."""
+    arrays = {name: np.array(ast.literal_eval(x)) for name, x in inputs(info).items()}
+    made: Any = metrics.Metric(info.name) if info.is_metric else Loss(info.name + setting(info)[1])
+    value = made(**arrays) if arrays else None
     if not isinstance(value, float):
         return ""
-    real = {i.name: i.kind not in ("class", "label", "length", "offsets") and not (info.is_metric and arrays[i.name].dtype.kind == "i")
-            for i in info.inputs if i.name in given}
-    names = list(given)
-    first = names[0]
-    declared = [declaration(name, array, real=real[name]) for name, array in arrays.items()]
-    kind = "metric" if info.is_metric else "loss"
-    shape = arrays[first].shape
-    simple = not info.is_metric and len(names) == 2
-    if simple and (is_flat(info) or (info.per_unit and all(real.values()) and len(shape) == 1 and not info.per_row and info.inputs[1].per == "input")
-                   ) and not any(i.kind == "offsets" for i in info.inputs):
-        declared.append(f"    double value, gradient[{shape[0]}];")
-        call = f"libloss_call_f64({kind}, LIBLOSS_MEAN, {shape[0]}, {names[0]}, {names[1]},\n                            &value, gradient)"
-    elif simple and info.per_row and not real[names[1]] and info.inputs[1].kind == "class":
-        declared.append(f"    double value, gradient[{shape[0]}][{shape[1]}];")
-        call = f"libloss_rows_f64_i64({kind}, LIBLOSS_MEAN, {shape[0]}, {shape[1]}, {first}[0],\n                                {names[1]}, &value, gradient[0])"
+    needed = [i for i in info.inputs if i.name in arrays]
+    whole = {i.name for i in needed if i.kind in ("class", "label", "length") or (info.is_metric and arrays[i.name].dtype.kind == "i")}
+    names, shapes = [i.name for i in needed], [arrays[i.name].shape for i in needed]
+    kind, gradient = ("metric" if info.is_metric else "loss"), "".join(f"[{n}]" for n in shapes[0])
+    declared = [declaration(name, array, real=name not in whole) for name, array in arrays.items()]
+    # plain arrays where there is an entry for them: two inputs of one number each, or of one batch; rows with a class each
+    two = len(needed) == 2 and not info.is_metric and not any(i.kind == "offsets" for i in info.inputs)
+    if two and not info.per_row and not whole:
+        declared.append(f"    double value, gradient{gradient};")
+        call = f"libloss_call_f64({kind}, LIBLOSS_MEAN, {shapes[0][0]}, {names[0]}, {names[1]},\n                            &value, gradient)"
+    elif two and info.per_row and needed[1].kind == "class":
+        declared.append(f"    double value, gradient{gradient};")
+        call = (f"libloss_rows_f64_i64({kind}, LIBLOSS_MEAN, {', '.join(map(str, shapes[0]))}, {names[0]}[0],\n"
+                f"                                {names[1]}, &value, gradient[0])")
     else:
-        tensors = {name: "abcdefgh"[k] for k, name in enumerate(names)}
-        declared += [TENSOR.format(short=tensors[name], data=name, ndim=a.ndim, code=2 if real[name] else 0, shape=", ".join(map(str, a.shape)))
-                     for name, a in arrays.items()]
-        places = {i.name: k for k, i in enumerate(info.inputs)}
-        listed = ", ".join(f"[{places[name]}] = &{tensors[name]}" if places[name] != k else f"&{tensors[name]}" for k, name in enumerate(names))
-        outputs = ""
-        if not info.is_metric:
-            dims = "".join(f"[{n}]" for n in shape)
-            declared.append(f"    double value, gradient{dims};")
-            declared.append(f"    libloss_tensor g = {tensors[first]};\n    g.data = gradient;")
-            outputs = ", .gradient = { &g }"
-        else:
+        short_names = dict(zip(names, "abcdefgh", strict=False))
+        declared += [TENSOR.format(short=short_names[name], data=name, ndim=len(shape), code=0 if name in whole else 2, shape=", ".join(map(str, shape)))
+                     for name, shape in zip(names, shapes, strict=True)]
+        places = ", ".join(f"[{k}] = &{short_names[i.name]}" for k, i in enumerate(info.inputs) if i.name in arrays)
+        if info.is_metric:
             declared.append("    double value;")
-        declared.append(f"    libloss_args args = {{ .struct_size = sizeof args, .input = {{ {listed} }},\n                          .value = &value{outputs} }};")
+        else:
+            declared += [f"    double value, gradient{gradient};", f"    libloss_tensor g = {short_names[names[0]]};", "    g.data = gradient;"]
+        declared += [f"    libloss_args args = {{ .struct_size = sizeof args, .input = {{ {places} }},",
+                     f"                          .value = &value{'' if info.is_metric else ', .gradient = { &g }'} }};"]
         call = f"libloss_eval({kind}, &args)"
-    return C.format(declared="\n".join(declared), kind=kind, spec=info.name + setting(info)[1], call=call, value=short(value))
+    return C.format(declared="\n".join(declared), kind=kind, spec=info.name + setting(info)[1], call=call, value=f"{value:.6g}")

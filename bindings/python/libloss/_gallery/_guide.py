@@ -12,20 +12,23 @@ class Question(NamedTuple):
 
 
 FIRST = (
-    ("Train on logits where you can.", "A loss that takes the score before the sigmoid or softmax keeps its slope where the model is confidently wrong, and loses no digits."),
-    ("Train with a loss, judge with a metric.", "The loss must have a slope; what you report need not. Watch both: [[cross_entropy]] may fall while [[accuracy]] stands still."),
+    ("Train on logits where you can.", "A loss that takes the score before the sigmoid or softmax keeps its slope where the model is "
+                                       "confidently wrong, and loses no digits."),
+    ("Train with a loss, judge with a metric.", "The loss must have a slope; what you report need not. Watch both: [[cross_entropy]] may fall "
+                                                "while [[accuracy]] stands still."),
     ("Start plain.", "The first line of each table is where to begin. Leave it for a reason that you have seen in your data."),
 )
 
 QUESTIONS = (
     Question("A number", "number", (
         ("nothing special is known", "[[squared_error]]: predicts the mean. Outliers rule it."),
-        ("some targets are wild", "[[huber]]: choose <code>delta</code> about as large as an error that is still ordinary. [[pseudo_huber]] for second-order methods, "
-                                  "[[log_cosh]] where you want no threshold."),
+        ("some targets are wild", "[[huber]]: choose <code>delta</code> about as large as an error that is still ordinary. [[pseudo_huber]] for second-order "
+                                  "methods, [[log_cosh]] where you want no threshold."),
         ("you want the median, or half of all cases on each side", "[[absolute_error]]"),
         ("too low and too high cost differently, or you want an interval", "[[quantile]], one level for each end; [[expectile]] is its smooth cousin."),
         ("small errors do not matter", "[[epsilon_insensitive]]"),
-        ("errors count in percent", "[[squared_log_error]] for targets from 0 upwards; [[absolute_percentage_error]] only if nothing is near 0: it prefers predictions that are too low."),
+        ("errors count in percent", "[[squared_log_error]] for targets from 0 upwards; [[absolute_percentage_error]] only if nothing is near 0: "
+                                    "it prefers predictions that are too low."),
         ("the noise differs from case to case", "[[gaussian_nll]]: the model says how sure it is."),
         ("you report in the unit of the data", "[[rmse]]"),
     )),
@@ -77,11 +80,12 @@ QUESTIONS = (
         ("when something happens, and for some it has not yet", "[[cox]]"),
         ("a text or sound without timing", "[[ctc]]"),
         ("a whole distribution", "[[kl_divergence]]; [[js_divergence]] where it should be symmetric and bounded"),
-        ("a generator against a discriminator", "[[gan_non_saturating]]; [[gan_minimax]] is the game as first written, whose generator stops learning early."),
+        ("a generator against a discriminator", "[[gan_non_saturating]]; [[gan_minimax]] is the game as first written down, "
+                                                   "whose generator stops learning early."),
     )),
     Question("To report, not to train", "report", (
         ("classes are of like size", "[[accuracy]]"),
-        ("one is rare", "[[balanced_accuracy]], [[matthews_correlation]], or [[precision]] and [[recall]] side by side; [[f_beta]] puts the two in one number."),
+        ("one is rare", "[[balanced_accuracy]], [[matthews_correlation]], or [[precision]] and [[recall]] side by side; [[f_beta]] makes one number of them."),
         ("raters should agree beyond chance", "[[cohen_kappa]]"),
     )),
 )

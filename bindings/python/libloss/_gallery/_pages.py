@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 from .. import _texts
@@ -59,11 +59,13 @@ class Site:
     def link(self, name: str, root: str) -> str:
         return f'<a href="{root}{self.file(name)}"><code>{name}</code></a>'
 
-    def prose(self, text: str, root: str, but: str = "") -> str:
-        """Text in which our names with an underscore are links; without one they are words as well."""
+    def prose(self, text: str, root: str, but: str, *, every: bool = False) -> str:
+        """Text in which our names are links; those without an underscore only with ``every``: they are words as well."""
         def one(found: re.Match[str]) -> str:
             word = found[0]
-            return self.link(word, root) if word in self.infos and word != but and "_" in word else word
+            if word not in self.infos or not (every or "_" in word):
+                return word
+            return f"<code>{word}</code>" if word == but else self.link(word, root)
 
         return re.sub(r"\w+", one, escape(text, quote=False))
 
@@ -107,32 +109,31 @@ class Site:
     # ---- index and guide ----
 
     def card(self, i: Info) -> str:
-        also = [*i.aliases, *(n for foreign, _, _ in self.foreign[i.name] for n in foreign)]
+        also = [*i.aliases, *(name for foreign, _, _ in self.foreign[i.name] for name in foreign)]
         search = " ".join([i.name, spaced(i.name), i.title, *also]).lower()
-        blocks = self.blocks().get(i.name)
-        picture = "" if i.is_metric else _plot.sparkline(blocks[0]) if blocks else '<span class="spark"></span>'
-        tags = "".join(f"<span>{t}</span>" for t in tasks(i)) if not i.is_metric else ""
-        told = _texts.INSIGHTS.get(i.name, "")
+        told = re.split(r"(?<=[.?]) ", _texts.INSIGHTS[i.name])[0].rstrip(".")
+        blocks, tags = self.blocks().get(i.name), "" if i.is_metric else "".join(f"<span>{t}</span>" for t in tasks(i))
+        picture = _plot.sparkline(blocks[0]) if blocks else "" if i.is_metric else '<span class="spark"></span>'
         return (f'<li class="card" data-search="{escape(search)}" data-family="{i.family}" data-task="{" ".join(tasks(i))}" '
-                f'data-claim="{" ".join(sorted(i.claims))}"><a href="{self.file(i.name)}">{picture}<h3>{escape(i.title)}</h3><code>{i.name}</code></a>'
-                f'<p>{escape(re.split(r"(?<=[.?]) ", told)[0].rstrip("."))}</p><p class="tags">{tags}</p></li>')
+                f'data-claim="{" ".join(sorted(i.claims))}"><a href="{self.file(i.name)}">{picture}<h3>{escape(i.title)}</h3>'
+                f'<code>{i.name.replace("_", "_<wbr>")}</code></a><p>{escape(told)}</p><p class="tags">{tags}</p></li>')
 
     def index(self) -> str:
-        families = list(dict.fromkeys(i.family for i in self.losses))
-        used = {t for i in self.losses for t in tasks(i)}
-        groups = [("task", "Task", [t for t in TASKS if t in used]), ("family", "Family", families),
-                  ("claim", "Claim", [c for c in CLAIMS if any(c in i.claims for i in self.losses)])]
-        filters = "".join(
-            f'<div class="filter" role="group" aria-label="{title}"><span>{title}</span><div>'
-            + "".join(f'<button type="button" aria-pressed="false" data-group="{group}" data-value="{v}">{spaced(v)}</button>' for v in words)
-            + "</div></div>" for group, title, words in groups)
+        there = {t for i in self.losses for t in tasks(i)}
+        groups = {"task": [t for t in TASKS if t in there], "family": list(dict.fromkeys(i.family for i in self.losses)),
+                  "claim": [c for c in CLAIMS if any(c in i.claims for i in self.losses)]}
+        filters = ""
+        for group, values in groups.items():
+            buttons = "".join(f'<button type="button" aria-pressed="false" data-group="{group}" data-value="{v}">{spaced(v)}</button>' for v in values)
+            filters += f'<div class="filter" role="group" aria-label="{group}"><span>{group.title()}</span><div>{buttons}</div></div>'
         body = f"""<div class="hero">
 <h1>Loss functions, drawn</h1>
-<p class="lead">{len(self.losses)} losses and {len(self.metrics)} metrics: what each is for, its formula, its value, gradient and curvature, and how exact it is.
-Not sure? <a href="guide.html">Which loss should I use?</a></p>
+<p class="lead">{len(self.losses)} losses and {len(self.metrics)} metrics: what each is for, its formula, its value, gradient and curvature,
+and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a></p>
 </div>
-<form class="tools needs-script" role="search" hidden>
-<label class="search"><span class="unseen">Search</span><input type="search" placeholder="Search: huber, mse, BCELoss, log_loss …" autocomplete="off" spellcheck="false"></label>
+<form class="tools" role="search" hidden>
+<label class="search"><span class="unseen">Search by name, ours or another library's</span>
+<input type="search" placeholder="huber, mse, BCELoss, log_loss …" autocomplete="off" spellcheck="false"></label>
 <details><summary>Filter</summary>{filters}</details>
 <p class="count" role="status" aria-live="polite"></p>
 </form>
@@ -141,15 +142,16 @@ Not sure? <a href="guide.html">Which loss should I use?</a></p>
 <section aria-labelledby="metrics"><h2 id="metrics">Metrics</h2>
 <p>What counts, and has no gradient.</p>
 <ul class="cards small">{"".join(map(self.card, self.metrics))}</ul></section>
-<p class="none" hidden>Nothing by that name. In another library's words? Try the name you know, or <button type="button" class="reset">clear everything</button>.</p>"""
+<p class="none" hidden>Nothing of that kind here. <button type="button" class="reset">Show everything</button></p>"""
         return self.page("libloss: the gallery of losses", body, "", "index.html", "All losses and metrics of libloss, drawn.")
 
     def guide(self) -> str:
         first = "".join(f"<li><strong>{title}</strong> {self.marked(text, '')}</li>" for title, text in FIRST)
         jumps = "".join(f'<a href="#{q.anchor}">{q.title}</a>' for q in QUESTIONS)
-        sections = "".join(
-            f'<section class="question" aria-labelledby="{q.anchor}"><h2 id="{q.anchor}">{q.title}</h2><dl>'
-            + "".join(f"<div><dt>{when}</dt><dd>{self.marked(text, '')}</dd></div>" for when, text in q.answers) + "</dl></section>" for q in QUESTIONS)
+        sections = ""
+        for q in QUESTIONS:
+            answers = "".join(f"<div><dt>{so}</dt><dd>{self.marked(text, '')}</dd></div>" for so, text in q.answers)
+            sections += f'<section class="question" aria-labelledby="{q.anchor}"><h2 id="{q.anchor}">{q.title}</h2><dl>{answers}</dl></section>'
         body = f"""<div class="hero"><h1>Which loss should I use?</h1>
 <p class="lead">Say what you predict and what you know of the data. The first line of each table is the usual start.</p></div>
 <ol class="first">{first}</ol>
@@ -160,107 +162,117 @@ Not sure? <a href="guide.html">Which loss should I use?</a></p>
     # ---- one loss or metric ----
 
     def entry(self, name: str) -> str:
-        i, root = self.infos[name], "../"
+        i, root, told = self.infos[name], "../", _texts.INSIGHTS[name]
+        kinds = [("family", i.family), *(("task", t) for t in tasks(i))]
+        where = "metric" if i.is_metric else "".join(f'<a href="{root}index.html#{group}={value}">{value}</a>' for group, value in kinds)
+        body = "".join([
+            f'<p class="where">{where}</p><h1>{escape(i.title)}</h1><p class="name"><code>{name}</code></p>',
+            f'<p class="lead">{self.prose(told, root, name)}</p>',
+            section("Formula", formula(i)),
+            section("Pictures", "".join(_plot.figure(b, i.title) for b in self.blocks().get(name, []))),
+            section("Inputs", inputs(i)),
+            section("Parameters", parameters(i)),
+            section("What it promises", claims(i, root)),
+            section("How exact", accuracy(i)),
+            section("Names elsewhere", self.names(i, root)),
+            section("In code", code(i)),
+            section("Source", f"<p>{cited(i.citation)}</p>" if i.citation else ""),
+            self.neighbours(i, root),
+        ])
         kind = "metric" if i.is_metric else "loss"
-        tags = "" if i.is_metric else "".join(f'<a href="{root}index.html#task={t}">{t}</a>' for t in tasks(i))
-        family = "metric" if i.is_metric else f'<a href="{root}index.html#family={i.family}">{i.family}</a>'
-        parts = [
-            f'<p class="where">{family}{tags}</p><h1>{escape(i.title)}</h1><p class="name"><code>{name}</code></p>'
-            f'<p class="lead">{self.prose(_texts.INSIGHTS.get(name, ""), root, name)}</p>',
-            self.section("Formula", self.formula(i)),
-        ]
-        blocks = self.blocks().get(name, [])
-        if blocks:
-            parts.append(self.section("Pictures", "".join(_plot.figure(b, i.title) for b in blocks)))
-        parts.append(self.section("Inputs", self.inputs(i)))
-        if i.parameters:
-            parts.append(self.section("Parameters", self.parameters(i)))
-        if i.claims:
-            claims = "".join(f'<li><a href="{root}index.html#claim={c}">{spaced(c)}</a> {CLAIM_WORDS[c]}</li>' for c in CLAIMS if c in i.claims)
-            parts.append(self.section("What it promises", f'<ul class="claims">{claims}</ul><p class="small">As a function of its prediction; the tests attack each claim.</p>'))
-        if any(any(b) for b in i.bound_ulp.values()):
-            parts.append(self.section("How exact", self.accuracy(i)))
-        parts += [self.section("Names elsewhere", self.names(i, root)), self.section("In code", self.code(i)),
-                  self.section("Source", f"<p>{cited(i.citation)}</p>" if i.citation else ""), self.neighbours(i, root)]
-        return self.page(f"{i.title} – libloss", f"<article>{''.join(parts)}</article>", root, "", f"{i.title} ({name}), a {kind} of libloss. {_texts.INSIGHTS.get(name, '')}")
-
-    @staticmethod
-    def section(title: str, body: str) -> str:
-        if not body:
-            return ""
-        anchor = title.lower().replace(" ", "-")
-        return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{title}</h2>{body}</section>'
-
-    @staticmethod
-    def formula(i: Info) -> str:
-        shown = _formula.render(i.formula)
-        body = shown.math or f'<p class="words">{escape(shown.text)}</p>'
-        notes = "".join(f"<p>{n}</p>" for n in shown.notes)
-        legend = _formula.legend(i.formula, tuple(p.name for p in i.parameters), tuple(x.name for x in i.inputs))
-        legend_html = f'<ul class="symbols">{"".join(f"<li>{x}</li>" for x in legend)}</ul>' if legend else ""
-        text = f"<details><summary>As text</summary><pre><code>{escape(i.formula)}</code></pre></details>" if shown.math else ""
-        return f'<div class="formula">{body}{notes}</div>{legend_html}{text}'
-
-    @staticmethod
-    def inputs(i: Info) -> str:
-        def line(x: Input) -> str:
-            notes = [n for n, so in (("optional", x.optional), ("has a gradient", x.differentiable)) if so]
-            shape = {"value": "one per value", "class": "one per class"}.get(x.per, "")
-            kind = ("class indices, or scores" if i.is_metric and x.name == "prediction" else KIND_WORDS[x.kind]) + (", or rows of probabilities" if x.or_rows else "")
-            return (f"<tr><th scope=row><code>{x.name}</code></th><td>{kind}</td><td>{escape(x.description)}"
-                    f"{f'; {shape}' if shape and not i.is_metric and 'shape' not in x.description else ''}"
-                    f"{''.join(f' <em>{n}</em>' for n in notes)}</td></tr>")
-
-        return f'<div class="wide"><table><thead><tr><th>input<th>holds<th>what it is</tr></thead><tbody>{"".join(map(line, i.inputs))}</tbody></table></div>'
-
-    @staticmethod
-    def parameters(i: Info) -> str:
-        def line(p: ParameterInfo) -> str:
-            reach = " · ".join(f"<code>{c}</code>" for c in p.choices) or escape(re.sub(r"9\.0072e\+15\]", "2⁵³)", p.range).replace("inf", "∞").replace("-", "−"))
-            default = "none" if p.default is None else f"{p.default:g}" if isinstance(p.default, float) else str(p.default).lower()
-            kind = "words" if p.choices else "range"
-            return (f"<tr><th scope=row><code>{p.name}</code></th><td><code>{default}</code></td><td class={kind}>{reach}</td>"
-                    f"<td>{escape(p.doc)}{' <em>learnable</em>' if p.learnable else ''}</td></tr>")
-
-        return f'<div class="wide"><table><thead><tr><th>parameter<th>default<th>range<th>what it is</tr></thead><tbody>{"".join(map(line, i.parameters))}</tbody></table></div>'
-
-    @staticmethod
-    def accuracy(i: Info) -> str:
-        rows = "".join(f"<tr><th scope=row>{dtype}</th>{''.join(f'<td>{b:g}</td>' for b in bound)}</tr>" for dtype, bound in i.bound_ulp.items())
-        return (f'<table class="numbers"><thead><tr><th><th>value<th>gradient<th>curvature</tr></thead><tbody>{rows}</tbody></table>'
-                '<p class="small">At most so many units in the last place from the exact result, which the tests compute with 100 digits, at the extremes too. '
-                "Sums and means over the data are exact, rounded once.</p>")
+        return self.page(f"{i.title} – libloss", f"<article>{body}</article>", root, "", f"{i.title} ({name}), a {kind} of libloss. {told}")
 
     def names(self, i: Info, root: str) -> str:
         own = f"<p>In libloss also {', '.join(f'<code>{a}</code>' for a in i.aliases)}.</p>" if i.aliases else ""
-        rows = "".join(f"<tr><th scope=row>{', '.join(f'<code>{n}</code>' for n in foreign)}</th><td>{escape(whose)}</td><td>{self.prose_all(here, root, i.name)}</td></tr>"
-                       for foreign, whose, here in self.foreign[i.name])
-        table = f'<div class="wide"><table><thead><tr><th>name<th>of<th>is here</tr></thead><tbody>{rows}</tbody></table></div>' if rows else ""
-        return own + table
-
-    def prose_all(self, text: str, root: str, but: str) -> str:
-        """A text in which every one of our names is meant as such."""
-        def one(found: re.Match[str]) -> str:
-            word = found[0]
-            return f"<code>{word}</code>" if word == but else self.link(word, root) if word in self.infos else word
-
-        return re.sub(r"\w+", one, escape(text, quote=False))
-
-    @staticmethod
-    def code(i: Info) -> str:
-        both = [(language, text) for language, text in (("Python", _examples.python(i)), ("C", _examples.c(i))) if text]
-        return '<div class="codes">' + "".join(f'<div class="code"><h3>{language}</h3><pre><code>{highlighted(text, language)}</code></pre></div>' for language, text in both) + "</div>" if both else ""
+        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), escape(whose), self.prose(here, root, i.name, every=True))
+                for foreign, whose, here in self.foreign[i.name]]
+        return own + (table(("name", "of", "is here"), rows) if rows else "")
 
     def neighbours(self, i: Info, root: str) -> str:
-        others = [o for o in (self.metrics if i.is_metric else self.losses) if o.family == i.family and o.name != i.name]
         order = self.metrics if i.is_metric else self.losses
         at = order.index(i)
         before, after = order[at - 1] if at else None, order[at + 1] if at + 1 < len(order) else None
-        links = "".join(f'<a href="{root}{self.file(o.name)}">{escape(o.title)}</a>' for o in others)
-        kin = f'<section class="kin"><h2>{"Other metrics" if i.is_metric else f"More of the family “{i.family}”"}</h2><p>{links}</p></section>' if others else ""
-        prev_ = f'<a rel="prev" href="{root}{self.file(before.name)}">← {escape(before.title)}</a>' if before else "<span></span>"
-        next_ = f'<a rel="next" href="{root}{self.file(after.name)}">{escape(after.title)} →</a>' if after else "<span></span>"
-        return f'{kin}<nav class="turn" aria-label="Neighbours">{prev_}{next_}</nav>'
+        links = "".join(f'<a href="{root}{self.file(o.name)}">{escape(o.title)}</a>' for o in order if o.family == i.family and o is not i)
+        title = "Other metrics" if i.is_metric else f"More of the family “{i.family}”"
+        kin = f'<section class="kin"><h2>{title}</h2><p>{links}</p></section>' if links else ""
+        back = f'<a rel="prev" href="{root}{self.file(before.name)}">← {escape(before.title)}</a>' if before else "<span></span>"
+        on = f'<a rel="next" href="{root}{self.file(after.name)}">{escape(after.title)} →</a>' if after else "<span></span>"
+        return f'{kin}<nav class="turn" aria-label="Neighbours">{back}{on}</nav>'
+
+
+# ---- parts of a page ----
+
+
+def section(title: str, body: str) -> str:
+    """A part with a heading; nothing where there is nothing to say."""
+    anchor = title.lower().replace(" ", "-")
+    return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{title}</h2>{body}</section>' if body else ""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
+    """HTML cells; the first of a row is its heading."""
+    top = "".join(f'<th scope="col">{h}</th>' for h in head)
+    body = "".join(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>' for first, *cells in rows)
+    return f'<div class="wide"><table class="{style}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def noted(text: str, notes: Mapping[str, bool]) -> str:
+    return escape(text) + "".join(f" <em>{note}</em>" for note, so in notes.items() if so)
+
+
+def formula(i: Info) -> str:
+    shown = _formula.render(i.formula)
+    body = shown.math or f'<p class="words">{escape(shown.text)}</p>'
+    notes = "".join(f"<p>{n}</p>" for n in shown.notes)
+    legend = "".join(f"<li>{x}</li>" for x in _formula.legend(i.formula, tuple(p.name for p in i.parameters), tuple(x.name for x in i.inputs)))
+    text = f"<details><summary>As text</summary><pre><code>{escape(i.formula)}</code></pre></details>" if shown.math else ""
+    return f'<div class="formula">{body}{notes}</div>{f"""<ul class="symbols">{legend}</ul>""" if legend else ""}{text}'
+
+
+def inputs(i: Info) -> str:
+    def holds(x: Input) -> str:
+        kind = "class indices, or scores" if i.is_metric and x.role == "prediction" else KIND_WORDS[x.kind]
+        return kind + (", or rows of probabilities" if x.or_rows else "")
+
+    def what(x: Input) -> str:
+        shape = {"value": "one per value", "class": "one per class"}.get(x.per, "") if not i.is_metric and "shape" not in x.description else ""
+        return noted(f"{x.description}; {shape}" if shape else x.description, {"optional": x.optional, "has a gradient": x.differentiable})
+
+    return table(("input", "holds", "what it is"), [(f"<code>{x.name}</code>", holds(x), what(x)) for x in i.inputs])
+
+
+def parameters(i: Info) -> str:
+    def reach(p: ParameterInfo) -> str:
+        if p.choices:
+            return " · ".join(f"<code>{c}</code>" for c in p.choices)
+        text = escape(p.range.replace("9.0072e+15]", "2⁵³]").replace("inf", "∞").replace("-", "−"))
+        return f'<span class="range">{text}</span>'
+
+    def default(p: ParameterInfo) -> str:
+        return f"{p.default:g}" if isinstance(p.default, float) else str(p.default).lower()
+
+    rows = [(f"<code>{p.name}</code>", f"<code>{default(p)}</code>", reach(p), noted(p.doc, {"learnable": p.learnable})) for p in i.parameters]
+    return table(("parameter", "default", "range", "what it is"), rows) if rows else ""
+
+
+def claims(i: Info, root: str) -> str:
+    told = "".join(f'<li><a href="{root}index.html#claim={c}">{spaced(c)}</a> {CLAIM_WORDS[c]}</li>' for c in CLAIMS if c in i.claims)
+    return f'<ul class="claims">{told}</ul><p class="small">As a function of its prediction; the tests attack each claim.</p>' if told else ""
+
+
+def accuracy(i: Info) -> str:
+    if not any(any(bound) for bound in i.bound_ulp.values()):
+        return ""
+    rows = [(dtype, *(f"{b:g}" for b in bound)) for dtype, bound in i.bound_ulp.items()]
+    return (table(("", "value", "gradient", "curvature"), rows, "numbers")
+            + '<p class="small">At most so many units in the last place from the exact result, which the tests compute with 100 digits, at the extremes '
+              "too. Sums and means over the data are exact, rounded once.</p>")
+
+
+def code(i: Info) -> str:
+    parts = [f'<div class="code"><h3>{language}</h3><pre tabindex="0"><code>{highlighted(text, language)}</code></pre></div>'
+             for language, text in (("Python", _examples.python(i)), ("C", _examples.c(i))) if text]
+    return f'<div class="codes">{"".join(parts)}</div>' if parts else ""
 
 
 def cited(text: str) -> str:

@@ -146,11 +146,14 @@ def figure(block: Block, title: str) -> str:
     items = [key(f"line s{c.shade}", escape(c.label)) for c in block.curves if c.label]
     if has_upper(block):
         items.append(key("upper plain", "curvature for Newton steps and boosting (<code>upper</code>)"))
-    charts = "".join(f"<div><h4>{TITLES[p]}</h4>{chart(block, p, f'{TITLES[p]} of {title}, by {block.scene.axis}')}</div>" for p in panels)
+    charts = ""
+    for p in panels:
+        charts += f"<div><h4>{TITLES[p]}</h4>{chart(block, p, f'{TITLES[p]} of {title}; horizontal: {block.scene.axis}')}</div>"
     heading = f"<h3>{block.title}</h3>" if block.title else ""
     legend = f'<ul class="legend">{"".join(items)}</ul>' if items else ""
-    told = [f"Horizontal: {block.scene.axis}", *([block.scene.held] if block.scene.held else []), *(["the curvature is 0 wherever there is one"] if flat else [])]
-    return f'<figure class="block">{heading}{legend}<div class="charts">{charts}</div><figcaption>{escape("; ".join(told))}.</figcaption></figure>'
+    told = [f"Horizontal: {block.scene.axis}", block.scene.held, "the curvature is 0 wherever there is one" if flat else ""]
+    caption = escape("; ".join(filter(None, told)))
+    return f'<figure class="block">{heading}{legend}<div class="charts">{charts}</div><figcaption>{caption}.</figcaption></figure>'
 
 
 def sparkline(block: Block) -> str:

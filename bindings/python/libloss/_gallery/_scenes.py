@@ -214,7 +214,8 @@ def batch(needed: list[Input]) -> Scene | None:
         sides = tuple(Side(f"background at {b:g}", among(p.name, [0.0, 0.0, b, b], [1.0, 1.0, 0.0, 0.0], target)) for b in (0.1, 0.0, 0.5))
         return Scene("prediction where the target is 1", 0.0, 1.0, sides, "four elements, two of them 1")
     if len(others) == 1 and p.kind == others[0].kind == "real":
-        sides = tuple(Side(f"the others off by {b:g}", among(p.name, [0.0, b, b, b], [1.0, 0.0, 0.0, 0.0], {others[0].name: [0.0] * 4})) for b in (1.0, 0.3, 0.0))
+        target = {others[0].name: [0.0] * 4}
+        sides = tuple(Side(f"the others off by {b:g}", among(p.name, [0.0, b, b, b], [1.0, 0.0, 0.0, 0.0], target)) for b in (1.0, 0.3, 0.0))
         return Scene("residual of one of four", -3, 3, sides, "")
     if {i.kind for i in others} == {"real", "binary"}:
         held = {i.name: [1.0] * 4 if i.kind == "binary" else [1.0, 2.0, 3.0, 4.0] for i in others}
@@ -229,7 +230,7 @@ def listed(needed: list[Input]) -> Scene | None:
     relevance = {target: [2.0, 1.0, 0.0, 0.0]}
     sides = (Side("the most relevant", among(p, [0.0, 1.0, 0.0, -1.0], [1.0, 0.0, 0.0, 0.0], relevance)),
              Side("an irrelevant one", among(p, [1.5, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0], relevance)))
-    return Scene("score of one document", -4, 4, sides, "a query of four documents with relevance 2, 1, 0, 0; the scores of the others are fixed between −1 and 1.5")
+    return Scene("score of one document", -4, 4, sides, "a query of four documents with relevance 2, 1, 0, 0; the scores of the others stay")
 
 
 def sequence(needed: list[Input]) -> Scene | None:
