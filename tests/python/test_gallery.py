@@ -218,6 +218,7 @@ def test_words_cover_the_registry():
     from libloss._texts import INSIGHTS
 
     assert set(INSIGHTS) == {i.name for i in INFOS} and all(text[0].isupper() and text[-1] in ".?" for text in INSIGHTS.values())
+    assert INSIGHTS["huber"] in libloss.huber.__doc__
     source = (ROOT / "src/losses/distance/huber.c").read_text()
     assert " ".join(re.sub(r"[/*]", " ", source.partition("*/")[0]).split()) == INSIGHTS["huber"]
 

@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 from typing import Any
 
 import numpy as np
 
 import libloss
 from libloss import _core
+from libloss._texts import INSIGHTS
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -26,6 +28,8 @@ def _list(options: argparse.Namespace) -> None:
 def _show(options: argparse.Namespace) -> None:
     i = _core.describe(_core.create(options.name))
     print(f"{i.title}\n")
+    if i.name in INSIGHTS:  # a sum has none
+        print(f"{textwrap.fill(INSIGHTS[i.name], 100)}\n")
     if i.formula:
         print(f"    {i.formula}\n")
     for x in i.inputs:

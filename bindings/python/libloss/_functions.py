@@ -10,6 +10,7 @@ import numpy as np
 from ._core import Info, create, describe, is_flat, is_of_batch, names
 from ._libloss import quick
 from ._loss import Loss
+from ._texts import INSIGHTS
 
 EXAMPLES = {  # what an input of each kind looks like in an example
     "real": ("[0.5, 2.0]", "[1.0, 1.0]"),
@@ -80,12 +81,12 @@ def examples(info: Info) -> tuple[str, ...]:
 
 
 def docstring(info: Info) -> str:
-    """One sentence, the formula, inputs, parameters, an example that runs, how to get the gradient, the source."""
+    """One sentence, why one would want it, the formula, inputs, parameters, an example that runs, how to get the gradient, the source."""
     vectors = info.per_row and len(info.inputs) > 1 and all(i.kind == "real" and i.per == "input" for i in info.inputs[:2])
     shape = "(..., components)" if vectors else "(..., classes)" if info.per_row else "any shape"
     if any(i.name == "groups" for i in info.inputs):
         shape = "(documents,) with groups, else (..., documents)"
-    lines = [f"{info.title}.", "", f"    {info.formula}", "", "Args:"]
+    lines = [f"{info.title}.", "", INSIGHTS[info.name], "", f"    {info.formula}", "", "Args:"]
     for i in info.inputs:
         per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
         told = i.description if "shape (" in i.description else f"{i.description}; {per}"

@@ -44,8 +44,14 @@ def setting(info: Info) -> tuple[str, str]:
             continue
         for value in reversed(values(p)):
             if value != p.default and math.isfinite(Loss(info.name, **{p.name: value})(*given)):
-                return f", {p.name}={value:g}", f"({p.name}={value:g})"
+                return f"{p.name}={value:g}", f"({p.name}={value:g})"
     return "", ""
+
+
+def called(before: str, arguments: list[str]) -> str:
+    """A call on one line, or on two if that is long."""
+    line = f"{before}({', '.join(arguments)})"
+    return line if len(line) <= 60 else f"{before}(\n    {', '.join(arguments)})"
 
 
 def python(info: Info) -> str:
@@ -57,19 +63,17 @@ def python(info: Info) -> str:
     lines = ["import numpy as np", "import libloss", "", *(f"{name} = np.array({x})" for name, x in given.items()), ""]
     if info.is_metric:
         value = metrics.Metric(info.name)(**arrays)
-        call = ", ".join(f"{name}={name}" for name in given)
-        lines.append(f"print(libloss.metrics.{info.name}({call}))")
-        lines += [f"# {line}" for line in str(value).splitlines()]
-        return "\n".join(lines)
-    names, (keyword, _) = ", ".join(given), setting(info)
-    loss = Loss(info.name + setting(info)[1])
+        lines += [called(f"value = libloss.metrics.{info.name}", [f"{name}={name}" for name in given]), "print(value)"]
+        return "\n".join(lines + [f"# {line}" for line in str(value).splitlines()])
+    names, (keyword, spec) = list(given), setting(info)
+    loss, keywords = Loss(info.name + spec), [keyword] if keyword else []
     predictions = [i.name for i in info.inputs if i.role == "prediction"]
-    wrt = f', wrt="{predictions[0]}"' if len(predictions) > 1 else ""
+    wrt = [f'wrt="{predictions[0]}"'] if len(predictions) > 1 else []
     value, gradient = loss.value_and_grad(*arrays.values(), **({"wrt": predictions[0]} if wrt else {}))
-    lines += [f"print(libloss.{info.name}({names}{keyword}))", f"# {value!r}", "", f'loss = libloss.Loss("{info.name}"{keyword})',
-              f"value, gradient = loss.value_and_grad({names}{wrt})", "print(gradient)"]
-    lines += [f"# {line}" for line in str(gradient).splitlines()]
-    return "\n".join(lines)
+    lines += [called(f"value = libloss.{info.name}", names + keywords), "print(value)", f"# {value!r}", "",
+              called("loss = libloss.Loss", [f'"{info.name}"', *keywords]),
+              called("value, gradient = loss.value_and_grad", names + wrt), "print(gradient)"]
+    return "\n".join(lines + [f"# {line}" for line in str(gradient).splitlines()])
 
 
 # ---- C ----
@@ -105,8 +109,9 @@ int main(void)
 }}"""
 
 TENSOR = """\
-    libloss_tensor {short} = {{ .data = {data}, .shape = (int64_t[]){{ {shape} }}, .ndim = {ndim},
-                         .device_type = 1, .dtype_code = {code}, .dtype_bits = 64, .dtype_lanes = 1 }};"""
+    libloss_tensor {short} = {{ .data = {data}, .shape = (int64_t[]){{ {shape} }},
+        .ndim = {ndim}, .device_type = 1, .dtype_code = {code}, .dtype_bits = 64,
+        .dtype_lanes = 1 }};"""
 
 
 def c(info: Info) -> str:
@@ -125,21 +130,22 @@ def c(info: Info) -> str:
     two = len(needed) == 2 and not info.is_metric and not any(i.kind == "offsets" for i in info.inputs)
     if two and not info.per_row and not whole:
         declared.append(f"    double value, gradient{gradient};")
-        call = f"libloss_call_f64({kind}, LIBLOSS_MEAN, {shapes[0][0]}, {names[0]}, {names[1]},\n                            &value, gradient)"
+        call = f"libloss_call_f64({kind}, LIBLOSS_MEAN, {shapes[0][0]}, {names[0]}, {names[1]},\n            &value, gradient)"
     elif two and info.per_row and needed[1].kind == "class":
         declared.append(f"    double value, gradient{gradient};")
         call = (f"libloss_rows_f64_i64({kind}, LIBLOSS_MEAN, {', '.join(map(str, shapes[0]))}, {names[0]}[0],\n"
-                f"                                {names[1]}, &value, gradient[0])")
+                f"            {names[1]}, &value, gradient[0])")
     else:
         short_names = dict(zip(names, "abcdefgh", strict=False))
         declared += [TENSOR.format(short=short_names[name], data=name, ndim=len(shape), code=0 if name in whole else 2, shape=", ".join(map(str, shape)))
                      for name, shape in zip(names, shapes, strict=True)]
-        places = ", ".join(f"[{k}] = &{short_names[i.name]}" for k, i in enumerate(info.inputs) if i.name in arrays)
+        places = {i.name: k for k, i in enumerate(info.inputs)}
+        at = ", ".join(f"{f'[{places[name]}] = ' if places[name] != k else ''}&{short_names[name]}" for k, name in enumerate(names))
         if info.is_metric:
             declared.append("    double value;")
         else:
             declared += [f"    double value, gradient{gradient};", f"    libloss_tensor g = {short_names[names[0]]};", "    g.data = gradient;"]
-        declared += [f"    libloss_args args = {{ .struct_size = sizeof args, .input = {{ {places} }},",
-                     f"                          .value = &value{'' if info.is_metric else ', .gradient = { &g }'} }};"]
+        declared += [f"    libloss_args args = {{ .struct_size = sizeof args, .input = {{ {at} }},",
+                     f"        .value = &value{'' if info.is_metric else ', .gradient = { &g }'} }};"]
         call = f"libloss_eval({kind}, &args)"
     return C.format(declared="\n".join(declared), kind=kind, spec=info.name + setting(info)[1], call=call, value=f"{value:.6g}")

@@ -492,15 +492,15 @@ def render(text: str) -> Rendered:
 
 
 def names_in(text: str) -> set[str]:
-    """The names and functions that a formula uses."""
-    return set(re.findall(r"[A-Za-z]\w*", text))
+    """The names and functions that a formula uses; without an index of one letter."""
+    return {re.sub(r"_[a-z]$", "", name) for name in re.findall(r"[A-Za-z]\w*", text)}
 
 
 def legend(text: str, parameters: tuple[str, ...], inputs: tuple[str, ...]) -> list[str]:
     """What the letters stand for, as HTML; only those that the formula has."""
     used = names_in(text)
     told = []
-    if used & {"p", "r", "m", "prediction"} and "prediction" in inputs and (used & {"p", "prediction", "r", "m"}):
+    if used & {"p", "r", "m", "prediction"} and "prediction" in inputs:
         told.append("<i>p</i>, the prediction")
     if used & {"t", "target", "r"} and "target" in inputs:
         told.append("<i>t</i>, the target")

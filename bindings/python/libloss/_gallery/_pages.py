@@ -133,7 +133,7 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
 </div>
 <form class="tools" role="search" hidden>
 <label class="search"><span class="unseen">Search by name, ours or another library's</span>
-<input type="search" placeholder="huber, mse, BCELoss, log_loss …" autocomplete="off" spellcheck="false"></label>
+<input type="search" placeholder="Search: huber, mse, BCELoss …" autocomplete="off" spellcheck="false"></label>
 <details><summary>Filter</summary>{filters}</details>
 <p class="count" role="status" aria-live="polite"></p>
 </form>
@@ -163,7 +163,7 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
 
     def entry(self, name: str) -> str:
         i, root, told = self.infos[name], "../", _texts.INSIGHTS[name]
-        kinds = [("family", i.family), *(("task", t) for t in tasks(i))]
+        kinds = [("family", i.family), *(("task", t) for t in tasks(i) if t != i.family)]
         where = "metric" if i.is_metric else "".join(f'<a href="{root}index.html#{group}={value}">{value}</a>' for group, value in kinds)
         body = "".join([
             f'<p class="where">{where}</p><h1>{escape(i.title)}</h1><p class="name"><code>{name}</code></p>',
@@ -231,7 +231,7 @@ def formula(i: Info) -> str:
 
 def inputs(i: Info) -> str:
     def holds(x: Input) -> str:
-        kind = "class indices, or scores" if i.is_metric and x.role == "prediction" else KIND_WORDS[x.kind]
+        kind = "class indices, or scores" if i.is_metric and x.name == "prediction" else KIND_WORDS[x.kind]
         return kind + (", or rows of probabilities" if x.or_rows else "")
 
     def what(x: Input) -> str:
