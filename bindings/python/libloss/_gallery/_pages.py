@@ -212,7 +212,10 @@ def section(title: str, body: str) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
     """HTML cells; the first of a row is its heading."""
     top = "".join(f'<th scope="col">{h}</th>' for h in head)
-    body = "".join(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>' for first, *cells in rows)
+    body = ""
+    for first, *cells in rows:
+        rest = "".join(f'<td data-head="{h}">{cell}</td>' for h, cell in zip(head[1:], cells, strict=True))
+        body += f'<tr><th scope="row">{first}</th>{rest}</tr>'
     return f'<div class="wide"><table class="{style}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

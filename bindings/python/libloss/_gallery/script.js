@@ -72,7 +72,9 @@ const number = v => (Math.abs(v) < 5e-3 ? 0 : Number(v.toPrecision(3))).toString
 
 function hover(chart, tip) {
   const [left, top, width, height] = chart.dataset.box.split(",").map(Number), [low, high, bottom, ceiling] = chart.dataset.domain.split(",").map(Number);
-  const lines = [...chart.querySelectorAll(".line")].map(path => ({ path, parts: heights(path) }));
+  const legend = [...chart.closest("figure").querySelectorAll(".legend span")].map(span => span.textContent);
+  const place = path => legend.indexOf(path.dataset.label);
+  const lines = [...chart.querySelectorAll(".line")].sort((a, b) => place(a) - place(b)).map(path => ({ path, parts: heights(path) }));
   const layer = chart.appendChild(document.createElementNS(NS, "g"));
   function clear() { layer.replaceChildren(); tip.hidden = true; }
   chart.addEventListener("pointermove", event => {
