@@ -122,6 +122,7 @@ def test_formulas_read_right():
     assert words(_formula.render("-(a + b)^2").math) == "−(a+b)2"
     assert words(_formula.render("(1 - q)^gamma*(-log(q))").math) == "(1−q)γ(−log(q))"
     assert words(_formula.render("|r|/max(|t|, eps)").math) == "|r|max(|t|,eps)"
+    assert words(_formula.render("a if alpha == inf else b").math) == "aif α=∞botherwise"
     cases = ET.fromstring(_formula.render("r^2 if |r| <= delta else 0").math)
     rows = [["".join(d.itertext()) for d in row] for row in cases.iter() if row.tag.endswith("mtr")]
     assert rows == [["r2", "if\xa0|r|≤δ"], ["0", "otherwise"]]
@@ -133,9 +134,18 @@ def test_formulas_read_right():
         seen = words(shown.math) + " ".join(shown.notes) if shown.math else shown.text
         assert shown.math or i.is_metric, i.name
         for name in re.findall(r"[A-Za-z]{3,}", i.formula):
-            known = name in _formula.GREEK or name in _formula.SHORT or name in {
+            known = name in _formula.LETTERS or name in _formula.SHORT or name in {
                 "sum", "product", "over", "sqrt", "exp", "xlogy", "lgamma", "sigmoid", "floored", "else", "true", "the", "log", "where"}
             assert known or name in seen, (i.name, name, seen)
+
+
+def test_no_text_is_too_odd():
+    random = np.random.default_rng(1)
+    tokens = ["a", "r_i", "sum", "over", "of", "if", "else", "where", "x = ", "max(", "log(", "(", ")", "[", "]", "|", "+", "-", "*", "/", " / ", "^", ",", ";", " ", "2"]
+    for _ in range(2000):
+        text = "".join(random.choice(tokens, random.integers(1, 9)))
+        shown = _formula.render(text)
+        assert shown.text == text or ET.fromstring(shown.math).tag.endswith("math")
 
 
 # ---- the curves ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 from typing import Any
 
@@ -43,8 +44,9 @@ def setting(info: Info) -> tuple[str, str]:
         if info.is_metric or p.kind not in ("real", "vector") or not p.default:
             continue
         for value in reversed(values(p)):
-            if value != p.default and math.isfinite(Loss(info.name, **{p.name: value})(*given)):
-                return f"{p.name}={value:g}", f"({p.name}={value:g})"
+            with contextlib.suppress(Error):
+                if value != p.default and math.isfinite(Loss(info.name, **{p.name: value})(*given)):
+                    return f"{p.name}={value:g}", f"({p.name}={value:g})"
     return "", ""
 
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 CASES, SUM, PRODUCT, POWER, ATOM = range(5)  # how tightly a piece holds together
 
-GREEK = {name: chr(code) for name, code in [
+LETTERS = {name: chr(code) for name, code in [
     ("alpha", 0x3B1), ("beta", 0x3B2), ("gamma", 0x3B3), ("delta", 0x3B4), ("epsilon", 0x3B5), ("kappa", 0x3BA), ("lambda", 0x3BB),
-    ("mu", 0x3BC), ("pi", 0x3C0), ("rho", 0x3C1), ("sigma", 0x3C3), ("tau", 0x3C4)]}
+    ("mu", 0x3BC), ("inf", 0x221E), ("pi", 0x3C0), ("rho", 0x3C1), ("sigma", 0x3C3), ("tau", 0x3C4)]}
 SHORT = {"prediction": "p", "target": "t"}
 RELATIONS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥", "<": "&lt;", ">": "&gt;", "=": "="}
 BIG = {"sum": "∑", "product": "∏", "max": "max", "min": "min", "mean": "mean", "logsumexp": "logsumexp"}
@@ -72,8 +72,8 @@ def words(text: str) -> str:
 def symbol(name: str) -> str:
     """A name: a letter, a Greek letter, a word, or one of these with an index."""
     name = SHORT.get(name, name)
-    if name in GREEK:
-        return f"<mi>{GREEK[name]}</mi>"
+    if name in LETTERS:
+        return f"<mi>{LETTERS[name]}</mi>"
     stem, _, index = name.rpartition("_")
     if stem and len(index) == 1:
         return f"<msub>{symbol(stem)}<mi>{index}</mi></msub>"
@@ -150,7 +150,7 @@ class Reader:
             piece = self.sum()
         rows.append((piece.ml, words("otherwise")))
         body = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in rows)
-        return Piece(f'<mtable class="cases" displaystyle="true">{body}</mtable>', CASES, True)  # the brace is the style sheet's: few fonts have a tall one
+        return Piece(f'<mtable class="cases" displaystyle="true">{body}</mtable>', CASES, True)  # its brace is the style sheet's: few fonts have one
 
     def condition(self, *, tight: bool = False) -> Piece:
         """Comparisons; tight ones end where a ratio with blanks goes on."""
@@ -167,7 +167,7 @@ class Reader:
             return left
         relation = self.take()
         word = self.peek()
-        if relation == "==" and len(word) > 1 and word.isalpha() and word not in SHORT:
+        if relation == "==" and len(word) > 1 and word.isalpha() and word not in {*SHORT, *LETTERS}:
             self.take()
             value = {"true": name, "false": f"not {name}"}.get(word)
             return Piece(words(value) if value else row(left.ml, words(f" is {word}")), CASES)
@@ -381,7 +381,7 @@ class Reader:
         parts: list[str] = []
         run: list[str] = []
         for token in self.tokens[begin:end]:
-            if token.isalpha() and len(token) > 1 and token not in SHORT and token not in GREEK:
+            if token.isalpha() and len(token) > 1 and token not in SHORT and token not in LETTERS:
                 run.append(token)
                 continue
             if run:
@@ -505,7 +505,8 @@ def legend(text: str, parameters: tuple[str, ...], inputs: tuple[str, ...]) -> l
     if used & {"t", "target", "r"} and "target" in inputs:
         told.append("<i>t</i>, the target")
     own = set(re.findall(r"(\w+) = ", text))  # said in the formula itself
-    told += [html for name, html in LEGEND.items() if (name in used or (name == "y" and "m" in used)) and name not in own]
-    told += [f"<i>{GREEK[p]}</i>, {p}" for p in parameters if p in used and p in GREEK]
+    used |= {"y"} if "m" in used - own else set()
+    told += [html for name, html in LEGEND.items() if name in used - own]
+    told += [f"<i>{LETTERS[p]}</i>, {p}" for p in parameters if p in used and p in LETTERS]
     told += [html for name, html in FUNCTIONS.items() if name in used]
     return told

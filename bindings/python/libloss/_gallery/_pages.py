@@ -111,12 +111,11 @@ class Site:
     def card(self, i: Info) -> str:
         also = [*i.aliases, *(name for foreign, _, _ in self.foreign[i.name] for name in foreign)]
         search = " ".join([i.name, spaced(i.name), i.title, *also]).lower()
-        told = re.split(r"(?<=[.?]) ", _texts.INSIGHTS[i.name])[0].rstrip(".")
         blocks, tags = self.blocks().get(i.name), "" if i.is_metric else "".join(f"<span>{t}</span>" for t in tasks(i))
         picture = _plot.sparkline(blocks[0]) if blocks else "" if i.is_metric else '<span class="spark"></span>'
         return (f'<li class="card" data-search="{escape(search)}" data-family="{i.family}" data-task="{" ".join(tasks(i))}" '
                 f'data-claim="{" ".join(sorted(i.claims))}"><a href="{self.file(i.name)}">{picture}<h3>{escape(i.title)}</h3>'
-                f'<code>{i.name.replace("_", "_<wbr>")}</code></a><p>{escape(told)}</p><p class="tags">{tags}</p></li>')
+                f'<code>{i.name.replace("_", "_<wbr>")}</code></a><p>{escape(_texts.INSIGHTS[i.name])}</p><p class="tags">{tags}</p></li>')
 
     def index(self) -> str:
         there = {t for i in self.losses for t in tasks(i)}
@@ -141,7 +140,7 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
 <ul class="cards">{"".join(map(self.card, self.losses))}</ul></section>
 <section aria-labelledby="metrics"><h2 id="metrics">Metrics</h2>
 <p>What counts, and has no gradient.</p>
-<ul class="cards small">{"".join(map(self.card, self.metrics))}</ul></section>
+<ul class="cards compact">{"".join(map(self.card, self.metrics))}</ul></section>
 <p class="none" hidden>Nothing of that kind here. <button type="button" class="reset">Show everything</button></p>"""
         return self.page("libloss: the gallery of losses", body, "", "index.html", "All losses and metrics of libloss, drawn.")
 

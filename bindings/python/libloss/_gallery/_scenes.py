@@ -362,7 +362,7 @@ def values(p: ParameterInfo) -> list[Any]:
 
 
 def said(p: ParameterInfo, value: Any) -> str:
-    """A parameter's value as a spec has it."""
+    """A parameter and its value, to be read."""
     text = str(value).lower() if value is None or isinstance(value, (bool, str)) else f"{value:g}"
     return f"{p.name} = {text}".replace("= -", "= −")
 
@@ -379,8 +379,10 @@ def blocks(info: Info) -> list[Block]:
     if seen is None:
         return []
     default = Loss(info.name)
-
-    plain = [trace(default, side, seen.low, seen.high) for side in seen.sides]
+    try:
+        plain = [trace(default, side, seen.low, seen.high) for side in seen.sides]
+    except Error:  # a new kind of loss, which wants other inputs
+        return []
     found = []
     for p in info.parameters:
         kept: list[tuple[Any, list[tuple[Array, dict[str, Array]]]]] = []

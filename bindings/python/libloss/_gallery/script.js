@@ -24,7 +24,7 @@ function index(form) {
     const state = new URLSearchParams();
     if (words.length) state.set("q", input.value.trim());
     for (const [group, values] of [["task", task], ["family", family], ["claim", claim]]) if (values.length) state.set(group, values.join(","));
-    history.replaceState(null, "", all && !state.size ? location.pathname + (location.hash === "#metrics" ? "#metrics" : "") : "#" + state);
+    history.replaceState(null, "", String(state) ? "#" + state : location.pathname + (location.hash === "#metrics" ? "#metrics" : ""));
   }
 
   function restore() {
