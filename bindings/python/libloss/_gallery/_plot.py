@@ -17,8 +17,8 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 12, 10, 26
 TITLES = {"value": "Value", "gradient": "Gradient", "curvature": "Curvature"}
 
 
-def limits(curves: Iterable[Array], *, always: float | None = None) -> tuple[float, float]:
-    """The range of a vertical axis: all of it, unless a few points would flatten everything else."""
+def limits(curves: Iterable[Array]) -> tuple[float, float]:
+    """The range of a vertical axis: 0 and all there is, unless a few points would flatten everything else."""
     y = np.concatenate([c[np.isfinite(c)] for c in curves])
     if not y.size:
         return 0.0, 1.0
@@ -27,10 +27,9 @@ def limits(curves: Iterable[Array], *, always: float | None = None) -> tuple[flo
     room = middle_high - middle_low
     if room > 0:
         low, high = max(low, middle_low - room), min(high, middle_high + room)
-    if always is not None:
-        low, high = min(low, always), max(high, always)
-    if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
-        low, high = low - 0.5, high + 0.5
+    low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        low, high = -0.5, 0.5
     edge = 0.06 * (high - low)
     return low - edge, high + edge
 
@@ -99,7 +98,7 @@ def chart(block: Block, panel: str, about: str) -> str:
     box = (float(LEFT), float(TOP), float(WIDTH - LEFT - RIGHT), float(HEIGHT - TOP - BOTTOM))
     shown = [c for c in block.curves if panel in c.values]
     uppers = [c for c in shown if panel == "curvature"] if has_upper(block) else []
-    bottom, top = limits([c.values[panel] for c in shown] + [c.values["upper"] for c in uppers], always=0.0)
+    bottom, top = limits([c.values[panel] for c in shown] + [c.values["upper"] for c in uppers])
     frame = Frame(block.scene.low, block.scene.high, bottom, top, box)
     left, up, width, height = box
     lines = []
@@ -159,7 +158,7 @@ def figure(block: Block, title: str) -> str:
 def sparkline(block: Block) -> str:
     """The value alone, small and without axes."""
     box = (2.0, 4.0, 116.0, 52.0)
-    bottom, top = limits([c.values["value"] for c in block.curves], always=0.0)
+    bottom, top = limits([c.values["value"] for c in block.curves])
     frame = Frame(block.scene.low, block.scene.high, bottom, top, box)
     y = frame.y(0.0)
     lines = "".join(f'<path class="line s{c.shade}" d="{frame.path(c.x, c.values["value"])}"/>' for c in sorted(block.curves, key=lambda c: c.shade == 0))

@@ -115,7 +115,7 @@ def elementwise(info: Info, needed: list[Input]) -> Scene | None:
     extra = [i for i in needed if i is not p and i is not target]
     if len(extra) == 1 and extra[0].kind in ("nonnegative", "positive"):
         name = extra[0].name
-        sides = tuple(Side(f"{name} = {v:g}", single(p.name, {"target": 0.0, name: v})) for v in (0.25, 1.0, 4.0))
+        sides = tuple(Side(f"{name} = {v:g}", single(p.name, {"target": 0.0, name: v})) for v in (1.0, 0.25, 4.0))
         return Scene("residual (prediction − target)", -3, 3, sides, "")
     if extra:
         return None
