@@ -115,7 +115,7 @@ class Site:
         picture = _plot.sparkline(blocks[0]) if blocks else "" if i.is_metric else '<span class="spark"></span>'
         return (f'<li class="card" data-search="{escape(search)}" data-family="{i.family}" data-task="{" ".join(tasks(i))}" '
                 f'data-claim="{" ".join(sorted(i.claims))}"><a href="{self.file(i.name)}">{picture}<h3>{escape(i.title)}</h3>'
-                f'<code>{i.name.replace("_", "_<wbr>")}</code></a><p>{escape(_texts.INSIGHTS[i.name])}</p><p class="tags">{tags}</p></li>')
+                f'<code>{i.name.replace("_", "_<wbr>")}</code></a><p>{escape(_texts.INSIGHTS.get(i.name, ""))}</p><p class="tags">{tags}</p></li>')
 
     def index(self) -> str:
         there = {t for i in self.losses for t in tasks(i)}
@@ -161,7 +161,7 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
     # ---- one loss or metric ----
 
     def entry(self, name: str) -> str:
-        i, root, told = self.infos[name], "../", _texts.INSIGHTS[name]
+        i, root, told = self.infos[name], "../", _texts.INSIGHTS.get(name, "")
         kinds = [("family", i.family), *(("task", t) for t in tasks(i) if t != i.family)]
         where = "metric" if i.is_metric else "".join(f'<a href="{root}index.html#{group}={value}">{value}</a>' for group, value in kinds)
         body = "".join([
