@@ -10,7 +10,7 @@ from scikit_build_core.build import build_sdist as _build_sdist
 
 HERE = pathlib.Path(__file__).resolve().parent
 CARRIED = ["CMakeLists.txt", "libloss.pc.in", "LICENSE", "src", "include", "bindings/python/CMakeLists.txt", "bindings/python/build_ffi.py",
-           "bindings/python/build_stubs.py", "bindings/python/stubs", "bindings/python/shim.h"]
+           "bindings/python/build_stubs.py", "bindings/python/build_texts.py", "bindings/python/stubs", "bindings/python/shim.h"]
 
 
 def build_sdist(sdist_directory: str, config_settings: dict[str, list[str] | str] | None = None) -> str:

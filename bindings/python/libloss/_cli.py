@@ -1,4 +1,4 @@
-"""The command ``libloss``: list, show NAME, eval SPEC PREDICTION TARGET, demo, config."""
+"""The command ``libloss``: list, show NAME, eval SPEC PREDICTION TARGET, gallery DIR, demo, config."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import argparse
 import json
 import os
 import sys
+import textwrap
 from typing import Any
 
 import numpy as np
 
 import libloss
 from libloss import _core
+from libloss._texts import INSIGHTS
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -26,6 +28,8 @@ def _list(options: argparse.Namespace) -> None:
 def _show(options: argparse.Namespace) -> None:
     i = _core.describe(_core.create(options.name))
     print(f"{i.title}\n")
+    if i.name in INSIGHTS:  # a sum has none
+        print(f"{textwrap.fill(INSIGHTS[i.name], 100)}\n")
     if i.formula:
         print(f"    {i.formula}\n")
     for x in i.inputs:
@@ -104,6 +108,12 @@ def _demo(options: argparse.Namespace) -> None:
     _demo.main(options.folder)
 
 
+def _gallery(options: argparse.Namespace) -> None:
+    from libloss import _gallery
+
+    print(f"{_gallery.write(options.folder)}: open it in a browser")
+
+
 def _settings(parser: argparse.ArgumentParser, rest: list[str]) -> list[tuple[str, str]]:
     """``--delta 2`` and ``--delta=2``."""
     settings = []
@@ -136,6 +146,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--reduction", default="mean", choices=["mean", "sum", "none", "weighted_mean", "size_mean", "batch_mean"])
     command.add_argument("--grad-out", metavar="FILE", help="write the gradient to this .npy file")
     command.set_defaults(run=_eval, settings=[])
+    command = commands.add_parser("gallery", help="a folder of pages about all losses and metrics, for a browser",
+                                  epilog="One page per loss and metric, an index with search and filters, and a short guide. No server and no "
+                                         "network are needed. Pages of an earlier gallery are overwritten, other files never.")
+    command.add_argument("folder", metavar="DIR", help="where the pages go; index.html is the first")
+    command.set_defaults(run=_gallery)
     command = commands.add_parser("demo", help="the story of losses with numbers, and one picture")
     command.add_argument("folder", nargs="?", default=".", help="where losses.png goes")
     command.set_defaults(run=_demo)

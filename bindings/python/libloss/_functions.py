@@ -10,6 +10,7 @@ import numpy as np
 from ._core import Info, create, describe, is_flat, is_of_batch, names
 from ._libloss import quick
 from ._loss import Loss
+from ._texts import INSIGHTS
 
 EXAMPLES = {  # what an input of each kind looks like in an example
     "real": ("[0.5, 2.0]", "[1.0, 1.0]"),
@@ -56,7 +57,7 @@ def kept(default: Loss, cache: dict[tuple[Any, ...], Loss], **parameters: Any) -
         return default.replace(**parameters)
 
 
-VECTORS = ("[[0.5, 2.0, -1.0]]", "[[1.0, 1.0, 0.5]]", "[[-1.0, 0.0, 2.0]]")
+VECTORS = ("[[0.5, 2.0, -1.0]]", "[[1.0, 1.0, 0.5]]", "[[0.0, 1.0, 0.0]]")
 MATRIX = "[[0.9, 0.1, 0.3, 0.2], [0.2, 0.8, 0.1, 0.4], [0.1, 0.2, 0.7, 0.3], [0.3, 0.1, 0.2, 0.6]]"
 
 
@@ -72,16 +73,21 @@ def examples(info: Info) -> tuple[str, ...]:
         return ("[[-0.4, -1.6, -2.0]]", second) if info.name == "nll" else (first, second)
     if info.per_row:
         return tuple(VECTORS[k] if i.per == "input" else "[1.0]" for k, i in enumerate(needed))
+    if any(i.kind == "offsets" for i in info.inputs):  # documents and their relevance
+        return ("[0.5, 2.0, -1.0]", "[2.0, 0.0, 1.0]")
+    if len(needed) == 3 and needed[2].kind == "nonnegative":  # of a variance 0 is only the limit
+        return (*EXAMPLES["real"], EXAMPLES["positive"][1])
     return tuple(EXAMPLES[i.kind][k > 0] for k, i in enumerate(info.inputs) if not i.optional)
 
 
 def docstring(info: Info) -> str:
-    """One sentence, the formula, inputs, parameters, an example that runs, how to get the gradient, the source."""
+    """One sentence, why one would want it, the formula, inputs, parameters, an example that runs, how to get the gradient, the source."""
     vectors = info.per_row and len(info.inputs) > 1 and all(i.kind == "real" and i.per == "input" for i in info.inputs[:2])
     shape = "(..., components)" if vectors else "(..., classes)" if info.per_row else "any shape"
     if any(i.name == "groups" for i in info.inputs):
         shape = "(documents,) with groups, else (..., documents)"
-    lines = [f"{info.title}.", "", f"    {info.formula}", "", "Args:"]
+    told = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []  # an installed library may know more losses than these sources
+    lines = [f"{info.title}.", "", *told, f"    {info.formula}", "", "Args:"]
     for i in info.inputs:
         per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
         told = i.description if "shape (" in i.description else f"{i.description}; {per}"

@@ -1,7 +1,9 @@
 /*
  * The focal loss of a predicted probability: cross-entropy that hushes what is right already. From logits,
- * binary_focal_with_logits is the one to train with. Of the probability it is convex: -(1 - p)^gamma ln p has no term that bends
- * down for gamma >= 1, and below that -ln p <= (1 - p)/p keeps the one there is smaller than the others.
+ * binary_focal_with_logits is the one to train with.
+ *
+ * Of the probability it is convex: -(1 - p)^gamma ln p has no term that bends down for gamma >= 1, and below that
+ * -ln p <= (1 - p)/p keeps the one there is smaller than the others.
  */
 #define INSIDE_F64
 #include "focal.h"

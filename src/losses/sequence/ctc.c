@@ -1,7 +1,8 @@
 /*
- * The surprise at a string of labels when nobody says when each was spoken: all alignments count. States are the labels with a
- * blank before, between and after them. Probabilities are kept as numbers with an exponent of their own and twice a double's
- * digits, not as logarithms, so that long sequences lose nothing.
+ * The surprise at a string of labels when nobody says when each was spoken: all alignments count.
+ *
+ * States are the labels with a blank before, between and after them. Probabilities are kept as numbers with an exponent of
+ * their own and twice a double's digits, not as logarithms, so that long sequences lose nothing.
  */
 #include "unit.h"
 
