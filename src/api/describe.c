@@ -69,7 +69,7 @@ libloss_status libloss_describe(const libloss_object *o, libloss_info *info)
                           .inputs = o->inputs,
                           .parameters = o->parameters,
                           .in_place = o->kind != OBJECT_CUSTOM,
-                          .link = libloss__link_name(libloss__link_kind(o)) };
+                          .link = libloss__link_name(libloss__link_kind(o, NULL)) };
     const loss *loss = loss_of(o);
     if (loss) {
         const loss_info *l = loss->info;

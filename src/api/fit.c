@@ -149,9 +149,7 @@ static libloss_status search(const libloss_object *o, const libloss__call *c, fi
         for (int64_t i = 0; i < f->count; i++) w[i] *= scale;
         f->args.weight = &f->weight;
     }
-    double clip = 0; /* what is clipped has no slope to look for */
-    for (int32_t k = 0; k < o->parameters; k++)
-        if (strcmp(o->parameter[k].name, "clip") == 0) clip = o->value[o->first[k]];
+    const double clip = libloss__parameter_named(c, "clip", 0); /* what is clipped has no slope to look for */
     /* beyond 2^1000 formulas may overflow on the way */
     const libloss_status status = fit_pointwise(f, probability ? clip : -0x1p1000, probability ? 1 - clip : 0x1p1000, constant);
     free(f->constants);
@@ -159,12 +157,10 @@ static libloss_status search(const libloss_object *o, const libloss__call *c, fi
 }
 
 /* Whether the closed form holds with these parameters. */
-static int is_mean(const libloss_object *o)
+static int is_mean(const libloss_object *o, const libloss__call *c)
 {
     if (o->row->loss->info->constant != BEST_IS_MEAN) return 0;
-    for (int32_t k = 0; k < o->parameters && libloss__link_kind(o) == LINK_IDENTITY; k++)
-        if (strcmp(o->parameter[k].name, "eps") == 0 && o->value[o->first[k]] != 0) return 0;
-    return 1;
+    return libloss__link_kind(o, c->args->parameters) != LINK_IDENTITY || libloss__parameter_named(c, "eps", 0) == 0;
 }
 
 static int is_known(const libloss_object *o)
@@ -221,7 +217,7 @@ static libloss_status fit_constant(const libloss_object *o, const libloss_args *
         return LIBLOSS_OK;
     }
     if (rows) return libloss__fit_rows(&c, constant);
-    if (!is_mean(o)) return search(o, &c, &f, constant);
+    if (!is_mean(o, &c)) return search(o, &c, &f, constant);
     *constant = libloss__fit_mean(&c);
     return LIBLOSS_OK;
 }

@@ -12,7 +12,7 @@
 
 enum { STRIP = 512 };
 
-/* Weights in between have no subnormal products, and sums that a double holds. */
+/* Weights in between have no subnormal products with shares, and sums that a double holds. */
 #define LEAST 0x1p-500
 #define MOST 0x1p980
 
@@ -30,8 +30,7 @@ double libloss__weight_scale(const libloss__call *c, int64_t count, double low, 
     return scale;
 }
 
-/* The number of the parameter of this name, or what stands for its absence. */
-static double named(const libloss__call *c, const char *name, double otherwise)
+double libloss__parameter_named(const libloss__call *c, const char *name, double otherwise)
 {
     for (int32_t k = 0; k < c->object->parameters; k++)
         if (strcmp(c->object->parameter[k].name, name) == 0) return libloss__parameter_of(c, k, otherwise);
@@ -58,7 +57,7 @@ static void add_one(counts *s, double w, double t)
 /* The logarithm of the odds; of nothing against nothing every constant is as good, and 0 is the middle. */
 static double log_odds(const libloss__call *c, const counts *s)
 {
-    const double smoothing = named(c, "label_smoothing", 0), factor = named(c, "pos_weight", 1);
+    const double smoothing = libloss__parameter_named(c, "label_smoothing", 0), factor = libloss__parameter_named(c, "pos_weight", 1);
     const double all = libloss__sum_round(&s->all), spread = 0.5 * smoothing * all;
     const double yes = factor * ((1 - smoothing) * libloss__sum_round(&s->yes) + spread);
     const double no = (1 - smoothing) * libloss__sum_round(&s->no) + spread;
@@ -67,15 +66,10 @@ static double log_odds(const libloss__call *c, const counts *s)
     return libloss__link_kernels(DTYPE_F64)->log_quotient(yes, no, more);
 }
 
-double libloss__fit_mean(const libloss__call *c)
+static void add_up(const libloss__call *c, int64_t count, double scale, counts *s)
 {
-    const libloss_object *o = c->object;
-    const int64_t count = c->input[0].count;
-    const double scale = libloss__weight_scale(c, count, LEAST, MOST);
-    const int kind = libloss__link_kind(o);
     double target[STRIP], w[STRIP];
-    counts s;
-    memset(&s, 0, sizeof s);
+    memset(s, 0, sizeof *s);
     for (int64_t start = 0; start < count; start += STRIP) {
         const int64_t n = count - start < STRIP ? count - start : STRIP;
         libloss__gather(target_of(c), start, n, target, DTYPE_F64);
@@ -83,12 +77,23 @@ double libloss__fit_mean(const libloss__call *c)
         for (int64_t i = 0; i < n; i++) {
             double t = target[i];
             if (w[i] == 0) continue;
-            if (o->input[1].kind == KIND_SIGN && t == t) t = t > 0;
-            add_one(&s, w[i] * scale, t);
+            if (c->object->input[1].kind == KIND_SIGN && t == t) t = t > 0;
+            add_one(s, w[i] * scale, t);
         }
     }
-    if (kind == LINK_LOGIT || kind == LINK_HALF_LOGIT) return log_odds(c, &s) / libloss__link_factor(o);
-    const double mean = libloss__sum_mean(&s.yes, libloss__sum_round(&s.all)), clip = named(c, "clip", 0);
+}
+
+double libloss__fit_mean(const libloss__call *c)
+{
+    const libloss_object *o = c->object;
+    const int64_t count = c->input[0].count;
+    const int kind = libloss__link_kind(o, c->args->parameters);
+    counts s;
+    add_up(c, count, libloss__weight_scale(c, count, LEAST, MOST), &s);
+    if (s.yes.plus_infinity || s.yes.minus_infinity) /* a product that is too large */
+        add_up(c, count, libloss__weight_scale(c, count, 0.5, 1), &s);
+    if (kind == LINK_LOGIT || kind == LINK_HALF_LOGIT) return log_odds(c, &s) / libloss__link_factor(o, c->args->parameters);
+    const double mean = libloss__sum_mean(&s.yes, libloss__sum_round(&s.all)), clip = libloss__parameter_named(c, "clip", 0);
     double log;
     if (kind != LINK_LOG) return clip > 0 && mean < clip ? clip : clip > 0 && mean > 1 - clip ? 1 - clip : mean;
     libloss__link_kernels(DTYPE_F64)->log(&mean, &log, 1, 1);
@@ -183,9 +188,9 @@ static void frequencies(const row_counts *r, double *mass)
 libloss_status libloss__fit_rows(const libloss__call *c, double *constant)
 {
     const libloss_object *o = c->object;
-    const int kind = libloss__link_kind(o), odds = kind == LINK_LOGIT;
+    const int kind = libloss__link_kind(o, c->args->parameters), odds = kind == LINK_LOGIT;
     const int64_t n = c->classes;
-    row_counts r = { .c = c, .scale = libloss__weight_scale(c, c->count, LEAST, MOST) };
+    row_counts r = { .c = c, .scale = libloss__weight_scale(c, c->count, LEAST, class_weights_of(c) ? 1 : MOST) };
     char *memory = calloc((size_t)n, odds ? sizeof(counts) : sizeof(libloss__sum) + sizeof(double));
     if (!memory) return libloss__fail(c->sink, LIBLOSS_ERR_MEMORY, "%s: out of memory", o->name);
     if (odds)
@@ -199,7 +204,7 @@ libloss_status libloss__fit_rows(const libloss__call *c, double *constant)
         double *mass = (double *)(void *)(r.mass + n);
         libloss__sum all = { .nan = 0 };
         frequencies(&r, mass);
-        if (o->row->loss->info->constant == BEST_IS_POWER) raise_shares(named(c, "q", 0), n, mass, mass);
+        if (o->row->loss->info->constant == BEST_IS_POWER) raise_shares(libloss__parameter_named(c, "q", 0), n, mass, mass);
         libloss__sum_add_doubles(&all, mass, n);
         if (kind == LINK_IDENTITY)
             for (int64_t j = 0; j < n; j++) constant[j] = mass[j] / libloss__sum_round(&all);

@@ -27,10 +27,10 @@ const link_kernels *libloss__link_kernels(int32_t dtype)
 }
 
 /* The number of the parameter of this name. */
-static double parameter_named(const libloss_object *o, const char *name, double otherwise)
+static double parameter_named(const libloss_object *o, const double *parameters, const char *name, double otherwise)
 {
     for (int32_t k = 0; name && k < o->parameters; k++)
-        if (strcmp(o->parameter[k].name, name) == 0) return o->value[o->first[k]];
+        if (strcmp(o->parameter[k].name, name) == 0) return (parameters ? parameters : o->value)[o->first[k]];
     return otherwise;
 }
 
@@ -40,10 +40,10 @@ static const loss_link *link_of(const libloss_object *o)
     return o->kind == OBJECT_LOSS ? &o->row->loss->info->link : &none;
 }
 
-int libloss__link_kind(const libloss_object *o)
+int libloss__link_kind(const libloss_object *o, const double *parameters)
 {
     const loss_link *link = link_of(o);
-    return parameter_named(o, link->only_with, 1) == 0 ? LINK_IDENTITY : link->kind;
+    return parameter_named(o, parameters, link->only_with, 1) == 0 ? LINK_IDENTITY : link->kind;
 }
 
 const char *libloss__link_name(int kind)
@@ -52,9 +52,9 @@ const char *libloss__link_name(int kind)
     return names[kind];
 }
 
-double libloss__link_factor(const libloss_object *o)
+double libloss__link_factor(const libloss_object *o, const double *parameters)
 {
-    return libloss__link_kind(o) == LINK_HALF_LOGIT ? 2 : parameter_named(o, link_of(o)->factor, 1);
+    return libloss__link_kind(o, parameters) == LINK_HALF_LOGIT ? 2 : parameter_named(o, parameters, link_of(o)->factor, 1);
 }
 
 typedef struct {
@@ -99,7 +99,7 @@ libloss_status libloss__run_link(const libloss_object *owner, int back, const li
                             probability = INPUT(mean, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, ""),
                             amount = INPUT(mean, KIND_POSITIVE, DIFFERENTIABLE_INPUT | OR_ZERO, ""),
                             mean = INPUT(mean, KIND_REAL, DIFFERENTIABLE_INPUT, "");
-    const int kind = libloss__link_kind(owner);
+    const int kind = libloss__link_kind(owner, NULL);
     const libloss__sink sink = { NULL, 0 };
     if (kind == LINK_NONE)
         return libloss__fail(sink, LIBLOSS_ERR_UNSUPPORTED, "%s: its prediction stands for no mean, so that there is no link", owner->name);
@@ -125,7 +125,7 @@ libloss_status libloss__run_link(const libloss_object *owner, int back, const li
     TRY(libloss__survey(&c));
     if (c.input[0].count == 0) return LIBLOSS_OK;
     job.kernels = libloss__link_kernels(c.arithmetic);
-    job.factor = libloss__link_factor(owner);
+    job.factor = libloss__link_factor(owner, NULL);
     if (c.arithmetic == DTYPE_F32) job.factor = (double)(float)job.factor;
     if (logit) job.kernel = back ? job.kernels->logistic : job.kernels->logit;
     if (rows || kind == LINK_LOG) job.kernel = back ? job.kernels->exp : job.kernels->log;

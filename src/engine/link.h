@@ -7,12 +7,12 @@
 #include "../kernel/link.h"
 #include "object.h"
 
-/* The link of an object with its parameters, LINK_...; LINK_NONE for sums, metrics and strangers. */
-int libloss__link_kind(const libloss_object *o);
+/* The link of an object with its own parameters, or with these; LINK_NONE for sums, metrics and strangers. */
+int libloss__link_kind(const libloss_object *o, const double *parameters);
 const char *libloss__link_name(int kind); /* "" for LINK_NONE */
 
 /* What a prediction is multiplied by to be a logit. */
-double libloss__link_factor(const libloss_object *o);
+double libloss__link_factor(const libloss_object *o, const double *parameters);
 
 /* The loops for numbers of this type, as the machine runs them best. */
 const link_kernels *libloss__link_kernels(int32_t dtype);

@@ -1,8 +1,8 @@
 /*
- * Prints one 64-bit hash per loss: over values, reduced values, gradients and Hessians of fixed inputs, hard ones included, in four
- * storage types, with weights and without; and one per metric that gives one number. All machines with a fused multiply-add must print the same lines. That layout, alignment,
- * writing in place and the number of threads change no bit is seen here already: they must give one hash.
- * NaN counts as one number.
+ * Prints one 64-bit hash per loss: over values, reduced values, gradients, Hessians, matrices of rows and links of fixed inputs, hard
+ * ones included, in four storage types, with weights and without; and one per metric that gives one number. All machines with a fused
+ * multiply-add must print the same lines. That layout, alignment, writing in place and the number of threads change no bit is seen here
+ * already: they must give one hash. NaN counts as one number.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -238,6 +238,63 @@ static uint64_t big(const subject *s, int type, int threads)
     return hash;
 }
 
+/* Matrices of rows, in double; nothing where a loss has none. */
+static void matrices(const subject *s, int type, int64_t columns, int curvature, uint64_t *hash)
+{
+    enum { ROWS = 19 };
+    static double matrix[ROWS * WIDE * WIDE];
+    const int64_t shape[3] = { ROWS, columns, columns };
+    const libloss_tensor out = {
+        .data = matrix, .device_type = 1, .ndim = 3, .dtype_code = 2, .dtype_bits = 64, .dtype_lanes = 1, .shape = shape
+    };
+    array input[2];
+    libloss_args args = { .struct_size = sizeof args,
+                          .reduction = LIBLOSS_SUM,
+                          .hessian_kind = LIBLOSS_ROW_MATRIX,
+                          .curvature = curvature,
+                          .hessian = { &out } };
+    state = 43;
+    for (int k = 0; k < 2; k++) {
+        const int labels = s->in[k].kind == LIBLOSS_KIND_CLASS;
+        make(&input[k], labels ? -1 : type, labels ? 1 : 2, ROWS, columns, 1, 0);
+        for (int64_t i = 0; i < length(&input[k]); i++)
+            put(&input[k], i, labels ? next() % (uint64_t)columns : encode(type, number(s->in[k].kind)));
+        args.input[k] = &input[k].tensor;
+    }
+    const libloss_status status = libloss_eval(s->o, &args);
+    for (int64_t i = 0; status == LIBLOSS_OK && i < ROWS * columns * columns; i++) {
+        uint64_t bits;
+        memcpy(&bits, &matrix[i], sizeof bits);
+        mix(hash, F64, bits);
+    }
+    if (status != LIBLOSS_OK && status != LIBLOSS_ERR_UNSUPPORTED) {
+        fprintf(stderr, "%s: %s\n", s->name, libloss_message());
+        failed = 1;
+    }
+    free(input[0].memory);
+    free(input[1].memory);
+}
+
+/* Both ways of the link, of rows of `columns`. */
+static void links(const subject *s, int type, int64_t columns, uint64_t *hash)
+{
+    array in, out;
+    if (!s->info.link[0]) return;
+    for (int back = 0; back < 2; back++) {
+        state = 44;
+        make(&in, type, 2, N / columns, columns, 1, 0);
+        make(&out, type, 2, N / columns, columns, 1, 0);
+        for (int64_t i = 0; i < length(&in); i++) put(&in, i, encode(type, number(back ? LIBLOSS_KIND_REAL : LIBLOSS_KIND_PROBABILITY)));
+        if ((back ? libloss_inverse_link : libloss_link)(s->o, &in.tensor, &out.tensor) != LIBLOSS_OK) {
+            fprintf(stderr, "%s: %s\n", s->name, libloss_message());
+            failed = 1;
+        }
+        mix_array(hash, &out);
+        free(in.memory);
+        free(out.memory);
+    }
+}
+
 static void differs(const subject *s, const char *type, const char *how, uint64_t one, uint64_t other)
 {
     if (one == other) return;
@@ -271,6 +328,10 @@ static void run(const libloss_object *o, const char *name)
         for (int layout = STRIDED; layout < LAYOUTS; layout++)
             differs(&s, types[type].name, layouts[layout], everything(&s, type, layout, 1), first);
         mix(&hash, F64, first >> 12);
+        for (int wide = 0; wide < 2; wide++) {
+            for (int curvature = 0; curvature < 2; curvature++) matrices(&s, type, wide ? WIDE : CLASSES, curvature, &hash);
+            links(&s, type, wide ? WIDE : CLASSES, &hash);
+        }
         if (type != F32) continue;
         const uint64_t alone = big(&s, type, 1);
         for (int k = 0; k < 2; k++) differs(&s, types[type].name, "a number of threads", big(&s, type, counts[k]), alone);

@@ -15,7 +15,7 @@ LOSS(gan_minimax) = {
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 for real samples, 0 for generated ones") },
     .param = { CHOICE(player, 0, "discriminator generator", "whose loss it is") },
     .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_LOGIT },
+    .link = { .kind = LINK_LOGIT },
     .ulp_f32 = { 2.5, 3, 3.5 },
     .ulp_f64 = { 1.5, 1, 1 },
     .cite = "Goodfellow et al. 2014, arXiv:1406.2661",

@@ -15,7 +15,7 @@ LOSS(dice) = {
     .input = { MASK_INPUTS },
     .param = { FLAG(squared, 0, "sizes are sums of squares"), SMOOTHING_PARAMS },
     .claims = NONNEGATIVE | BOUNDED,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 3 },
     .cite = "Milletari, Navab, Ahmadi 2016, arXiv:1606.04797",

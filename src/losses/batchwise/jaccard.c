@@ -14,7 +14,7 @@ LOSS(jaccard) = {
     .input = { MASK_INPUTS },
     .param = { SMOOTHING_PARAMS },
     .claims = NONNEGATIVE | BOUNDED,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 4, 4 },
     .cite = "Rahman and Wang 2016, doi:10.1007/978-3-319-50835-1_22",

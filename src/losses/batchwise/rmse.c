@@ -15,7 +15,7 @@ LOSS(rmse) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"),
                INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number") },
     .claims = CONVEX | NONNEGATIVE | EVEN | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 2.5, 2 },

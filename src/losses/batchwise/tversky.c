@@ -16,7 +16,7 @@ LOSS(tversky) = {
     .param = { PARAM(alpha, 0.5, AT_LEAST(0), "price of false positives"), PARAM(beta, 0.5, AT_LEAST(0), "price of false negatives"),
                SMOOTHING_PARAMS },
     .claims = NONNEGATIVE | BOUNDED,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 2, 3.5 },
     .cite = "Salehi, Erdogmus, Gholipour 2017, arXiv:1706.05721",

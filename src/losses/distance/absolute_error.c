@@ -10,7 +10,7 @@ LOSS(absolute_error) = {
     .formula = "|r|",
     .input = { RESIDUAL_INPUTS },
     .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 0, 0 },
     .ulp_f64 = { 1, 0, 0 },
     .cite = "Laplace 1774, Memoire sur la probabilite des causes par les evenements",

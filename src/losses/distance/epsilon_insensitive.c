@@ -13,7 +13,7 @@ LOSS(epsilon_insensitive) = {
     .input = { RESIDUAL_INPUTS },
     .param = { PARAM(epsilon, 0.1, AT_LEAST(0), "half the width of the tube in which nothing costs") },
     .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 0, 0 },
     .ulp_f64 = { 1, 0, 0 },
     .cite = "Vapnik 1995, doi:10.1007/978-1-4757-2440-0",

@@ -14,7 +14,7 @@ LOSS(expectile) = {
     .input = { RESIDUAL_INPUTS },
     .param = { LEVELS(tau, 0.5, BETWEEN(0, 1), "0.5: half the squared error; above: targets that lie higher count more") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 2, 1 },
     .cite = "Newey and Powell 1987, doi:10.2307/1911031",

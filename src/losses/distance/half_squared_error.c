@@ -10,7 +10,7 @@ LOSS(half_squared_error) = {
     .formula = "r^2/2",
     .input = { RESIDUAL_INPUTS },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 2, 1, 0 },
     .ulp_f64 = { 2, 1, 0 },

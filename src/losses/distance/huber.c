@@ -14,7 +14,7 @@ LOSS(huber) = {
     .input = { RESIDUAL_INPUTS },
     .param = { LEARNABLE_PARAM(delta, 1.0, ABOVE(0), "residual at which the parabola becomes a line") },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 2, 1, 1 },
     .ulp_f64 = { 2, 1, 1 },
     .cite = "Huber 1964, doi:10.1214/aoms/1177703732",

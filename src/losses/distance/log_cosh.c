@@ -11,7 +11,7 @@ LOSS(log_cosh) = {
     .formula = "log(cosh(r))",
     .input = { RESIDUAL_INPUTS },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1 },
     .cite = "Green 1990, doi:10.1109/42.52985",

@@ -15,7 +15,7 @@ LOSS(pseudo_huber) = {
     .input = { RESIDUAL_INPUTS },
     .param = { LEARNABLE_PARAM(delta, 1.0, ABOVE(0), "scale at which the parabola bends into lines of this slope") },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1.5 },
     .cite = "Charbonnier et al. 1997, doi:10.1109/83.551699",

@@ -14,7 +14,7 @@ LOSS(quantile) = {
     .input = { RESIDUAL_INPUTS },
     .param = { LEVELS(tau, 0.5, BETWEEN(0, 1), "share of targets that should lie below the prediction") },
     .claims = CONVEX | NONNEGATIVE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 0 },
     .ulp_f64 = { 1, 1, 0 },
     .cite = "Koenker and Bassett 1978, doi:10.2307/1913643",

@@ -15,7 +15,7 @@ LOSS(smooth_l1) = {
     .input = { RESIDUAL_INPUTS },
     .param = { LEARNABLE_PARAM(beta, 1.0, AT_LEAST(0), "residual at which the parabola becomes a line; 0: absolute error") },
     .claims = CONVEX | EVEN | NONNEGATIVE | LIPSCHITZ,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1.5, 1, 1 },
     .cite = "Girshick 2015, arXiv:1504.08083",

@@ -12,7 +12,7 @@ LOSS(squared_epsilon_insensitive) = {
     .input = { RESIDUAL_INPUTS },
     .param = { PARAM(epsilon, 0.1, AT_LEAST(0), "half the width of the tube in which nothing costs") },
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 0 },
     .ulp_f64 = { 1, 1, 0 },
     .cite = "Ho and Lin 2012, JMLR 13, 3323-3348",

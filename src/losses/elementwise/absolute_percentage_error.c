@@ -16,7 +16,7 @@ LOSS(absolute_percentage_error) = {
                INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number; a share of 1, not of 100") },
     .param = { PARAM(eps, 0.0, AT_LEAST(0), "floor of the denominator") },
     .claims = EVEN | CONVEX | NONNEGATIVE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1 },
     .cite = "Makridakis 1993, doi:10.1016/0169-2070(93)90079-3",

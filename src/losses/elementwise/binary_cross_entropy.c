@@ -16,7 +16,7 @@ LOSS(binary_cross_entropy) = {
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "label or probability in [0, 1]") },
     .param = { CLIP_PARAM },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | PROPER,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1.5 },

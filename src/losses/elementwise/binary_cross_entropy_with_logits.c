@@ -16,7 +16,7 @@ LOSS(binary_cross_entropy_with_logits) = {
     .param = { PARAM(pos_weight, 1.0, AT_LEAST(0), "factor of the positive class's term"),
                PARAM(label_smoothing, 0.0, WITHIN(0, 1), "share of the target pulled to 1/2") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | PROPER,
-    .link = { LINK_LOGIT },
+    .link = { .kind = LINK_LOGIT },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 3, 3.5, 3.5 },
     .ulp_f64 = { 1.5, 1, 1 },

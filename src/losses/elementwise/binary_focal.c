@@ -20,7 +20,7 @@ LOSS(binary_focal) = {
                INPUT(target, KIND_PROBABILITY, 0, "label or probability in [0, 1]") },
     .param = { FOCAL_PARAMS, CLIP_PARAM },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 3, 3.5, 4 },
     .cite = "Lin et al. 2017, arXiv:1708.02002",

@@ -17,7 +17,7 @@ LOSS(binary_focal_with_logits) = {
     .param = { FOCAL_PARAMS },
     .one_minimum = 1, /* convex in the probability, which grows with the logit */
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_LOGIT },
+    .link = { .kind = LINK_LOGIT },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 3, 3.5, 4 },
     .cite = "Lin et al. 2017, arXiv:1708.02002",

@@ -16,7 +16,7 @@ LOSS(gamma_nll) = {
                INPUT(target, KIND_POSITIVE, DIFFERENTIABLE_INPUT, "above 0") },
     .param = { FLAG(full, 0, "take ln t + 1 off: half the deviance, 0 where the prediction is exact") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_LOG },
+    .link = { .kind = LINK_LOG },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 3, 1.5, 1.5 },

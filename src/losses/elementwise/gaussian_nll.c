@@ -19,7 +19,7 @@ LOSS(gaussian_nll) = {
     .param = { PARAM(eps, 0.0, AT_LEAST(0), "floor of the variance; the gradient is the one at the floor, not 0"),
                FLAG(full, 0, "add ln(2 pi)/2") },
     .claims = CONVEX | EVEN | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 2 },
     .cite = "Nix and Weigend 1994, doi:10.1109/ICNN.1994.374138",

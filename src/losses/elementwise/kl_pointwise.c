@@ -16,7 +16,7 @@ LOSS(kl_pointwise) = {
                INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "probability; its logarithm with log_target; below 0 gives NaN") },
     .param = { FLAG(log_target, 0, "the target is a logarithm too") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_LOG },
+    .link = { .kind = LINK_LOG },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 2 },
     .cite = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",

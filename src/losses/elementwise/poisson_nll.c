@@ -18,7 +18,7 @@ LOSS(poisson_nll) = {
                PARAM(eps, 0.0, AT_LEAST(0), "added to the mean before its logarithm is taken, without log_input"),
                FLAG(full, 0, "add ln t!") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_LOG, .only_with = "log_input" },
+    .link = { .kind = LINK_LOG, .only_with = "log_input" },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 2, 2, 2 },

@@ -14,7 +14,7 @@ LOSS(squared_log_error) = {
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1"), INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "above -1") },
     .one_minimum = 1, /* the slopes at one prediction share the factor 1/(1 + p), and the rest of them grows */
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1.5, 1 },
     .cite = "Kaggle 2012, Root mean squared logarithmic error",

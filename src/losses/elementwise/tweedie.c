@@ -16,7 +16,7 @@ LOSS(tweedie) = {
                INPUT(target, KIND_POSITIVE, DIFFERENTIABLE_INPUT | OR_ZERO, "not below 0") },
     .param = { PARAM(power, 1.5, BETWEEN(1, 2), "variance is the mean to this power") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_LOG },
+    .link = { .kind = LINK_LOG },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1.5, 1.5, 1.5 },

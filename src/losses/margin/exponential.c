@@ -12,7 +12,7 @@ LOSS(exponential) = {
     .input = { MARGIN_INPUTS },
     .param = { LABELS_PARAM },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | CALIBRATED,
-    .link = { LINK_HALF_LOGIT },
+    .link = { .kind = LINK_HALF_LOGIT },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 1 },

@@ -16,7 +16,7 @@ LOSS(logistic) = {
     .input = { MARGIN_INPUTS },
     .param = { LABELS_PARAM, LEARNABLE_PARAM(kappa, 1.0, ABOVE(0), "steepness: what one unit of score is worth") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | CALIBRATED,
-    .link = { LINK_LOGIT, .factor = "kappa" },
+    .link = { .kind = LINK_LOGIT, .factor = "kappa" },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1.5, 1.5, 1.5 },

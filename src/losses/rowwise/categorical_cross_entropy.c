@@ -15,7 +15,7 @@ LOSS(categorical_cross_entropy) = {
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"),
                FLAG(normalize, 0, "divide each row by its sum first") },
     .claims = DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .constant = BEST_IS_MEAN,
     .matrix = WHOLE_MATRIX,
     .ulp_f32 = { 1, 1, 1 },

@@ -15,7 +15,7 @@ LOSS(cross_entropy) = {
                PARAM(label_smoothing, 0, WITHIN(0, 1), "share of the target spread over all classes") },
     .auxiliary = { "logsumexp", "correct" },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | PROPER,
-    .link = { LINK_SOFTMAX },
+    .link = { .kind = LINK_SOFTMAX },
     .constant = BEST_IS_MEAN,
     .ulp_f32 = { 2, 2, 2 },
     .ulp_f64 = { 2, 4, 4 },

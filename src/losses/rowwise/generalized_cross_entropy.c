@@ -17,7 +17,7 @@ LOSS(generalized_cross_entropy) = {
                PARAM(q, 0.7, ABOVE_UP_TO(0, 1), "near 0: cross-entropy; 1: the absolute error of the probability") },
     .auxiliary = { "logsumexp", "correct" },
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ | BOUNDED,
-    .link = { LINK_SOFTMAX },
+    .link = { .kind = LINK_SOFTMAX },
     .constant = BEST_IS_POWER,
     .ulp_f32 = { 1, 2, 2 },
     .ulp_f64 = { 2, 3.5, 4 },

@@ -14,7 +14,7 @@ LOSS(js_divergence) = {
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)") },
     .param = { PARAM(mix, 0.5, BETWEEN(0, 1), "the target's share of the mixture") },
     .claims = CONVEX | NONNEGATIVE | BOUNDED,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 2, 2 },

@@ -10,7 +10,7 @@ LOSS(multiclass_brier) = {
     .input = { INPUT(prediction, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "probabilities, shape (..., classes)"), CLASS_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | BOUNDED | PROPER,
-    .link = { LINK_IDENTITY },
+    .link = { .kind = LINK_IDENTITY },
     .constant = BEST_IS_MEAN,
     .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 1 },

@@ -11,7 +11,7 @@ LOSS(multilabel_soft_margin) = {
                INPUT(target, KIND_PROBABILITY, DIFFERENTIABLE_INPUT, "1 for every label that is right, else 0; shape (..., classes)"),
                CLASS_WEIGHT_INPUT },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | PROPER,
-    .link = { LINK_LOGIT },
+    .link = { .kind = LINK_LOGIT },
     .constant = BEST_IS_MEAN,
     .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 1 },

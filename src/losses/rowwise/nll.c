@@ -12,7 +12,7 @@ LOSS(nll) = {
                CLASS_WEIGHT_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there") },
     .claims = CONVEX | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
-    .link = { LINK_LOG },
+    .link = { .kind = LINK_LOG },
     .constant = BEST_IS_MEAN,
     .matrix = DIAGONAL_MATRIX,
     .ulp_f32 = { 1, 1, 0 },

@@ -17,7 +17,7 @@ LOSS(softmax_focal) = {
                PARAM(gamma, 2, AT_LEAST(0), "how much what is right already is hushed; 0: not at all") },
     .auxiliary = { "logsumexp", "correct" },
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_SOFTMAX },
+    .link = { .kind = LINK_SOFTMAX },
     .ulp_f32 = { 2.5, 2.5, 2.5 },
     .ulp_f64 = { 2.5, 4, 4 },
     .cite = "Lin et al. 2017, arXiv:1708.02002",

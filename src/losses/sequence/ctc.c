@@ -32,7 +32,7 @@ LOSS(ctc) = {
                FLAG(zero_infinity, 0, "a target that does not fit into its steps costs 0 instead of infinity"),
                FLAG(log_probabilities, 0, "the prediction is logarithms of probabilities, taken as they are") },
     .claims = NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
-    .link = { LINK_SOFTMAX },
+    .link = { .kind = LINK_SOFTMAX },
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 1, 2 },
     .cite = "Graves et al. 2006, doi:10.1145/1143844.1143891",
