@@ -16,6 +16,7 @@ from units import UNITS, exact
 
 DTYPES = [np.float32, np.float64]
 COUNT = 60
+EXTREME = ["adaptive_robust(alpha=-1e-30, scale=1e-3)", "adaptive_robust(alpha=2.0000000001)", "adaptive_robust(alpha=-1e150)", "adaptive_robust(alpha=1e9)"]
 
 
 def learnable(loss: Loss) -> dict[str, int]:
@@ -44,7 +45,7 @@ def test_which_can_be_learned():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("spec", [s for n in LEARNED for s in specs(n)])
+@pytest.mark.parametrize("spec", [*(s for n in LEARNED for s in specs(n)), *EXTREME])
 def test_each_term(spec, dtype, monkeypatch):
     loss, x = inputs(spec, dtype, COUNT)
     name = spec.partition("(")[0]
