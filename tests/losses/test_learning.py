@@ -16,6 +16,7 @@ from units import UNITS, exact
 
 DTYPES = [np.float32, np.float64]
 COUNT = 60
+EXTREME = ["adaptive_robust(alpha=-1e-30, scale=1e-3)", "adaptive_robust(alpha=2.0000000001)", "adaptive_robust(alpha=-1e150)", "adaptive_robust(alpha=1e9)"]
 
 
 def learnable(loss: Loss) -> dict[str, int]:
@@ -44,7 +45,7 @@ def test_which_can_be_learned():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("spec", [s for n in LEARNED for s in specs(n)])
+@pytest.mark.parametrize("spec", [*(s for n in LEARNED for s in specs(n)), *EXTREME])
 def test_each_term(spec, dtype, monkeypatch):
     loss, x = inputs(spec, dtype, COUNT)
     name = spec.partition("(")[0]
@@ -118,6 +119,23 @@ def test_the_sum_is_exact(name, dtype):
             terms = [float(f * d) for f, d, weight in zip(factor, each[:, k], w, strict=True) if weight]
             got = loss.eval(*holes, weight=w, upstream=up, reduction=reduction, learn=True)["by"][place]
             assert got == math.fsum(terms), (name, reduction, place)
+
+
+@pytest.mark.parametrize("name", LEARNED_UNITS)
+def test_the_sum_over_units_is_exact(name):
+    """Of what each value gives alone, by an upstream gradient of 1 there and 0 elsewhere; absent rows and columns are not there for anyone."""
+    rng = np.random.default_rng(2)
+    case = next(c for c in UNITS[name].cases(np.float64, rng) if len(c.inputs[0]) > 3 and Loss(c.spec).eval(*c.inputs, learn=True)["by"].any())
+    loss, n = Loss(case.spec), len(case.inputs[0])
+    place = next(iter(learnable(loss).values()))
+    w, up = np.where(np.arange(n) == 1, 0, rng.choice([0.25, 1.5, 3], n)), rng.normal(size=n)
+    ask = {"weight": w, "reduction": "none", "learn": True}
+    each = [loss.eval(*case.inputs, **ask, upstream=np.where(np.arange(n) == i, 1 / max(w[i], 0.25), 0.0))["by"][place] for i in range(n)]
+    holes = [case.inputs[0].copy(), *case.inputs[1:]]
+    holes[0][1] = np.nan
+    got = loss.eval(*holes, **ask, upstream=up, grad=[0])["by"][place]
+    assert got == pytest.approx(math.fsum(u * v * d for u, v, d in zip(up, w, each, strict=True)), rel=1e-13) and any(each)
+    assert loss.eval(*holes, **ask, upstream=up, threads=3)["by"][place] == got
 
 
 @pytest.mark.parametrize("name", LEARNED)

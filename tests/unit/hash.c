@@ -148,6 +148,7 @@ typedef struct {
     const char *name;
     libloss_info info;
     libloss_input in[INPUTS];
+    int64_t learned; /* numbers of parameters, if any is learnable */
 } subject;
 
 static int failed;
@@ -160,7 +161,7 @@ static void evaluate(const subject *s, int type, int layout, int64_t rows, int64
     const int64_t step = layout == STRIDED ? 2 : 1;
     array input[INPUTS], grad[INPUTS], hess[INPUTS], weight, values;
     libloss_args args = { .struct_size = sizeof args, .reduction = reduction, .curvature = curvature, .threads = threads };
-    double value = 0;
+    double value = 0, by[64] = { 0 };
     state = 42;
     for (int k = 0; k < s->info.inputs; k++) {
         const libloss_input *in = &s->in[k];
@@ -185,6 +186,7 @@ static void evaluate(const subject *s, int type, int layout, int64_t rows, int64
     if (weighted) args.weight = &weight.tensor;
     if (reduction != LIBLOSS_NONE) args.value = &value;
     if (reduction == LIBLOSS_NONE || reduction == LIBLOSS_SUM) args.values = &values.tensor;
+    if (derive && s->learned) args.parameter_gradient = by;
     if (libloss_eval(s->o, &args) != LIBLOSS_OK) {
         fprintf(stderr, "%s: %s\n", s->name, libloss_message());
         failed = 1;
@@ -193,6 +195,10 @@ static void evaluate(const subject *s, int type, int layout, int64_t rows, int64
         memcpy(&bits, &value, sizeof bits);
         mix(hash, F64, bits);
         if (args.values) mix_array(hash, &values);
+        for (int64_t k = 0; args.parameter_gradient && k < s->learned; k++) {
+            memcpy(&bits, &by[k], sizeof bits);
+            mix(hash, F64, bits);
+        }
         for (int k = 0; k < s->info.inputs; k++) {
             if (args.gradient[k]) mix_array(hash, args.gradient[k] == args.input[k] ? &input[k] : &grad[k]);
             if (args.hessian[k]) mix_array(hash, &hess[k]);
@@ -321,6 +327,14 @@ static void run(const libloss_object *o, const char *name)
     for (int k = 0; k < s.info.inputs; k++) {
         s.in[k].struct_size = sizeof s.in[k];
         libloss_describe_input(o, k, &s.in[k]);
+    }
+    int64_t numbers = 0;
+    for (int k = 0, learnable = 0; k < s.info.parameters; k++) {
+        libloss_parameter p = { .struct_size = sizeof p };
+        libloss_describe_parameter(o, k, &p);
+        learnable |= p.flags & LIBLOSS_LEARNABLE;
+        numbers += libloss_parameter_values(o, k, NULL, 0);
+        s.learned = learnable ? numbers : 0;
     }
     if (!is_regular(&s)) return;
     for (int type = F32; type < TYPES; type++) {
