@@ -33,7 +33,7 @@ static void multiply(const uint32_t a[DIGITS], const uint32_t b[DIGITS], uint32_
     }
 }
 
-/* The leading 64 bits, the last of them set if anything follows, and what power of 2 they count; 0 of 0. */
+/* The leading 64 bits, and what power of 2 they count; 0 of 0. */
 static double leading(const uint32_t *digit, int count, int *exponent)
 {
     int top = count - 1;
@@ -44,10 +44,8 @@ static double leading(const uint32_t *digit, int count, int *exponent)
     const int shift = __builtin_clzll(high);
     high <<= shift;
     if (shift && top > 1) high |= digit[top - 2] >> (32 - shift);
-    uint32_t rest = top > 1 && shift < 32 ? digit[top - 2] << shift : 0;
-    for (int i = 0; i < top - 2; i++) rest |= digit[i];
     *exponent = 32 * (top - 1) - shift;
-    return (double)(high | (rest != 0)); /* far below what rounding to 53 bits looks at, but for its being there */
+    return (double)high;
 }
 
 static double power_of_two(int k)

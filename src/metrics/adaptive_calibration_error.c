@@ -52,10 +52,9 @@ static void see_adaptive_calibration_error(const metric_cases *c, double *value)
             add_to(&tied.sum, w * gap[i]);
         }
         const double middle = close_sum(pair_add(before, scale_pair(tied.weight, 0.5))) * bins / close_sum(all);
-        if (middle >= number + 1) {
-            close_bin(&gaps, &here, c->param);
-            number = middle >= bins ? bins - 1 : (double)(int64_t)middle;
-        }
+        const double own = middle >= bins ? bins - 1 : (double)(int64_t)middle;
+        if (own > number) close_bin(&gaps, &here, c->param);
+        number = own;
         here = (bin){ pair_add(here.weight, tied.weight), pair_add(here.sum, tied.sum) };
         before = pair_add(before, tied.weight);
     }

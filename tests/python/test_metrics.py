@@ -417,6 +417,8 @@ def test_calibration_by_equal_mass(norm, bins):
                 assert got == pytest.approx(naive_adaptive(np.maximum(p, 1 - p), (p > 0.5) == t, v, bins, norm), rel=1e-12)
                 got = m.adaptive_calibration_error(prediction=rows, target=label, **options)
                 assert got == pytest.approx(naive_adaptive(rows.max(1), rows.argmax(1) == label, v, bins, norm), rel=1e-12)
+    light = {"prediction": [0.25, 1.0], "target": [0, 0], "weight": [1, 1e-20], "norm": "max"}
+    assert m.adaptive_calibration_error(**light, bins=1) == 0.25, "the last bin ends with the last case"
     assert math.isnan(m.adaptive_calibration_error(prediction=[0.5, math.nan], target=[1, 1]))
     assert m.adaptive_calibration_error(prediction=[0.5, math.nan], target=[1, 1], weight=[1, 0]) == 0.5
     assert math.isnan(m.adaptive_calibration_error(prediction=[], target=np.zeros(0, int)))
@@ -436,7 +438,7 @@ def test_tweedie_deviance():
     assert m.tweedie_deviance(prediction=[1], target=[0], power=2) == math.inf
     with mp.workdps(60):
         for power in (1, 1 + 2**-40, 1.5, 2, 2 - 2**-40, 3):
-            for a, b in ((1.0, 1 + 2.0**-52), (3.0, 2.9), (5.0, 1e-6), (1e-8, 7.0), (2.0, 2.7), (1e-200, 1e-201)):
+            for a, b in ((1.0, 1 + 2.0**-52), (3.0, math.nextafter(3, 4)), (3.0, 2.9), (5.0, 1e-6), (1e-8, 7.0), (2.0, 2.7), (1e-200, 1e-201)):
                 x, y, q = mpf(a), mpf(b), mpf(power)
                 if power == 1:
                     want = 2 * (y * mp.log(y / x) - y + x)
@@ -444,7 +446,7 @@ def test_tweedie_deviance():
                     want = 2 * (mp.log(x / y) + y / x - 1)
                 else:
                     want = 2 * (y ** (2 - q) / ((1 - q) * (2 - q)) - y * x ** (1 - q) / (1 - q) + x ** (2 - q) / (2 - q))
-                assert m.tweedie_deviance(prediction=[a], target=[b], power=power) == pytest.approx(float(want), rel=1e-13), (power, a, b)
+                assert m.tweedie_deviance(prediction=[a], target=[b], power=power) == pytest.approx(float(want), rel=1e-13, abs=0), (power, a, b)
 
 
 def cases(name: str, n: int):
