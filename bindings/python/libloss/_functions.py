@@ -86,8 +86,8 @@ def docstring(info: Info) -> str:
     shape = "(..., components)" if vectors else "(..., classes)" if info.per_row else "any shape"
     if any(i.name == "groups" for i in info.inputs):
         shape = "(documents,) with groups, else (..., documents)"
-    told = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []  # an installed library may know more losses than these sources
-    lines = [f"{info.title}.", "", *told, f"    {info.formula}", "", "Args:"]
+    insight = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []  # an installed library may know more losses than these sources
+    lines = [f"{info.title}.", "", *insight, f"    {info.formula}", "", "Args:"]
     for i in info.inputs:
         per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
         told = i.description if "shape (" in i.description else f"{i.description}; {per}"

@@ -21,20 +21,20 @@ METRIC_INPUTS = (  # classes; scores of yes; rows of scores
     ("[0.9, 0.4, 0.7, 0.6, 0.2]", "[1, 0, 0, 1, 1]"),
     ("[[0.2, 0.4, 0.1, 0.1, 0.1, 0.1], [0.6, 0.1, 0.1, 0.05, 0.05, 0.1]]", "[1, 3]"),
 )
+HISTORY = "[2.0, 1.0, 3.0, 2.0, 4.0]"  # what else a metric of numbers may need
 
 
 def inputs(info: Info) -> dict[str, str]:
-    """The literal of every needed input."""
+    """The literal of every needed input; nothing for a metric that wants others than these."""
     needed = [i.name for i in info.inputs if not i.optional]
-    if info.is_metric:
-        for literals in METRIC_INPUTS:
-            try:
-                metrics.Metric(info.name)(**{name: np.array(ast.literal_eval(x)) for name, x in zip(needed, literals, strict=True)})
-            except (Error, TypeError, ValueError):  # other inputs, or of another kind
-                continue
-            return dict(zip(needed, literals, strict=True))
-        return {}
-    return dict(zip(needed, examples(info), strict=True))
+    if not info.is_metric:
+        return dict(zip(needed, examples(info), strict=True))
+    for literals in METRIC_INPUTS:
+        given = dict(zip(needed, (*literals, *[HISTORY] * len(needed)), strict=False))
+        with contextlib.suppress(Error, TypeError):  # other inputs, or of another kind
+            metrics.Metric(info.name)(**{name: np.array(ast.literal_eval(x)) for name, x in given.items()})
+            return given
+    return {}
 
 
 def setting(info: Info) -> tuple[str, str]:

@@ -86,7 +86,7 @@ def is_word(ml: str) -> bool:
 
 
 def is_function(ml: str) -> bool:
-    return re.match(r"<mrow><mi>\w\w+</mi>(<mo>&#x2061;|<mspace)", ml) is not None
+    return re.match(r"<mrow>(<munder>)?<mi>\w\w+</mi>(<mo>&#x2061;|<mspace|<mrow>)", ml) is not None
 
 
 class Reader:
@@ -478,6 +478,8 @@ def render(text: str) -> Rendered:
             body, after = clause[len(prefix[0]) if prefix else 0 :], ""
         first, *rest = segments(body)
         try:
+            if k and re.fullmatch(r"[\w' ]+", first):
+                raise UnreadableError("a note")
             line = read(first, label)
         except UnreadableError:
             if not k:

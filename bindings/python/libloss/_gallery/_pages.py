@@ -173,7 +173,7 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
             section("Parameters", parameters(i)),
             section("What it promises", claims(i, root)),
             section("How exact", accuracy(i)),
-            section("Names elsewhere", self.names(i, root)),
+            section("Other names", self.names(i, root)),
             section("In code", code(i)),
             section("Source", f"<p>{cited(i.citation)}</p>" if i.citation else ""),
             self.neighbours(i, root),

@@ -343,11 +343,8 @@ def values(p: ParameterInfo) -> list[Any]:
     if p.kind == "integer":
         return sorted({d, *range(int(low), int(min(high, low + 2)) + 1)})
     if math.isfinite(low) and math.isfinite(high):
-        width = high - low
-        near = [low + 0.1 * width if d > low + 0.1 * width else low + 0.1 * width * (d == low), d, high - 0.1 * width if d > low else low + 0.3 * width]
-        if at_high and d == near[2]:
-            near[2] = high
-        around = near
+        tenth = (high - low) / 10
+        around = [d, low + tenth, low + 3 * tenth] if d == low else [low + tenth, low + 5 * tenth, d] if d == high else [low + tenth, d, high - tenth]
     elif math.isfinite(low):
         reach = d - low
         around = [d, low + 0.5, low + 2] if reach == 0 else [d, low + 3 * reach, low + 10 * reach] if reach < 0.3 else [low + reach / 2, d, low + 2 * reach]
@@ -375,13 +372,13 @@ def same(a: tuple[Array, dict[str, Array]], b: tuple[Array, dict[str, Array]]) -
 
 def blocks(info: Info) -> list[Block]:
     """All pictures of a loss: its sides at the defaults, then one block per parameter that changes anything."""
-    seen = scene(info)
-    if seen is None:
-        return []
     default = Loss(info.name)
     try:
+        seen = scene(info)
+        if seen is None:
+            return []
         plain = [trace(default, side, seen.low, seen.high) for side in seen.sides]
-    except Error:  # a new kind of loss, which wants other inputs
+    except (Error, TypeError):  # a new kind of loss, which wants other inputs
         return []
     found = []
     for p in info.parameters:
