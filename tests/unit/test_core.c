@@ -431,7 +431,7 @@ static void test_options_are_refused(void **state)
         { "reduction -1", LIBLOSS_ERR_OPTION },
         { "empty 2", LIBLOSS_ERR_OPTION },
         { "curvature 2", LIBLOSS_ERR_OPTION },
-        { "matrices", LIBLOSS_ERR_UNSUPPORTED },
+        { "no rows", LIBLOSS_ERR_UNSUPPORTED },
         { "hessian_kind 2", LIBLOSS_ERR_OPTION },
         { "flags", LIBLOSS_ERR_OPTION },
         { "unit_axes", LIBLOSS_ERR_OPTION },
