@@ -103,8 +103,8 @@ enum { LIBLOSS_EMPTY_NAN = 0, LIBLOSS_EMPTY_ZERO = 1 };
 enum { LIBLOSS_EXACT = 0, LIBLOSS_UPPER = 1 };
 
 /* hessian_kind: the diagonal, in the shape of the input; or of losses of rows a matrix per row, in that shape with the last axis once more.
- * It is symmetric to the bit, its diagonal is that of DIAGONAL, and the rest keeps to the same bounds. With UPPER it has no negative
- * eigenvalue and is nowhere below the exact one, which needs not be so of the two diagonals: softmax(row) counts its straight part once
+ * It is symmetric to the bit, with EXACT its diagonal is that of DIAGONAL, and the rest keeps to the same bounds. With UPPER it has no negative
+ * eigenvalue and is nowhere below the exact one, which need not be so of the two diagonals: softmax(row) counts its straight part once
  * here, twice there. Losses that know no matrix say so: LIBLOSS_ERR_UNSUPPORTED. */
 enum { LIBLOSS_DIAGONAL = 0, LIBLOSS_ROW_MATRIX = 1 };
 

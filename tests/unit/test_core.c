@@ -559,7 +559,7 @@ static void test_options_are_refused(void **state)
         libloss_status status;
     } cases[] = {
         { "reduction 6", LIBLOSS_ERR_OPTION },  { "reduction -1", LIBLOSS_ERR_OPTION },     { "empty 2", LIBLOSS_ERR_OPTION },
-        { "curvature 2", LIBLOSS_ERR_OPTION },  { "matrices", LIBLOSS_ERR_UNSUPPORTED },    { "hessian_kind 2", LIBLOSS_ERR_OPTION },
+        { "curvature 2", LIBLOSS_ERR_OPTION },  { "no rows", LIBLOSS_ERR_UNSUPPORTED },     { "hessian_kind 2", LIBLOSS_ERR_OPTION },
         { "flags", LIBLOSS_ERR_OPTION },        { "unit_axes", LIBLOSS_ERR_OPTION },        { "threads -1", LIBLOSS_ERR_OPTION },
         { "divisor nan", LIBLOSS_ERR_OPTION },  { "divisor inf", LIBLOSS_ERR_OPTION },      { "delta = -1", LIBLOSS_ERR_PARAMETER },
         { "auxiliary[3]", LIBLOSS_ERR_OPTION }, { "input[7]", LIBLOSS_ERR_OPTION },         { "gradient[5]", LIBLOSS_ERR_OPTION },

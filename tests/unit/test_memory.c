@@ -183,7 +183,7 @@ static void test_making_fails(void **state)
     assert_int_equal(living, 0);
 }
 
-/* The others that need memory: a best constant, a table of many classes, reading its total. */
+/* The others that need memory: a best constant, those of rows, the softmax of rows, a table of many classes, reading its total. */
 static void test_other_entries_fail(void **state)
 {
     (void)state;
@@ -191,9 +191,11 @@ static void test_other_entries_fail(void **state)
     const double target[3] = { 1, 2, 4 };
     const int64_t n = 3, label[3] = { 0, 5, 1 };
     libloss_tensor t = tensor(target, F64, 1, &n), l = tensor(label, I64, 1, &n);
-    libloss_object *o = make("squared_error"), *m = make("recall(classes=20, average=macro)");
-    double constant = 42, value = 42;
-    libloss_args fit = { .struct_size = sizeof fit, .input = { NULL, &t } };
+    libloss_object *o = make("absolute_error"), *x = make("cross_entropy"), *m = make("recall(classes=20, average=macro)");
+    double constant = 42, value = 42, row[6] = { 42, 42, 42, 42, 42, 42 }, p[3] = { 42, 42, 42 };
+    libloss_tensor out = tensor(p, F64, 1, &n);
+    libloss_args fit = { .struct_size = sizeof fit, .input = { NULL, &t } },
+                 fit_row = { .struct_size = sizeof fit_row, .input = { NULL, &l } };
     libloss_args score = { .struct_size = sizeof score, .input = { &l, &l }, .value = &value };
     assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, m, NULL), LIBLOSS_OK);
     for (int round = 0; round < 2; round++) {
@@ -201,16 +203,20 @@ static void test_other_entries_fail(void **state)
         allocations = 0, fail_at = fails;
         assert_int_equal(libloss_fit_constant(o, &fit, &constant, 1), fails ? LIBLOSS_ERR_MEMORY : LIBLOSS_OK);
         allocations = 0, fail_at = fails;
+        assert_int_equal(libloss_fit_constant(x, &fit_row, row, 6), fails ? LIBLOSS_ERR_MEMORY : LIBLOSS_OK);
+        allocations = 0, fail_at = fails;
+        assert_int_equal(libloss_inverse_link(x, &t, &out), fails ? LIBLOSS_ERR_MEMORY : LIBLOSS_OK);
+        allocations = 0, fail_at = fails;
         assert_int_equal(libloss_eval(m, &score), fails ? LIBLOSS_ERR_MEMORY : LIBLOSS_OK);
         allocations = 0, fail_at = fails;
         double number = 42;
         assert_int_equal(libloss_total_value((libloss_total *)total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, &number, 1),
                          fails ? LIBLOSS_ERR_MEMORY : LIBLOSS_OK);
         fail_at = 0;
-        if (fails) assert_true(constant == 42 && value == 42 && number == 42);
+        if (fails) assert_true(constant == 42 && value == 42 && number == 42 && row[0] == 42 && p[0] == 42);
     }
-    assert_true(constant > 2.33 && constant < 2.34 && value == 1);
-    libloss_destroy(o), libloss_destroy(m);
+    assert_true(constant == 2 && value == 1 && row[0] < -1.09 && row[0] > -1.1 && p[2] > 0.8 && p[2] < 0.9);
+    libloss_destroy(o), libloss_destroy(x), libloss_destroy(m);
     assert_int_equal(living, 0);
 }
 
