@@ -27,7 +27,7 @@ typedef struct {
 
 typedef struct {
     pair value;
-    double slope, slope_squared, by; /* by the similarity; by the temperature */
+    double slope, slope_squared; /* by the similarity */
 } logit;
 
 typedef logit logit_formula(double similarity, int kind, const double *param);
@@ -129,8 +129,8 @@ FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formu
     }
     a.spread = log1p_to_pair(pos.others).hi - pos.mean;
     price cost = pay(&a, param);
-    const double base = pos.count ? f(side->s[pos.top], POSITIVE, param).by : 0; /* slopes add up to 0: only differences from it count */
     pair sum = { 0, 0 };
+    double rate = 0; /* -u/temperature of each logit u, but since slopes add up to 0, only differences from the best positive count */
     for (int64_t j = 0; j < side->n && (grad || hess || by); j++) {
         const int kind = (int)side->kind[j];
         if (kind == ABSENT) continue;
@@ -146,10 +146,14 @@ FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formu
                          : pos.count == 1 ? cost.by_positives_and_mean
                                           : first * (share - even) + cost.by_positives_and_mean * even;
         if (grad) grad[j * stride] += factor * (u.slope * d);
-        if (by && d != 0) add_to(&sum, (u.by - base) * d);
+        if (by && d != 0) {
+            const pair away = two_diff(u.value.hi, pos.max.hi);
+            add_to(&sum, (away.hi + (away.lo + (u.value.lo - pos.max.lo))) * d);
+            rate = -u.slope;
+        }
         if (hess) hess[j * stride] += factor * (u.slope_squared * (share * (second * share + first * rest)));
     }
-    if (by) *by += part * close_sum(sum);
+    if (by) *by += part * (rate * close_sum(sum));
     return cost.value;
 }
 
@@ -217,8 +221,7 @@ FORMULA price softmax_price(const anchor *a)
 FORMULA logit divided_by(double s, double temperature)
 {
     const pair tau = { temperature, 0 }, inverse = pair_div_to_pair((pair){ 1, 0 }, tau);
-    const pair value = pair_div_to_pair((pair){ s, 0 }, tau);
-    return (logit){ value, inverse.hi, pair_div(inverse, tau), -pair_div(value, tau) };
+    return (logit){ pair_div_to_pair((pair){ s, 0 }, tau), inverse.hi, pair_div(inverse, tau) };
 }
 
 static int64_t contrast_work(int64_t length, int64_t width, const int64_t *counts)

@@ -122,20 +122,25 @@ def test_the_sum_is_exact(name, dtype):
 
 
 @pytest.mark.parametrize("name", LEARNED_UNITS)
-def test_the_sum_over_units_is_exact(name):
-    """Of what each value gives alone, by an upstream gradient of 1 there and 0 elsewhere; absent rows and columns are not there for anyone."""
+def test_units_are_weighed(name):
+    """By differences of sum(upstream * w * v); absent rows and columns are not there."""
     rng = np.random.default_rng(2)
     case = next(c for c in UNITS[name].cases(np.float64, rng) if len(c.inputs[0]) > 3 and Loss(c.spec).eval(*c.inputs, learn=True)["by"].any())
     loss, n = Loss(case.spec), len(case.inputs[0])
     place = next(iter(learnable(loss).values()))
     w, up = np.where(np.arange(n) == 1, 0, rng.choice([0.25, 1.5, 3], n)), rng.normal(size=n)
-    ask = {"weight": w, "reduction": "none", "learn": True}
-    each = [loss.eval(*case.inputs, **ask, upstream=np.where(np.arange(n) == i, 1 / max(w[i], 0.25), 0.0))["by"][place] for i in range(n)]
     holes = [case.inputs[0].copy(), *case.inputs[1:]]
     holes[0][1] = np.nan
-    got = loss.eval(*holes, **ask, upstream=up, grad=[0])["by"][place]
-    assert got == pytest.approx(math.fsum(u * v * d for u, v, d in zip(up, w, each, strict=True)), rel=1e-13) and any(each)
-    assert loss.eval(*holes, **ask, upstream=up, threads=3)["by"][place] == got
+    numbers = [x for k in range(len(loss.parameters)) for x in loss.numbers(k)]
+
+    def total(step: float) -> float:
+        moved = [x + step * (k == place) for k, x in enumerate(numbers)]
+        return float(up @ loss.eval(*holes, weight=w, reduction="none", values=np.empty(n), parameters=moved)["values"])
+
+    ask = {"weight": w, "upstream": up, "reduction": "none", "learn": True}
+    got = loss.eval(*holes, **ask, grad=[0])["by"][place]
+    assert got == pytest.approx((total(1e-6) - total(-1e-6)) / 2e-6, rel=1e-6) and got
+    assert loss.eval(*holes, **ask, threads=3)["by"][place] == got
 
 
 @pytest.mark.parametrize("name", LEARNED)

@@ -52,6 +52,22 @@ def test_slopes(story):
         np.testing.assert_allclose([float(x) for x in row], [p, 2 * (p - 1) * p * (1 - p), p - 1], rtol=5e-3, atol=1e-6)
 
 
+def test_learned_loss(story):
+    """Squared error where the noise is normal, hardly any trust where outliers are; and the integral that keeps it honest."""
+    text, _ = story
+    row = {name: [float(x) for x in re.search(rf"^ +{name} +([\d.]+) +([\d.]+) .* ([\d.]+) and ([\d.]+)$", text, re.M).groups()]
+           for name in ("clean", "with outliers")}
+    assert row["clean"][0] > 1.5 and row["with outliers"][0] < 0.5
+    assert row["with outliers"][2] > 1 > 0.1 > row["with outliers"][3] and abs(row["clean"][2] - row["clean"][3]) < 0.05
+    from libloss._demo import log_partition
+
+    known = {1e-9: math.pi * math.sqrt(2), 1.0: 2 * math.e * 0.6019072301972346, 2 - 1e-12: math.sqrt(2 * math.pi)}  # K_1(1)
+    for alpha, z in known.items():
+        assert log_partition(alpha)[0] == pytest.approx(math.log(z), abs=1e-6)
+    slope = (log_partition(1.3 + 1e-5)[0] - log_partition(1.3 - 1e-5)[0]) / 2e-5
+    assert log_partition(1.3)[1] == pytest.approx(slope, rel=1e-6)
+
+
 def test_picture(story):
     from matplotlib import image
 

@@ -12,8 +12,8 @@
 
 enum { N = 1024, SPACE = 4 * N };
 
-/* What is asked of a call. WHOLE: gradient and Hessian by every input. */
-enum { VALUE = 1, GRAD = 2, HESS = 4, UPPER = 8, WHOLE = 16 };
+/* What is asked of a call. WHOLE: gradient and Hessian by every input. LEARN: gradient by the parameters. */
+enum { VALUE = 1, GRAD = 2, HESS = 4, UPPER = 8, WHOLE = 16, LEARN = 32 };
 static const struct {
     const char *name;
     int bits;
@@ -21,7 +21,8 @@ static const struct {
               { "value+grad", VALUE | GRAD },
               { "grad+hess", GRAD | HESS },
               { "grad+upper", GRAD | HESS | UPPER },
-              { "all_inputs", VALUE | GRAD | HESS | WHOLE } };
+              { "all_inputs", VALUE | GRAD | HESS | WHOLE },
+              { "by_parameters", LEARN } };
 enum { WANTS = sizeof wants / sizeof wants[0] };
 
 /* How a call is given, beyond plain arrays. */
@@ -104,7 +105,7 @@ static int count(const char *spec, int64_t columns, int bits, int want, int how,
     libloss_info info = { .struct_size = sizeof info };
     libloss_args args = { .struct_size = sizeof args, .threads = 1 };
     uint64_t total[LIBLOSS_TOTAL_SIMPLE / 8];
-    double value = 0;
+    double value = 0, by[64];
     array *made[40];
     int mades = 0;
     state = 1;
@@ -150,6 +151,7 @@ static int count(const char *spec, int64_t columns, int bits, int want, int how,
         if (libloss_total_start((libloss_total *)(void *)total, sizeof total, o, NULL) != LIBLOSS_OK) exit(4);
         args.total = (libloss_total *)(void *)total;
     }
+    if (want & LEARN) args.parameter_gradient = by;
     args.flags = how & TRUST ? LIBLOSS_TRUST_DOMAIN : 0;
     args.curvature = want & UPPER ? LIBLOSS_UPPER : LIBLOSS_EXACT;
 

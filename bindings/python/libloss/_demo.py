@@ -250,8 +250,8 @@ class Learned(NamedTuple):
     loss: dict[str, libloss.Loss]
 
 
-ANGLE = np.linspace(-math.pi / 2, math.pi / 2, 1202)[1:-1]
-LINE, STRIP = np.tan(ANGLE), (1 + np.tan(ANGLE) ** 2) * (ANGLE[1] - ANGLE[0])  # all real numbers, and how much of them each stands for
+ANGLE = (np.arange(1200) + 0.5) * (math.pi / 1200) - math.pi / 2
+LINE, STRIP = np.tan(ANGLE), (1 + np.tan(ANGLE) ** 2) * (math.pi / len(ANGLE))  # all real numbers, and how much of them each stands for
 
 
 def log_partition(alpha: float) -> tuple[float, float]:
