@@ -752,6 +752,22 @@ def test_nothing_relevant():
         m.ndcg(prediction=[[1.0, 2]], target=[[1, -1]])
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.float16, np.float32, ">f8"])
+@pytest.mark.parametrize("name", [*OF_REALS, "median_absolute_error", "roc_auc", "average_precision", "ndcg", "dcg", "mrr"])
+def test_any_type_of_number(name, dtype):
+    p, t, w = random.integers(1, 9, (40, 3)), random.integers(1, 9, (40, 3)), random.integers(0, 3, 40)
+    more = {"history": random.integers(0, 9, 20).astype(dtype)} if name in ("mase", "rmsse") else {}
+    metric = m.Metric(name)
+    labels = name in ("roc_auc", "average_precision")
+    target = t[:, 0] % 3 if labels else t
+    want = metric(prediction=p.astype(float), target=target if labels else t.astype(float), weight=w.astype(float), **{k: v.astype(float) for k, v in more.items()})
+    assert math.isfinite(want)
+    for layout in (np.ascontiguousarray, np.asfortranarray):
+        given = layout(p.astype(dtype)), target.astype(np.uint8) if labels else layout(t.astype(dtype)), w.astype(dtype)
+        assert metric(prediction=given[0], target=given[1], weight=given[2], **more) == want
+    assert metric(prediction=p.astype(dtype)[::-1, ::1][::-1], target=target, weight=w.tolist(), **more) == want
+
+
 def test_losses_are_named():
     for name, loss in (("mape", "absolute_percentage_error"), ("mse", "squared_error"), ("mean_squared_error", "squared_error"),
                        ("r2_score", "the metric r2"), ("mean_poisson_deviance", r"tweedie_deviance\(power=1\)")):

@@ -137,7 +137,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("name")
     command.set_defaults(run=_show)
     command = commands.add_parser("eval", help="the value of a loss or metric on two .npy files", allow_abbrev=False,
-                                  usage="libloss eval SPEC PREDICTION TARGET [--weight FILE] [--reduction NAME] [--grad-out FILE] [--PARAMETER VALUE ...] [--INPUT FILE ...]",
+                                  usage="libloss eval SPEC PREDICTION TARGET [--weight FILE] [--reduction NAME] [--grad-out FILE] "
+                                        "[--PARAMETER VALUE ...] [--INPUT FILE ...]",
                                   epilog="libloss eval huber:delta=2 p.npy t.npy, or: libloss eval huber p.npy t.npy --delta 2")
     command.add_argument("spec", help="such as huber:delta=2")
     command.add_argument("prediction", help="a .npy file")
