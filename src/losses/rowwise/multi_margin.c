@@ -8,8 +8,8 @@ enum { IGNORE_INDEX, MARGIN, POWER, SCALE };
 LOSS(multi_margin) = {
     .title = "Multi-margin loss (Weston and Watkins)",
     .aliases = "weston_watkins",
-    .formula =
-        "class_weight[target]*sum over j != target of max(margin - prediction[target] + prediction[j], 0)^power; divided by the classes if scale",
+    .formula = "class_weight[target]*sum over j != target of max(margin - prediction[target] + prediction[j], 0)^power; divided by the "
+               "classes if scale",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "scores, shape (..., classes)"), INDEX_INPUT, CLASS_WEIGHT_INPUT },
     .param = { INTEGERS_OR_NONE(ignore_index, "rows with this label are not there"), PARAM(margin, 1, AT_LEAST(0), "by how much above"),
                PARAM(power, 1, WITHIN_INTEGERS(1, 2), "1, or 2 for squares"),

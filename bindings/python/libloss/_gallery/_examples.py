@@ -29,11 +29,12 @@ def inputs(info: Info) -> dict[str, str]:
     needed = [i.name for i in info.inputs if not i.optional]
     if not info.is_metric:
         return dict(zip(needed, examples(info), strict=True))
-    for literals in METRIC_INPUTS:
+    of_classes = info.inputs[0].description.startswith("class")
+    for literals in METRIC_INPUTS if of_classes else METRIC_INPUTS[1:] + METRIC_INPUTS[:1]:
         given = dict(zip(needed, (*literals, *[HISTORY] * len(needed)), strict=False))
         with contextlib.suppress(Error, TypeError):  # other inputs, or of another kind
-            metrics.Metric(info.name)(**{name: np.array(ast.literal_eval(x)) for name, x in given.items()})
-            return given
+            if np.all(np.isfinite(metrics.Metric(info.name)(**{name: np.array(ast.literal_eval(x)) for name, x in given.items()}))):
+                return given
     return {}
 
 

@@ -233,7 +233,7 @@ def formula(i: Info) -> str:
 
 def inputs(i: Info) -> str:
     def holds(x: Input) -> str:
-        kind = "class indices, or scores" if i.is_metric and x.name == "prediction" else KIND_WORDS[x.kind]
+        kind = "class indices, or scores" if i.is_metric and x.description.startswith("class indices; ") else KIND_WORDS[x.kind]
         return kind + (", or rows of probabilities" if x.or_rows else "")
 
     def what(x: Input) -> str:
