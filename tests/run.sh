@@ -77,7 +77,8 @@ if grep -q 'warning:' build/build.log; then
     exit 1
 fi
 LIBLOSS_SO=$PWD/$build/src/libloss.so
-export LIBLOSS_SO
+LIBLOSS_ORACLES=$PWD/build/oracles # what 1000 digits found, for the next instruction set
+export LIBLOSS_SO LIBLOSS_ORACLES
 
 reports=build/reports
 rm -rf $reports

@@ -14,6 +14,7 @@ from losses.points import specs
 from losses.test_accuracy import POINTWISE, error, parameters
 from oracle.formula import Formula
 from oracle.harness import Loss
+from oracle.remember import remembered
 from oracle.scales import larger
 
 INF = float("inf")
@@ -56,8 +57,9 @@ def agrees(got, exact, dtype, scale=None) -> bool:
     return error(got, exact, dtype, scale) <= 4
 
 
-def numbers_at(formula, first, words, scope):
-    jet = formula(wrt=first, words=words, **scope)
+@remembered
+def numbers_at(text, first, words, scope):
+    jet = Formula(text)(wrt=first, words=words, **scope)
     return jet.v, jet.d, jet.h
 
 
@@ -73,7 +75,7 @@ def end_of(near, nearer):
 def test_limits(spec, dtype):
     loss = Loss(spec)
     words, numbers = parameters(loss, spec, dtype)
-    formula = Formula(loss.info["formula"])
+    formula = loss.info["formula"]
     name = spec.partition("(")[0]
     for x in points(loss, spec):
         values = np.empty(1, dtype)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import mpmath as mp
 import numpy as np
-
+from remember import remembered
 
 
 @dataclasses.dataclass
@@ -55,6 +55,14 @@ def derivatives(unit: Unit, case: Case, k: int, index) -> tuple[mp.mpf, mp.mpf]:
     first, second = (above - below) / (2 * step), (above - 2 * middle + below) / step**2
     noise = (abs(middle) + 1) * mp.mpf(10) ** -(unit.digits - 10)  # of the subtractions: less than that is 0
     return first if abs(first) * step > noise else mp.mpf(0), second if abs(second) * step**2 > noise else mp.mpf(0)
+
+
+@remembered
+def all_derivatives(name: str, case: Case, k: int) -> dict[tuple, tuple[mp.mpf, mp.mpf]]:
+    """Those by every number of input k that is there."""
+    unit = UNITS[name]
+    absent = unit.weights_inside and case.weight is not None
+    return {index: derivatives(unit, case, k, index) for index in np.ndindex(case.inputs[k].shape) if not (absent and case.weight[index] == 0)}
 
 
 # ---- sums ----
