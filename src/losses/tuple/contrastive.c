@@ -34,7 +34,7 @@ static void contrastive(const loss_unit *u)
     for (int64_t i = 0; i < u->length; i++) {
         const double slope = norm_slope(&d, i), active = push > 0;
         const double g = 2 * factor * (t * d.r[i] - (1 - t) * push * slope);
-        const double concave = u->upper ? 0 : push * norm_bend(&d, i);
+        const double concave = active && !u->upper ? push * norm_bend(&d, i) : 0;
         const double h = 2 * factor * (t + (active && d.value > 0 ? (1 - t) * (slope * slope - concave) : 0));
         if (u->grad[FIRST]) u->grad[FIRST][i] = g;
         if (u->grad[SECOND]) u->grad[SECOND][i] = -g;
