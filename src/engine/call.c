@@ -167,7 +167,12 @@ static libloss_status check_labels_shape(libloss__call *c, int32_t k)
     for (int32_t i = 0; rows && i < c->values_ndim; i++)
         if (v->shape[i] != c->values_shape[i])
             return wrong_shape(c, c->object->input[k].name, v, c->object->input[0].name, c->ndim, c->shape);
-    if (rows || v->ndim == 1) return LIBLOSS_OK;
+    if (rows) return LIBLOSS_OK;
+    const int32_t lengths = c->object->inputs - 1; /* how many labels each sequence has */
+    if (v->ndim == 1 && libloss__given(&c->input[lengths])) return LIBLOSS_OK;
+    if (v->ndim == 1)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: %s has one axis for several sequences; it needs %s", c->object->name, c->object->input[k].name,
+             c->object->input[lengths].name);
     return wrong_shape(c, c->object->input[k].name, v, c->object->input[0].name, c->ndim, c->shape);
 }
 

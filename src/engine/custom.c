@@ -19,6 +19,7 @@ typedef struct {
     void *value, *weight;
     double *factor, *scaled;
     double by[64]; /* what the kernel adds to */
+    char message[256];
     void *input[MAX_INPUTS], *gradient[MAX_INPUTS], *hessian[MAX_INPUTS];
 } tile_job;
 
@@ -169,10 +170,10 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
     const libloss_vtable *theirs = c->object->theirs;
     const int64_t n = select_units(job, start, units, label_input);
     if (n == 0) return LIBLOSS_OK;
-    char message[256] = "";
+    job->message[0] = 0;
     job->tile.count = n;
-    job->tile.message = message;
-    job->tile.message_size = sizeof message;
+    job->tile.message = job->message;
+    job->tile.message_size = sizeof job->message;
     for (int32_t k = 0; k < c->object->inputs; k++)
         if (libloss__given(&c->input[k]) && c->object->input[k].shape != PER_CLASS) gather_units(job, k, n, n == units);
     const void *weight = libloss__given(&c->weight) ? job->weight : NULL;
@@ -180,7 +181,8 @@ static libloss_status run_chunk(tile_job *job, int64_t start, int64_t units, int
         libloss__factors(c, job->unit[i], 1, weight ? (const char *)weight + (size_t)i * number_size(c) : NULL, &job->factor[i]);
     libloss_status status = c->learned ? run_one_by_one(job, n) : theirs->tile(c->object->custom_self, &job->tile);
     if (status != LIBLOSS_OK)
-        return libloss__fail(c->sink, LIBLOSS_ERR_CALLBACK, "%s: %s", c->object->name, message[0] ? message : "its kernel failed");
+        return libloss__fail(c->sink, LIBLOSS_ERR_CALLBACK, "%s: %s", c->object->name,
+                             job->message[0] ? job->message : "its kernel failed");
     for (int64_t i = 0; i < n; i++) {
         if (job->value && libloss__given(&c->values))
             libloss__account(c, job->unit[i], 1, (const char *)job->value + (size_t)i * number_size(c),

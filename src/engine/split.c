@@ -141,6 +141,7 @@ static libloss_status run_on_executor(crew *w, int64_t threads)
 
 libloss_status libloss__run_split(libloss__call *c, const libloss__split *s, libloss__sum *sum)
 {
+    if (s->count == 0) return LIBLOSS_OK; /* and rows that are not there may have no width */
     const int64_t usual = s->threads > 1 ? PIECE_ELEMENTS : PIECE_ELEMENTS_ALONE;
     int64_t grain = (s->longest ? s->longest : usual) / s->width;
     if (grain > s->unit) grain -= grain % s->unit;

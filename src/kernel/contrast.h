@@ -147,8 +147,8 @@ FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formu
                                           : first * (share - even) + cost.by_positives_and_mean * even;
         if (grad) grad[j * stride] += factor * (u.slope * d);
         if (by && d != 0) {
-            const pair away = two_diff(u.value.hi, pos.max.hi);
-            add_to(&sum, (away.hi + (away.lo + (u.value.lo - pos.max.lo))) * d);
+            const pair away = two_diff(side->hi[j], pos.max.hi);
+            add_to(&sum, (away.hi + (away.lo + (side->lo[j] - pos.max.lo))) * d);
             rate = -u.slope;
         }
         if (hess) hess[j * stride] += factor * (u.slope_squared * (share * (second * share + first * rest)));

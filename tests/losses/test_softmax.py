@@ -190,3 +190,11 @@ def test_rows_have_the_same_bits_on_every_instruction_set_with_fma():
     run = [subprocess.run([sys.executable, "-c", code], env={**os.environ, "LIBLOSS_ISA": isa}, capture_output=True, text=True, check=True).stdout
            for isa in ("avx2", "avx512")]
     assert run[0] == run[1]
+
+
+def test_no_rows_of_no_classes():
+    """An empty table is no error, nor a division by its width."""
+    nothing = np.zeros((0, 0))
+    for reduction in ("weighted_mean", "mean", "sum"):
+        got = Loss("cross_entropy").eval(nothing, nothing, weight=np.zeros(0), reduction=reduction, grad=[0])["value"]
+        assert np.isnan(got) if reduction != "sum" else got == 0

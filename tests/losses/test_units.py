@@ -240,3 +240,11 @@ def test_empty_and_absent_units():
             if len(Loss(name).inputs) == 2:
                 assert np.isnan(Loss(name).eval(*nothing)["value"])
                 assert Loss(name).eval(*nothing, reduction="sum")["value"] == 0
+
+
+def test_labels_in_one_row_need_their_lengths():
+    z = np.zeros((3, 5, 4))
+    with pytest.raises(Failed, match="ctc: target has one axis for several sequences; it needs "):
+        Loss("ctc").eval(z, np.ones(2, np.int64))
+    one = Loss("ctc").eval(z[0], np.ones(2, np.int64))["value"]
+    assert one == Loss("ctc").eval(z, np.ones(6, np.int64), None, np.full(3, 2))["value"] > 0

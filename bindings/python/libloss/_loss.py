@@ -220,6 +220,7 @@ class Loss:
             slots.append((w.array, ROLES["weight"], 0, w.bfloat16))
 
         result: dict[str, Any] = {}
+        each: list[Any] = []
         out = out or {}
         copies: list[tuple[Any, Any]] = []  # from memory that C can write to memory that it can't
 
@@ -238,11 +239,10 @@ class Loss:
         for kind in ("grad", "hess"):
             if kind not in want:
                 continue
-            chosen = self._differentiate(wrt, kind)
+            chosen, each = self._differentiate(wrt, kind), []
             own = out.get(kind)
             if isinstance(wrt, tuple) and own is not None and not (isinstance(own, tuple) and len(own) == len(chosen)):
                 raise ArgumentError(f"out is a tuple of {len(chosen)}, as wrt is")
-            each = []
             for place, k in enumerate(chosen):
                 if k < 0:
                     each.append(None)
@@ -276,8 +276,8 @@ class Loss:
         if "value" in want and reduction != "none":
             result["value"] = answer.value
         if args.parameter_gradient:
-            each = [self._learned(k, by_parameters) if k < 0 else x for k, x in zip(chosen, each, strict=True)]
-            result["grad"] = tuple(each) if isinstance(wrt, tuple) else each[0]
+            whole = [self._learned(k, by_parameters) if k < 0 else x for k, x in zip(chosen, each, strict=True)]
+            result["grad"] = tuple(whole) if isinstance(wrt, tuple) else whole[0]
         if "correct" in result:
             result["correct"] = result["correct"] != 0
         return result

@@ -23,7 +23,7 @@ LOSS(adaptive_robust) = {
                LEARNABLE_PARAM(scale, 1.0, ABOVE(0), "size of a residual from which it begins to be an outlier") },
     .claims = EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE,
     .ulp_f32 = { 1, 1, 1 },
-    .ulp_f64 = { 1.5, 2, 2 },
+    .ulp_f64 = { 1.5, 1, 1 },
     .cite = "Barron 2019, arXiv:1701.03077",
 };
 
