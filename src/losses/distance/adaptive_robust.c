@@ -1,8 +1,10 @@
 /*
  * A whole family under one number: alpha = 2 is half a square, 1 the pseudo-Huber, 0 Cauchy's, -2 Geman and McClure's, -inf
- * Welsch's; the less, the less an outlier counts. alpha and scale can be learned. With x = (r/scale)^2, b = |alpha - 2| and
- * l = ln(1 + x/b) all that is needed is w = b l/2 and y = alpha l/2: a value is (b/alpha)(e^y - 1), the weight of a residual e^(+-w).
- * By alpha, with f(t) = (e^-t - 1 + t)/t^2, the derivative is l^2/2 e^y |f(y) - f(l)|: nothing in it is large and cancels but that difference.
+ * Welsch's; the less, the less an outlier counts. alpha and scale can be learned.
+ *
+ * With x = (r/scale)^2, b = |alpha - 2| and l = ln(1 + x/b) all that is needed is w = b l/2 and y = alpha l/2: a value is
+ * (b/alpha)(e^y - 1), the weight of a residual e^(+-w). By alpha, with f(t) = (e^-t - 1 + t)/t^2, the derivative is l^2/2 e^y
+ * |f(y) - f(l)|: nothing in it is large and cancels but that difference.
  */
 #define INSIDE_F64
 #define LEARNED 2
