@@ -369,12 +369,12 @@ def draw(slopes: Slopes, curves: Curves, samples: Samples, learned: Learned, fil
     for a, title in ((axes[2, 1], "What the loss has learned"), (axes[2, 2], "Its shape while it learns")):
         a.set(title=title)
     r = np.linspace(-4, 4, 401)
-    for name, colour in (("clean", ORANGE), ("with outliers", BLUE)):
+    for name, colour, beside in (("clean", ORANGE, (1.3, 10.5)), ("with outliers", BLUE, (1.3, 2.2))):
         own = learned.loss[name]
-        axes[2, 1].plot(r, own(r, 0.0, reduction="none"), color=colour, lw=2, label=f"{name}: alpha {own.parameters['alpha']:.2f}")
+        axes[2, 1].plot(r, own(r, 0.0, reduction="none"), color=colour, lw=2)
+        axes[2, 1].text(*beside, f"{name}:\nalpha {own.parameters['alpha']:.2f}", color=colour, va="center")
         axes[2, 2].plot(range(1, len(learned.alpha[name]) + 1), learned.alpha[name], color=colour, lw=2, label=name)
     axes[2, 1].set(xlabel="residual", ylabel="loss", ylim=(0, 12), xlim=(-4, 4))
-    axes[2, 1].legend(loc="lower left")
     axes[2, 2].set(xlabel="step", ylabel="alpha", ylim=(-0.05, 2.05))
     axes[2, 2].legend(loc="center right")
     figure.suptitle("What counts, what trains, and why", x=0.01, ha="left", fontsize=16, fontweight="bold")
