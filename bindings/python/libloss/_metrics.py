@@ -14,6 +14,7 @@ from ._core import Info, check, create, describe, text
 from ._errors import ArgumentError, DTypeError
 from ._libloss import ffi, lib
 from ._loss import FORMAT, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
+from ._texts import INSIGHTS
 from ._total import Total
 
 
@@ -332,7 +333,8 @@ def {name}(*, {inputs}, weight=None{parameters}):
 
 
 def _docstring(info: Info) -> str:
-    lines = [f"{info.title}.", "", f"    {info.formula}", "", "Args:"]
+    insight = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []
+    lines = [f"{info.title}.", "", *insight, f"    {info.formula}", "", "Args:"]
     lines += [f"    {i.name}: {i.description}." for i in info.inputs]
     lines.append("    weight: a number, one per case, or one per leading index; 0 means not there.")
     for p in info.parameters:
