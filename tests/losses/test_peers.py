@@ -14,7 +14,6 @@ F = torch.nn.functional
 logistic = lambda z: torch.nn.functional.softplus(z, threshold=1000)  # noqa: E731
 
 
-
 def focal(p, t, gamma, alpha):
     """As torchvision computes it, from the probability."""
     share = 1 if alpha is None else alpha * t + (1 - alpha) * (1 - t)
@@ -41,6 +40,8 @@ PEERS = {
     "expectile(tau=0.9)": (lambda p, t: torch.where(p > t, 0.1 * (p - t) ** 2, 0.9 * (p - t) ** 2).mean(), "real"),
     "epsilon_insensitive": (lambda p, t: torch.relu((p - t).abs() - 0.1).mean(), "real"),
     "squared_epsilon_insensitive": (lambda p, t: (torch.relu((p - t).abs() - 0.1) ** 2).mean(), "real"),
+    "adaptive_robust": (lambda p, t: (torch.sqrt((p - t) ** 2 + 1) - 1).mean(), "real"),
+    "adaptive_robust(alpha=-1.5, scale=2)": (lambda p, t: (3.5 / -1.5 * ((((p - t) / 2) ** 2 / 3.5 + 1) ** -0.75 - 1)).mean(), "real"),
     "absolute_percentage_error": (lambda p, t: ((p - t).abs() / t.abs()).mean(), "real"),
     "squared_log_error": (lambda p, t: F.mse_loss(torch.log1p(p), torch.log1p(t)), "positive"),
     "binary_cross_entropy": (F.binary_cross_entropy, "probability"),
@@ -85,38 +86,39 @@ PEERS = {
 }
 
 
-def data(kind: str):
+def data(kind: str, n: int = 400, classes: int = 5):
     rng = np.random.default_rng(12)
-    p, t = rng.normal(size=400) * 2, rng.normal(size=400)
+    rows = n // classes
+    p, t = rng.normal(size=n) * 2, rng.normal(size=n)
     if kind == "count":
-        return p, rng.poisson(2, 400).astype(float)
+        return p, rng.poisson(2, n).astype(float)
     if kind == "amount":
-        return p, rng.gamma(2, size=400)
+        return p, rng.gamma(2, size=n)
     if kind in ("log_probability", "log_log"):
-        a, b = rng.dirichlet(np.ones(5), (2, 80)).reshape(2, 400)
+        a, b = rng.dirichlet(np.ones(classes), (2, rows)).reshape(2, n)
         return np.log(a), np.log(b) if kind == "log_log" else b
     if kind == "variance":
-        return p, t, rng.gamma(2, size=400) + 0.01
+        return p, t, rng.gamma(2, size=n) + 0.01
     if kind == "pair_sign":
-        return p, t, rng.choice([-1.0, 1.0], 400)
+        return p, t, rng.choice([-1.0, 1.0], n)
     if kind == "pair_probability":
-        return p, t, rng.uniform(size=400)
+        return p, t, rng.uniform(size=n)
     if kind == "label_probability":
-        return rng.uniform(0.01, 0.99, 400), (t > 0).astype(float)
+        return rng.uniform(0.01, 0.99, n), (t > 0).astype(float)
     if kind == "positive":
         return np.abs(p), np.abs(t)
     if kind == "probability":
-        return rng.uniform(0.01, 0.99, 400), rng.uniform(size=400)
+        return rng.uniform(0.01, 0.99, n), rng.uniform(size=n)
     if kind == "label":
         return p, (t > 0).astype(float)
     if kind == "sign":
         return p, np.sign(t)
     if kind == "real":
         return p, t
-    rows = rng.normal(size=(80, 5))
+    z = rng.normal(size=(rows, classes))
     if kind == "rows":
-        return rng.dirichlet(np.ones(5), 80), rng.dirichlet(np.ones(5), 80)
-    return rng.dirichlet(np.ones(5), 80) if kind == "class_probability" else rows, rng.integers(0, 5, 80)
+        return rng.dirichlet(np.ones(classes), rows), rng.dirichlet(np.ones(classes), rows)
+    return rng.dirichlet(np.ones(classes), rows) if kind == "class_probability" else z, rng.integers(0, classes, rows)
 
 
 def test_every_loss_has_a_foreign_fact():

@@ -10,12 +10,6 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 RNG = np.random.default_rng(12)
 N, C = 12, 5
-SCORES, LABELS, VECTORS = RNG.normal(size=(N, C)) * 2, RNG.integers(0, C, N), [RNG.normal(size=(N, C)) for _ in range(3)]
-HOT, CHANCE = RNG.integers(0, 2, (N, C)).astype(float), [RNG.dirichlet(np.ones(C), N) for _ in range(2)]
-SIGN, MASK = RNG.choice([-1.0, 1.0], N), RNG.random(40)
-SIMILARITY = RNG.uniform(-1, 1, (N, N))
-TIME, EVENT = RNG.permutation(40).astype(float), RNG.integers(0, 2, 40).astype(float)
-CLASS_WEIGHT = RNG.uniform(0.5, 2, C)
 
 
 def index_list(hot):
@@ -41,19 +35,20 @@ def pairs(s, y):
 
 
 def without_self(s):
-    return s.masked_fill(torch.eye(N, dtype=torch.bool), -torch.inf)
+    return s.masked_fill(torch.eye(len(s), dtype=torch.bool), -torch.inf)
 
 
 def sup_con(s, label):
     logp = F.log_softmax(without_self(s / 0.1), 1)
-    same = (label[:, None] == label[None]) & ~torch.eye(N, dtype=torch.bool)
-    return torch.stack([-logp[i][same[i]].mean() for i in range(N) if same[i].any()]).mean()
+    same = (label[:, None] == label[None]) & ~torch.eye(len(s), dtype=torch.bool)
+    some = same.any(1)
+    return (-torch.where(same, logp, 0).sum(1)[some] / same.sum(1)[some]).mean()
 
 
 def lambdarank(s, y):
     gain = 2.0**y - 1
-    discount = 1 / torch.log2(torch.arange(len(y), dtype=torch.float64) + 2)
-    at = torch.empty(len(y), dtype=torch.float64)
+    discount = 1 / torch.log2(torch.arange(len(y), dtype=y.dtype) + 2)
+    at = torch.empty(len(y), dtype=y.dtype)
     at[torch.argsort(s.detach(), descending=True)] = discount
     ideal = (torch.sort(gain, descending=True).values * discount).sum()
     first, second = torch.nonzero(y[:, None] > y[None], as_tuple=True)
@@ -61,33 +56,44 @@ def lambdarank(s, y):
     return (worth * F.softplus(-(s[first] - s[second]))).sum()
 
 
-PEERS = {
-    "multiclass_hinge": (lambda z, k: F.relu(1 + z.scatter(1, k[:, None], -torch.inf).max(1).values - z.gather(1, k[:, None])[:, 0]).mean(), SCORES, LABELS),
-    "multi_margin(scale=classes)": (F.multi_margin_loss, SCORES, LABELS),
-    "multi_margin(power=2, margin=0.5, scale=classes)": (lambda z, k: F.multi_margin_loss(z, k, p=2, margin=0.5), SCORES, LABELS),
-    "multilabel_margin": (lambda z, t: F.multilabel_margin_loss(z, index_list(HOT)), SCORES, HOT),
-    "multilabel_soft_margin": (F.multilabel_soft_margin_loss, SCORES, HOT),
-    "multiclass_brier": (lambda p, k: ((p - F.one_hot(k, C)) ** 2).sum(1).mean(), CHANCE[0], LABELS),
-    "js_divergence": (lambda p, t: (F.kl_div(((p + t) / 2).log(), t, reduction="batchmean") + F.kl_div(((p + t) / 2).log(), p, reduction="batchmean")) / 2,
-                      *CHANCE),
-    "cosine_distance": (lambda a, b: (1 - F.cosine_similarity(a, b)).mean(), *VECTORS[:2]),
-    "cosine_embedding(margin=0.25)": (lambda a, b, y: F.cosine_embedding_loss(a, b, y, margin=0.25), *VECTORS[:2], SIGN),
-    "contrastive(margin=4)": (lambda a, b, t: (t * ((a - b) ** 2).sum(1) + (1 - t) * F.relu(4 - (a - b).norm(dim=1)) ** 2).mean(), *VECTORS[:2], (SIGN + 1) / 2),
-    "triplet_margin": (lambda a, p, n: F.triplet_margin_loss(a, p, n, eps=0), *VECTORS),
-    "triplet_margin(power=3, swap=true)": (lambda a, p, n: F.triplet_margin_loss(a, p, n, p=3, swap=True, eps=0), *VECTORS),
-    "dice": (lambda p, t: overlap(p, t, 0.5, 0.5), MASK, EVENT),
-    "jaccard": (lambda p, t: overlap(p, t, 1, 1), MASK, EVENT),
-    "tversky(alpha=0.3, beta=0.7)": (lambda p, t: overlap(p, t, 0.3, 0.7), MASK, EVENT),
-    "rmse": (lambda p, t: F.mse_loss(p, t).sqrt(), VECTORS[0], VECTORS[1]),
-    "info_nce": (lambda s: (F.cross_entropy(s / 0.07, torch.arange(N)) + F.cross_entropy(s.T / 0.07, torch.arange(N))) / 2, SIMILARITY),
-    "nt_xent": (lambda s: F.cross_entropy(without_self(s / 0.5), (torch.arange(N) + N // 2) % N), SIMILARITY),
-    "sup_con": (sup_con, SIMILARITY, LABELS),
-    "cox": (lambda z, time, event: cox(z, time, event), RNG.normal(size=40), TIME, EVENT),
-    "ranknet": (pairs, RNG.normal(size=40), np.round(MASK * 4)),
-    "lambdarank(truncation=40)": (lambdarank, RNG.normal(size=40), np.round(MASK * 4)),
-    "list_net": (lambda s, y: F.cross_entropy(s[None], F.softmax(y, 0)[None]), RNG.normal(size=40), np.round(MASK * 4)),
-    "list_net(raw=true)": (lambda s, y: F.cross_entropy(s[None], y[None]), RNG.normal(size=40), np.round(MASK * 4)),
-}
+def peers(rows: int, classes: int, square: int, count: int, rng: np.random.Generator) -> dict[str, tuple]:
+    """Each loss: the peer, reduced by the mean, and its inputs: rows of classes, a square of similarities, or a batch of `count`."""
+    scores, labels, vectors = rng.normal(size=(rows, classes)) * 2, rng.integers(0, classes, rows), [rng.normal(size=(rows, classes)) for _ in range(3)]
+    hot, chance = rng.integers(0, 2, (rows, classes)).astype(float), [rng.dirichlet(np.ones(classes), rows) for _ in range(2)]
+    right = index_list(hot)
+    sign, mask = rng.choice([-1.0, 1.0], rows), rng.random(count)
+    similarity, label = rng.uniform(-1, 1, (square, square)), rng.integers(0, classes, square)
+    time, event = rng.permutation(count).astype(float), rng.integers(0, 2, count).astype(float)
+    return {
+        "multiclass_hinge": (lambda z, k: F.relu(1 + z.scatter(1, k[:, None], -torch.inf).max(1).values - z.gather(1, k[:, None])[:, 0]).mean(), scores, labels),
+        "multi_margin(scale=classes)": (F.multi_margin_loss, scores, labels),
+        "multi_margin(power=2, margin=0.5, scale=classes)": (lambda z, k: F.multi_margin_loss(z, k, p=2, margin=0.5), scores, labels),
+        "multilabel_margin": (lambda z, t: F.multilabel_margin_loss(z, right), scores, hot),
+        "multilabel_soft_margin": (F.multilabel_soft_margin_loss, scores, hot),
+        "multiclass_brier": (lambda p, k: ((p - F.one_hot(k, classes)) ** 2).sum(1).mean(), chance[0], labels),
+        "js_divergence": (lambda p, t: (F.kl_div(((p + t) / 2).log(), t, reduction="batchmean") + F.kl_div(((p + t) / 2).log(), p, reduction="batchmean")) / 2,
+                          *chance),
+        "cosine_distance": (lambda a, b: (1 - F.cosine_similarity(a, b)).mean(), *vectors[:2]),
+        "cosine_embedding(margin=0.25)": (lambda a, b, y: F.cosine_embedding_loss(a, b, y, margin=0.25), *vectors[:2], sign),
+        "contrastive(margin=4)": (lambda a, b, t: (t * ((a - b) ** 2).sum(1) + (1 - t) * F.relu(4 - (a - b).norm(dim=1)) ** 2).mean(), *vectors[:2], (sign + 1) / 2),
+        "triplet_margin": (lambda a, p, n: F.triplet_margin_loss(a, p, n, eps=0), *vectors),
+        "triplet_margin(power=3, swap=true)": (lambda a, p, n: F.triplet_margin_loss(a, p, n, p=3, swap=True, eps=0), *vectors),
+        "dice": (lambda p, t: overlap(p, t, 0.5, 0.5), mask, event),
+        "jaccard": (lambda p, t: overlap(p, t, 1, 1), mask, event),
+        "tversky(alpha=0.3, beta=0.7)": (lambda p, t: overlap(p, t, 0.3, 0.7), mask, event),
+        "rmse": (lambda p, t: F.mse_loss(p, t).sqrt(), vectors[0], vectors[1]),
+        "info_nce": (lambda s: (F.cross_entropy(s / 0.07, torch.arange(len(s))) + F.cross_entropy(s.T / 0.07, torch.arange(len(s)))) / 2, similarity),
+        "nt_xent": (lambda s: F.cross_entropy(without_self(s / 0.5), (torch.arange(len(s)) + len(s) // 2) % len(s)), similarity),
+        "sup_con": (sup_con, similarity, label),
+        "cox": (cox, rng.normal(size=count), time, event),
+        "ranknet": (pairs, rng.normal(size=count), np.round(mask * 4)),
+        f"lambdarank(truncation={count})": (lambdarank, rng.normal(size=count), np.round(mask * 4)),
+        "list_net": (lambda s, y: F.cross_entropy(s[None], F.softmax(y, 0)[None]), rng.normal(size=count), np.round(mask * 4)),
+        "list_net(raw=true)": (lambda s, y: F.cross_entropy(s[None], y[None]), rng.normal(size=count), np.round(mask * 4)),
+    }
+
+
+PEERS = peers(N, C, N, 40, RNG)
 
 
 def test_every_loss_of_units_has_a_peer():
@@ -107,8 +113,10 @@ def test_agrees_with_pytorch(spec):
 
 def test_class_weights_of_multi_margin():
     for spec, peer in (("multi_margin(scale=classes)", F.multi_margin_loss),):
-        theirs = peer(torch.tensor(SCORES), torch.tensor(LABELS), weight=torch.tensor(CLASS_WEIGHT)).item()
-        assert Loss(spec).eval(SCORES, LABELS, CLASS_WEIGHT)["value"] == pytest.approx(theirs, rel=1e-12)
+        _, scores, labels = PEERS[spec]
+        class_weight = RNG.uniform(0.5, 2, C)
+        theirs = peer(torch.tensor(scores), torch.tensor(labels), weight=torch.tensor(class_weight)).item()
+        assert Loss(spec).eval(scores, labels, class_weight)["value"] == pytest.approx(theirs, rel=1e-12)
 
 
 def test_ctc_agrees_with_pytorch():
