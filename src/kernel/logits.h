@@ -10,6 +10,7 @@
 #ifndef LIBLOSS_KERNEL_LOGITS_H
 #define LIBLOSS_KERNEL_LOGITS_H
 
+#include "loss.h" /* in a build without a build system it says what is stored */
 #include "real.h"
 
 #if REAL_BITS == 32
