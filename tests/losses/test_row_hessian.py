@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
-import pathlib
-import subprocess
-import sys
 
 import mpmath as mp
 import numpy as np
 import pytest
 from harness import Failed, Loss, ffi, lib, names, tensor
+from instruction_sets import printed_by_each
 from rows import Case, generalized_cross_entropy, masses, softmax_focal
 from test_accuracy import bounds, error
 from test_engine import bits
@@ -300,7 +297,6 @@ def test_what_is_refused():
 
 
 HASH = """
-import sys; sys.path[:0] = [{oracle!r}, {losses!r}]
 from test_row_hessian import digest
 print(digest())
 """
@@ -314,14 +310,8 @@ def digest() -> str:
 
 
 def test_the_same_bits_on_every_instruction_set_with_fma():
-    flags = pathlib.Path("/proc/cpuinfo").read_text()
-    if " avx2" not in flags or " avx512dq" not in flags:
-        pytest.skip("this machine has only one instruction set with FMA")
-    here = os.path.dirname(__file__)
-    code = HASH.format(oracle=os.path.join(here, "../oracle"), losses=here)
-    run = [subprocess.run([sys.executable, "-c", code], env={**os.environ, "LIBLOSS_ISA": isa}, capture_output=True, text=True, check=True).stdout
-           for isa in ("avx2", "avx512")]
-    assert run[0] == run[1]
+    first, second = printed_by_each(HASH)
+    assert first == second
 
 
 def test_any_number_of_threads():
