@@ -318,16 +318,22 @@ static int is_regular(const subject *s)
     return regular;
 }
 
-static void run(const libloss_object *o, const char *name)
+static subject subject_of(const libloss_object *o, const char *name)
 {
-    static const int counts[] = { 2, 8 };
     subject s = { .o = o, .name = name, .info.struct_size = sizeof s.info };
-    uint64_t hash = UINT64_C(14695981039346656037);
     libloss_describe(o, &s.info);
     for (int k = 0; k < s.info.inputs; k++) {
         s.in[k].struct_size = sizeof s.in[k];
         libloss_describe_input(o, k, &s.in[k]);
     }
+    return s;
+}
+
+static void run(const libloss_object *o, const char *name)
+{
+    static const int counts[] = { 2, 8 };
+    subject s = subject_of(o, name);
+    uint64_t hash = UINT64_C(14695981039346656037);
     int64_t numbers = 0;
     for (int k = 0, learnable = 0; k < s.info.parameters; k++) {
         libloss_parameter p = { .struct_size = sizeof p };
@@ -357,14 +363,10 @@ static void run(const libloss_object *o, const char *name)
 /* Classes get rows of scores, lists are rows too. */
 static void run_metric(const libloss_object *o, const char *name)
 {
-    subject s = { .o = o, .name = name, .info.struct_size = sizeof s.info };
+    subject s = subject_of(o, name);
     uint64_t hash = UINT64_C(14695981039346656037);
-    libloss_describe(o, &s.info);
-    for (int k = 0; k < s.info.inputs; k++) {
-        s.in[k].struct_size = sizeof s.in[k];
-        libloss_describe_input(o, k, &s.in[k]);
+    for (int k = 0; k < s.info.inputs; k++)
         if (s.in[k].kind == LIBLOSS_KIND_CLASS || s.in[k].kind == LIBLOSS_KIND_OFFSETS) s.info.values_per = LIBLOSS_PER_ROW;
-    }
     const int64_t columns = s.info.values_per == LIBLOSS_PER_ROW ? CLASSES : 1;
     for (int type = F32; type < TYPES; type++)
         for (int weighted = 0; weighted < 2; weighted++) {
