@@ -28,10 +28,11 @@ def remembered(function):
     folder = os.environ.get("LIBLOSS_ORACLES")
     if not folder:
         return function
+    text = inspect.getsource(function)
 
     @functools.wraps(function)
     def answer(*question):
-        key = hashlib.sha256(_text() + pickle.dumps((inspect.getsource(function), mp.mp.dps, question))).hexdigest()
+        key = hashlib.sha256(_text() + pickle.dumps((text, mp.mp.dps, question))).hexdigest()
         file = pathlib.Path(folder, key)
         if file.exists():
             return pickle.loads(file.read_bytes())
