@@ -95,16 +95,19 @@ struct metric {
 };
 typedef struct metric metric;
 
-/* The inputs of every metric. */
+/* Inputs: those of metrics that count, those of numbers, and the target of all that have classes. */
+#define CLASS_TARGET                                                                             \
+    {                                                                                            \
+        .name = "target", .description = "class indices", .kind = KIND_CLASS, .shape = PER_VALUE \
+    }
 #define METRIC_INPUTS                                                                                                   \
     { .name = "prediction",                                                                                             \
       .description = "class indices; with threshold scores, of which those above it are class 1; or rows "              \
                      "of scores, one axis more than the target, of which the largest counts (the first of equal ones)", \
       .kind = KIND_REAL,                                                                                                \
       .shape = LIKE_FIRST },                                                                                            \
-    {                                                                                                                   \
-        .name = "target", .description = "class indices", .kind = KIND_CLASS, .shape = PER_VALUE                        \
-    }
+        CLASS_TARGET
+#define NUMBER_INPUTS INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number")
 
 #define OPTIONAL_NUMBER(name_, text_)                                                                                               \
     {                                                                                                                               \

@@ -32,8 +32,6 @@ void libloss__average_classes(int average, double *values, const double *weight,
 #define SCORE_INPUTS                                                                                                           \
     INPUT(prediction, KIND_REAL, 0,                                                                                            \
           "scores: of class 1, shaped like the target; or of every class, one axis more than the target; higher is likelier"), \
-    {                                                                                                                          \
-        .name = "target", .description = "class indices", .kind = KIND_CLASS, .shape = PER_VALUE                               \
-    }
+        CLASS_TARGET
 
 #endif

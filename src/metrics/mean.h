@@ -12,8 +12,6 @@ static inline void read_mean(const metric_sums *s, double *values) { values[0] =
 #define PROBABILITY_INPUTS                                                                                     \
     INPUT(prediction, KIND_PROBABILITY, 0,                                                                     \
           "probability of class 1, shaped like the target; or of every class, one axis more than the target"), \
-    {                                                                                                          \
-        .name = "target", .description = "class indices", .kind = KIND_CLASS, .shape = PER_VALUE               \
-    }
+        CLASS_TARGET
 
 #endif

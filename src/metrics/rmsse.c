@@ -22,6 +22,6 @@ static int64_t rmsse_of_case(const metric_cases *c, double *number)
     return 0;
 }
 
-static void read_rmsse(const metric_sums *s, double *values) { values[0] = sqrt_(s->group[0].sum[0] / s->group[0].sum[1]); }
+static void read_rmsse(const metric_sums *s, double *values) { values[0] = square_root(s->group[0].sum[0] / s->group[0].sum[1]); }
 
 ADDS_UP(rmsse, GIVES_NUMBER, .plain = 2, .give = rmsse_of_case, .read = read_rmsse, .know = rmsse_knows)

@@ -9,7 +9,7 @@
 enum { SEASON };
 
 #define SCALED_INPUTS                                                                                                    \
-    INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number"),                  \
+    NUMBER_INPUTS,                                                                                                       \
     {                                                                                                                    \
         .name = "history", .description = "the past of the series, oldest first, on which the naive forecast is judged", \
         .kind = KIND_REAL, .shape = OTHER_SHAPE                                                                          \

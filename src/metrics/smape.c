@@ -8,7 +8,7 @@ METRIC(smape) = {
     .title = "Symmetric mean absolute percentage error",
     .aliases = "symmetric_mean_absolute_percentage_error",
     .formula = "sum of w*2*|p - t|/(|p| + |t|) / sum of w",
-    .input = { INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number") },
+    .input = { NUMBER_INPUTS },
     .cite = "Makridakis 1993, doi:10.1016/0169-2070(93)90079-3",
 };
 

@@ -7,7 +7,7 @@ METRIC(wape) = {
     .title = "Weighted absolute percentage error",
     .aliases = "weighted_mean_absolute_percentage_error wmape",
     .formula = "sum of w*|p - t| / sum of w*|t|",
-    .input = { INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number") },
+    .input = { NUMBER_INPUTS },
     .cite = "Kolassa & Schuetz 2007, Foresight 6:40",
 };
 
