@@ -260,8 +260,11 @@ static libloss_status step_plan(void *self, const libloss_args *args, libloss_pl
     const metric *metric = o->row->metric;
     double param[MAX_PARAMETERS];
     int64_t size;
+    libloss__metric_call m;
+    const int seen = args->input[0] && args->input[1];
     libloss__fill_parameters(o, param);
-    TRY(libloss__metric_size(o, args, &size));
+    TRY(seen ? resolve(&m, o, args) : libloss__metric_size(o, args, &size));
+    if (seen) size = m.size;
     memset((char *)plan + sizeof plan->struct_size, 0, sizeof *plan - sizeof plan->struct_size);
     if (metric->kind != SEES_ALL) {
         const int64_t total = libloss__metric_total_size(o, size);
@@ -270,10 +273,8 @@ static libloss_status step_plan(void *self, const libloss_args *args, libloss_pl
     plan->parameters = o->first[o->parameters];
     plan->values_ndim = libloss__metric_shape(metric, size, param, plan->values_shape);
     for (int32_t k = plan->values_ndim; k < 2; k++) plan->values_shape[k] = 0;
-    if (args->input[0] && args->input[1]) {
-        libloss__metric_call m;
+    if (seen) {
         scratch s;
-        TRY(resolve(&m, o, args));
         lay_out(&m, param, &s);
         plan->workspace_size = wanted(&s);
     }
