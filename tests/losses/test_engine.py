@@ -488,6 +488,30 @@ def test_every_loss_describes_itself():
         seen.add(name)
 
 
+@pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**40])
+@pytest.mark.parametrize("spec", ["binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits(pos_weight=1e-30)", "gan_minimax",
+                                  "gan_non_saturating(player=generator)"])
+def test_a_far_logit_changes_no_bit_of_its_neighbours(spec, divisor):
+    """Tiles with a logit far out are computed in another way."""
+    rng = np.random.default_rng(4)
+    z = np.concatenate([rng.normal(size=300) * 4, rng.uniform(-60, 60, 300), [0, -0.0, 1e-40, -1e-30, 60, -60]]).astype(np.float32)
+    t = rng.choice([0, 1, 0.25, 1e-40], z.size).astype(np.float32)
+
+    def found(*more: float) -> dict:
+        far = np.array(more, np.float32)
+        loss, p, y = Loss(spec), np.concatenate([z, far]), np.concatenate([t, np.ones_like(far)])
+        out = loss.eval(p, y, grad=[0], hess=[0], divisor=divisor)
+        values = np.empty(p.size, np.float32)
+        loss.eval(p, y, grad=[0], values=values, reduction="none")
+        return {"values": values[: z.size], **{k: out[k][: z.size] for k in ("grad0", "hess0")}}
+
+    alone = found()
+    for more in ((80.0,), (-np.inf, 1000.0)):
+        beside = found(*more)
+        for key in alone:
+            assert bits(alone[key]) == bits(beside[key]), key
+
+
 HASH = """
 import hashlib, numpy as np
 from harness import Loss, names
