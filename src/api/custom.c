@@ -19,7 +19,7 @@ typedef struct {
     libloss_vtable vtable;
     loss loss;
     loss_info info;
-    double values[64];
+    double values[MAX_NUMBERS];
     char text[];
 } stranger;
 
@@ -141,7 +141,7 @@ static libloss_status take_settings(stranger *s, const libloss_setting *settings
         int64_t n = p->flags & OPTIONAL ? 0 : 1;
         for (int64_t i = 0; i < count; i++)
             if (strcmp(p->name, settings[i].name) == 0) given = settings[i].values, n = settings[i].count;
-        if (n < 0 || (n > 0 && !given) || (n == 0 && !(p->flags & OPTIONAL)) || (n > 1 && !(p->flags & VECTOR)) || at + n > 64)
+        if (n < 0 || (n > 0 && !given) || (n == 0 && !(p->flags & OPTIONAL)) || (n > 1 && !(p->flags & VECTOR)) || at + n > MAX_NUMBERS)
             return libloss__fail(nowhere, LIBLOSS_ERR_PARAMETER, "%s: %s cannot have %d values", o->name, p->name, n);
         o->first[k] = at;
         for (int64_t i = 0; i < n; i++) {

@@ -14,8 +14,6 @@
 #include "nearest.h"
 #include "spec.h"
 
-enum { MAX_NUMBERS = 64 }; /* of one object, in all parameters together */
-
 static const libloss__sink nowhere = { NULL, 0 };
 
 static int is_word(const char *words, const char *name, int64_t length)

@@ -18,7 +18,7 @@ typedef struct {
     int64_t *unit; /* the numbers of the present units of this chunk */
     void *value, *weight;
     double *factor, *scaled;
-    double by[64]; /* what the kernel adds to */
+    double by[MAX_NUMBERS]; /* what the kernel adds to */
     char message[256];
     void *input[MAX_INPUTS], *gradient[MAX_INPUTS], *hessian[MAX_INPUTS];
 } tile_job;

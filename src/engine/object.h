@@ -10,6 +10,7 @@
 #include "libloss.h"
 
 enum { OBJECT_LOSS, OBJECT_SUM, OBJECT_CUSTOM, OBJECT_METRIC };
+enum { MAX_NUMBERS = 64 }; /* of one object, in all parameters together */
 
 struct libloss_object {
     atomic_int_fast64_t references;

@@ -259,7 +259,7 @@ class Loss:
                     of_input = (*shape, source.array.shape[-1], source.array.shape[-1])
                 each.append(output(own[place] if isinstance(wrt, tuple) and own is not None else own, of_input, source.dtype, kind, k, "out"))
             if any(k < 0 for k in chosen):
-                by_parameters = ffi.new("double[]", 64)
+                by_parameters = ffi.new("double[]", sum(len(numbers(self._handle, i)) for i in range(len(info.parameters))))
                 args.parameter_gradient = by_parameters
             result[kind] = tuple(each) if isinstance(wrt, tuple) else each[0]
         for k, name in enumerate(info.auxiliaries):
