@@ -1,163 +1,206 @@
 /*
  * Contrastive losses: a matrix of similarities in which every row is an anchor, and its columns are positives, negatives or
- * absent. An anchor's value is a price of three facts: the log-sum-exp of its negatives' and of its positives' logits, and the mean
- * of its positives' logits. Rows of embeddings are a matrix product away, which stays outside.
+ * absent. An anchor pays ln(sum over all of e^(s/temperature)) - the mean of its positives' s/temperature. Rows of embeddings are a
+ * matrix product away, which stays outside.
  *
- * Logits are pairs and only their differences are raised to powers, since a rounding of a logit of size 50 alone would cost 50
- * units in the last place of its exponential.
+ * Positives and negatives are summed apart, each from its largest similarity on: the value is a softplus of the difference of the two
+ * logarithms, which knows how small it is. Differences of similarities are taken before they are divided, since a rounding of a
+ * quotient of size 50 alone would cost 50 units in the last place of its exponential.
  */
 #ifndef LIBLOSS_KERNEL_CONTRAST_H
 #define LIBLOSS_KERNEL_CONTRAST_H
 
+#define CARRIES_REMAINDER (LIBLOSS_BITS == 64) /* differences of f32 data are exact in double, or nearly */
 #include "unit.h"
 
-enum { NEGATIVE, POSITIVE, ABSENT };
+#include "lanes.h"
 
+enum { TEMPERATURE }; /* the first parameter of each of these losses */
+
+#define TEMPERATURE_PARAM(fallback_) LEARNABLE_PARAM(temperature, fallback_, ABOVE(0), "similarity that is worth one nat")
+
+/* Kinds of columns, as numbers that a vector of doubles compares. */
+#define NEGATIVE 0.0
+#define POSITIVE 1.0
+#define ABSENT 2.0
+
+/* One side of one anchor: n similarities and their kinds, and room for n exponentials; all reach on to `padded`, a multiple of LANES,
+ * where everything is absent. */
 typedef struct {
-    pair gap; /* log-sum-exp of the negatives minus that of the positives; -inf: no negatives, +inf: no positives */
-    double spread; /* log-sum-exp of the positives minus their mean */
-    int64_t positives, negatives;
-} anchor;
-
-/* Value, derivatives by both log-sum-exps (first and second), and by both the positives' and their mean together: a difference that
- * the price knows without cancellation. Linear in the mean. */
-typedef struct {
-    double value, by_negatives, by_positives, by_positives_and_mean, bend_negatives, bend_positives;
-} price;
-
-typedef struct {
-    pair value;
-    double slope, slope_squared; /* by the similarity */
-} logit;
-
-typedef logit logit_formula(double similarity, int kind, const double *param);
-typedef price price_formula(const anchor *a, const double *param);
-
-/* One side of one anchor: n similarities, their kinds; gradient and Hessian by each. The scratch has room for n doubles thrice. */
-typedef struct {
-    int64_t n;
+    int64_t n, padded, positives;
     const double *s, *kind;
-    double *hi, *lo, *e;
+    double *e, *grad, *hess; /* derivatives are added to what stands there; NULL: not wanted */
 } contrast_side;
 
+/* A temperature so small that its inverse overflows divides numbers that were lifted by a power of two. */
 typedef struct {
-    int64_t top, count; /* index of the largest logit */
-    pair max;
-    pair others, sum; /* of e^(u - max): without the largest, with it */
-    double mean; /* of u - max */
+    double lift, slope, slope_squared; /* slopes by the similarity */
+    pair inverse; /* of the lifted temperature */
+} scale;
+
+/* Columns of one kind. */
+typedef struct {
+    int64_t top; /* index of the largest similarity; -1: there is none, or nothing but -inf or NaN */
+    double max;
+    pair others, inverse; /* the sum of e^((s - max)/temperature) without the largest; 1 / the sum with it */
 } contrast_group;
 
-FORMULA contrast_group sum_group(const contrast_side *side, int kind)
+FORMULA scale scale_of(double temperature)
 {
-    contrast_group g = { .top = -1 };
-    for (int64_t j = 0; j < side->n; j++) {
-        if ((int)side->kind[j] != kind) continue;
-        g.count++;
-        if (g.top < 0 || side->hi[j] > g.max.hi || (side->hi[j] == g.max.hi && side->lo[j] > g.max.lo)) {
-            g.top = j;
-            g.max = (pair){ side->hi[j], side->lo[j] };
-        }
+    const double lift = temperature < 0x1p-900 ? 0x1p200 : 1;
+    const pair one = as_pair(1), inverse = pair_div_to_pair(one, as_pair(temperature));
+    return (scale){ lift, inverse.hi, pair_div(inverse, as_pair(temperature)), pair_div_to_pair(one, as_pair(temperature * lift)) };
+}
+
+/* (a - b)/temperature */
+FORMULA pair apart(double a, double b, const scale *by) { return pair_mul(scale_pair(two_diff(a, b), by->lift), by->inverse); }
+
+FORMULA contrast_group find_top(const contrast_side *side, const double kind)
+{
+    const double *s = side->s, *k = side->kind;
+    double most[LANES];
+    contrast_group g = { .top = -1, .inverse = as_pair(1) };
+    for (int l = 0; l < LANES; l++) most[l] = -__builtin_inf();
+    for (int64_t j = 0; j < side->padded; j += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) most[l] = k[j + l] == kind && most[l] < s[j + l] ? s[j + l] : most[l];
     }
-    pair others = { 0, 0 }, mean = { 0, 0 };
-    for (int64_t j = 0; j < side->n && g.top >= 0; j++) {
-        if ((int)side->kind[j] != kind || j == g.top) continue;
-        add_to(&others, side->e[j]);
-        add_to(&mean, side->hi[j] - g.max.hi);
-        add_to(&mean, side->lo[j] - g.max.lo);
-    }
-    g.others = fast_two_sum(others.hi, others.lo);
-    g.sum = two_sum(1, g.others.hi);
-    g.sum.lo += g.others.lo;
-    g.mean = g.count ? close_sum(mean) / (double)g.count : 0;
+    for (int l = 1; l < LANES; l++) most[0] = most[0] < most[l] ? most[l] : most[0];
+    if (most[0] == -__builtin_inf()) return g; /* differences from 0 do as well: e^-inf is 0, and NaNs stay */
+    g.max = most[0];
+    for (g.top = 0; s[g.top] != g.max || k[g.top] != kind;) g.top++;
     return g;
 }
 
-/* e^(u - max of its kind) for every column. */
-FORMULA void raise_all(const contrast_side *side, const pair max[2])
+/* e^((s - max of its kind)/temperature) for every column. */
+FORMULA void raise_all(const contrast_side *side, double max_negative, double max_positive, scale by)
 {
-    const double *kind = side->kind, *hi = side->hi, *lo = side->lo;
+    const double *s = side->s, *kind = side->kind;
     double *e = side->e;
-    const pair neg = max[NEGATIVE], pos = max[POSITIVE];
-    const int64_t n = side->n;
     VECTOR_LOOP
-    for (int64_t j = 0; j < n; j++) {
-        double top = kind[j] == POSITIVE ? pos.hi : neg.hi, low = kind[j] == POSITIVE ? pos.lo : neg.lo;
-        pair d = two_diff(hi[j], top);
-        d.lo += lo[j] - low;
-        double x = exp_pair(d);
+    for (int64_t j = 0; j < side->padded; j++) {
+        double x = exp_pair(apart(s[j], kind[j] == POSITIVE ? max_positive : max_negative, &by));
         e[j] = kind[j] == ABSENT ? 0 : x;
     }
 }
 
-FORMULA void find_max(const contrast_side *side, pair max[2])
+/* Adds up the exponentials of a kind but for its top's, which is 1. */
+FORMULA void sum_group(const contrast_side *side, const double kind, contrast_group *g)
 {
-    for (int k = 0; k < 2; k++) {
-        max[k] = (pair){ -__builtin_inf(), 0 };
-        for (int64_t j = 0; j < side->n; j++)
-            if ((int)side->kind[j] == k &&
-                (side->hi[j] > max[k].hi || (side->hi[j] == max[k].hi && side->lo[j] > max[k].lo) || side->hi[j] != side->hi[j]))
-                max[k] = (pair){ side->hi[j], side->lo[j] };
+    const double *k = side->kind;
+    double *e = side->e;
+    lanes sum;
+    clear_lanes(&sum);
+    if (g->top >= 0) e[g->top] = 0;
+    for (int64_t j = 0; j < side->padded; j += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) add_to_lane(&sum, l, k[j + l] == kind ? e[j + l] : 0);
     }
+    const pair others = fold_lanes(&sum);
+    g->others = others.hi - others.hi == 0 ? fast_two_sum(others.hi, others.lo) : (pair){ others.hi, 0 };
+    if (g->top >= 0) e[g->top] = 1;
+    g->inverse = pair_div_to_pair(as_pair(1), pair_add(as_pair(1), g->others));
 }
 
-FORMULA pair log_of_sum(const contrast_group *g)
+/* The mean of (s - max)/temperature of the positives. */
+FORMULA double mean_below(const contrast_side *side, double max, scale by)
 {
-    pair log = log1p_to_pair(g->others), sum = two_sum(g->max.hi, log.hi);
-    sum.lo += g->max.lo + log.lo;
-    return sum;
-}
-
-/* Adds factor * derivative to grad and hess, `stride` apart, and share * the derivative by the temperature to by; NULL: not wanted. */
-FORMULA double one_side(const contrast_side *side, logit_formula *f, price_formula *pay, const double *param, double factor, double *grad,
-                        double *hess, int64_t stride, double *by, double part)
-{
-    for (int64_t j = 0; j < side->n; j++) {
-        pair u = f(side->s[j], (int)side->kind[j], param).value;
-        side->hi[j] = u.hi;
-        side->lo[j] = u.lo;
-    }
-    pair max[2];
-    find_max(side, max);
-    raise_all(side, max);
-    contrast_group neg = sum_group(side, NEGATIVE), pos = sum_group(side, POSITIVE);
-    anchor a = { .gap = { 0, 0 }, .spread = 0, .positives = pos.count, .negatives = neg.count };
-    if (neg.count && pos.count) {
-        pair n = log_of_sum(&neg), p = log_of_sum(&pos), gap = two_diff(n.hi, p.hi);
-        a.gap = (pair){ gap.hi, gap.lo + (n.lo - p.lo) };
-    } else {
-        a.gap.hi = neg.count ? __builtin_inf() : -__builtin_inf();
-    }
-    a.spread = log1p_to_pair(pos.others).hi - pos.mean;
-    price cost = pay(&a, param);
-    pair sum = { 0, 0 };
-    double rate = 0; /* -u/temperature of each logit u, but since slopes add up to 0, only differences from the best positive count */
-    for (int64_t j = 0; j < side->n && (grad || hess || by); j++) {
-        const int kind = (int)side->kind[j];
-        if (kind == ABSENT) continue;
-        const contrast_group *g = kind == POSITIVE ? &pos : &neg;
-        const logit u = f(side->s[j], kind, param);
-        const pair own = { j == g->top ? 1 : side->e[j], 0 }, less = two_diff(g->sum.hi, own.hi);
-        const double share = pair_div(own, g->sum); /* in its group */
-        const double rest = pair_div(j == g->top ? g->others : (pair){ less.hi, less.lo + g->sum.lo }, g->sum);
-        const double first = kind == NEGATIVE ? cost.by_negatives : cost.by_positives;
-        const double second = kind == NEGATIVE ? cost.bend_negatives : cost.bend_positives;
-        const double even = 1 / (double)pos.count;
-        const double d = kind == NEGATIVE ? first * share
-                         : pos.count == 1 ? cost.by_positives_and_mean
-                                          : first * (share - even) + cost.by_positives_and_mean * even;
-        if (grad) grad[j * stride] += factor * (u.slope * d);
-        if (by && d != 0) {
-            const pair away = two_diff(side->hi[j], pos.max.hi);
-            add_to(&sum, (away.hi + (away.lo + (side->lo[j] - pos.max.lo))) * d);
-            rate = -u.slope;
+    const double *s = side->s, *k = side->kind;
+    lanes sum;
+    clear_lanes(&sum);
+    for (int64_t j = 0; j < side->padded; j += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            pair x = apart(s[j + l], max, &by);
+            int there = (k[j + l] == POSITIVE) & (s[j + l] != max); /* an infinite one is not apart from itself */
+            add_to_lane(&sum, l, there ? x.hi : 0);
+            sum.lo[l] += there ? x.lo : 0;
         }
-        if (hess) hess[j * stride] += factor * (u.slope_squared * (share * (second * share + first * rest)));
     }
-    if (by) *by += part * (rate * close_sum(sum));
-    return cost.value;
+    return close_sum(fold_lanes(&sum)) / (double)side->positives;
+}
+
+/* ln(sum of a kind) but for max/temperature, which is left for a difference. */
+FORMULA pair log_beyond(const contrast_group *g)
+{
+    const int none = g->top < 0 && g->others.hi == 0;
+    return none ? as_pair(-__builtin_inf()) : log1p_to_pair(g->others);
+}
+
+/* What the derivatives by each similarity of a kind are made of. */
+typedef struct {
+    pair inverse, others;
+    double mass, less, fixed; /* the slope is mass * (share - less) - fixed */
+} contrast_slope;
+
+FORMULA double share_of(double e, const contrast_slope *k) { return fma64(e, k->inverse.hi, e * k->inverse.lo); }
+
+FORMULA double slope_of(double e, double kind, const contrast_slope *neg, const contrast_slope *pos)
+{
+    double own = share_of(e, pos), other = share_of(e, neg);
+    double slope = kind == POSITIVE ? fma64(pos->mass, own - pos->less, -pos->fixed) : neg->mass * other;
+    return kind == ABSENT ? 0 : slope;
+}
+
+/* The sum with e is others + 1; without it that and 1 - e, none of them negative. */
+FORMULA double bend_of(double e, double kind, double pq, const contrast_slope *neg, const contrast_slope *pos)
+{
+    double own = share_of(e, pos), other = share_of(e, neg);
+    double rest = (pos->others.hi + ((1 - e) + pos->others.lo)) * pos->inverse.hi;
+    double left = (neg->others.hi + ((1 - e) + neg->others.lo)) * neg->inverse.hi;
+    double of_positive = own * fma64(pq, own, pos->mass * rest), of_negative = other * fma64(pq, other, neg->mass * left);
+    double bend = kind == POSITIVE ? of_positive : of_negative;
+    return kind == ABSENT ? 0 : bend;
+}
+
+/* The anchor's derivative by the logarithm of the temperature, negative: only differences from the best positive count, since the
+ * slopes add up to 0. */
+FORMULA double by_temperature(const contrast_side *side, double max, scale t, const contrast_slope *neg, const contrast_slope *pos)
+{
+    pair sum = { 0, 0 };
+    for (int64_t j = 0; j < side->n; j++) {
+        const double d = slope_of(side->e[j], side->kind[j], neg, pos);
+        if (d != 0) add_to(&sum, close_pair(apart(side->s[j], max, &t)) * d);
+    }
+    return close_sum(sum);
+}
+
+/* The anchor's value; adds factor * its derivatives to the side's, and share * that by the temperature to `by` (NULL: not wanted). */
+FORMULA double one_side(const contrast_side *side, scale t, double factor, double *by, double share)
+{
+    if (side->positives == 0) return 0; /* nothing to find: nothing to pay */
+    contrast_group neg = find_top(side, NEGATIVE), pos = find_top(side, POSITIVE);
+    raise_all(side, neg.max, pos.max, t);
+    sum_group(side, NEGATIVE, &neg);
+    sum_group(side, POSITIVE, &pos);
+    const pair gap = pair_add(apart(neg.max, pos.max, &t), pair_sub(log_beyond(&neg), log_beyond(&pos)));
+    const sigmoid_parts odds = sigmoid_parts_pair(gap); /* p: what the negatives have of all */
+    const int several = side->positives > 1;
+    const double value = odds.softplus + (several ? log1p_to_pair(pos.others).hi - mean_below(side, pos.max, t) : 0);
+
+    const double even = 1 / (double)side->positives, slope = factor * t.slope, bend = factor * t.slope_squared;
+    const contrast_slope of_neg = { neg.inverse, neg.others, odds.p, 0, 0 },
+                         of_pos = { pos.inverse, pos.others, odds.q, even, odds.p * even };
+    const double *e = side->e, *kind = side->kind;
+    double *grad = side->grad, *hess = side->hess;
+    if (grad) {
+        VECTOR_LOOP
+        for (int64_t j = 0; j < side->n; j++) grad[j] += slope * slope_of(e[j], kind[j], &of_neg, &of_pos);
+    }
+    if (hess) {
+        VECTOR_LOOP
+        for (int64_t j = 0; j < side->n; j++) hess[j] += bend * bend_of(e[j], kind[j], odds.pq, &of_neg, &of_pos);
+    }
+    if (by) *by += share * (-t.slope * by_temperature(side, pos.max, t, &of_neg, &of_pos));
+    return value;
 }
 
 enum { TWO_SIDED = 1, SELF_IS_ABSENT = 2 };
+
+/* Columns are read and written some at a time, as they lie side by side in memory. */
+enum { COLUMNS = 8 };
+
+FORMULA int64_t padded_to_lanes(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 /* The row of the other view, which stands half of all views further on; -1 if it is absent. */
 FORMULA int64_t other_view(const loss_unit *u, int64_t i)
@@ -169,75 +212,89 @@ FORMULA int64_t other_view(const loss_unit *u, int64_t i)
     return -1;
 }
 
+/* The kinds of anchor i's columns; answers how many are positive. `own`: the only one, or -1; `label` of each row, or NULL. */
+FORMULA int64_t sort_kinds(double *kind, int64_t columns, int64_t own, const int64_t *label, int64_t rows, int64_t i, int self_is_absent)
+{
+    int64_t positives = own >= 0;
+    for (int64_t j = 0; j < columns; j++) kind[j] = NEGATIVE;
+    for (int64_t j = 0; j < rows && label; j++) {
+        const int same = label[j] == label[i];
+        kind[j] = same ? POSITIVE : NEGATIVE;
+        positives += same;
+    }
+    if (own >= 0) kind[own] = POSITIVE;
+    if (self_is_absent) {
+        positives -= kind[i] == POSITIVE;
+        kind[i] = ABSENT;
+    }
+    return positives;
+}
+
 /* Inputs: similarities; the number of each row's positive column (optional: its own, or with SELF_IS_ABSENT that of its other view,
  * half the rows further); or, with `by_label`, a label per row. */
-FORMULA void run_contrast(const loss_unit *u, logit_formula *f, price_formula *pay, int flags, int by_label)
+FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
 {
-    const int64_t rows = u->length, columns = u->width;
+    const int64_t rows = u->length, columns = u->width, room = padded_to_lanes(columns);
     const int64_t *index = u->index[1];
-    double *kind = u->work, *column = kind + columns;
-    contrast_side side = { .kind = kind, .hi = column + columns, .lo = column + 2 * columns, .e = column + 3 * columns };
     const double half = flags & TWO_SIDED ? 0.5 : 1;
-    double *by = u->by[0];
-    for (int64_t i = 0; i < rows; i++) {
-        const int64_t own = by_label ? -1 : index ? index[i] : flags & SELF_IS_ABSENT ? other_view(u, i) : i;
-        const double factor = half * u->factor[i];
-        for (int64_t j = 0; j < columns; j++) {
-            const int same = by_label ? j < rows && index[j] == index[i] : j == own;
-            kind[j] = (flags & SELF_IS_ABSENT) && j == i ? ABSENT : same ? POSITIVE : NEGATIVE;
+    const scale t = scale_of(u->param[TEMPERATURE]);
+    double *kind = u->work, *e = kind + room, *s = e + room, *slopes = s + COLUMNS * room, *bends = slopes + COLUMNS * room;
+    int64_t own[COLUMNS];
+    contrast_side side = { .kind = kind, .e = e };
+    for (int64_t j = 0; j < room; j++) kind[j] = ABSENT;
+    for (int64_t start = 0; start < rows; start += COLUMNS) {
+        const int64_t here = rows - start < COLUMNS ? rows - start : COLUMNS;
+        for (int64_t c = 0; c < here; c++) {
+            const int64_t i = start + c;
+            double *by = u->by[0] ? u->by[0] + i : NULL;
+            own[c] = by_label ? -1 : index ? index[i] : flags & SELF_IS_ABSENT ? other_view(u, i) : i;
+            side.n = columns;
+            side.padded = room;
+            side.positives = sort_kinds(kind, columns, own[c], by_label ? index : NULL, rows, i, flags & SELF_IS_ABSENT);
+            side.s = memcpy(s, u->input[0] + i * columns, (size_t)columns * sizeof *s);
+            side.grad = u->grad[0] ? u->grad[0] + i * columns : NULL;
+            side.hess = u->hess[0] ? u->hess[0] + i * columns : NULL;
+            if (by) *by = 0;
+            u->value[i] = half * one_side(&side, t, half * u->factor[i], by, half);
         }
-        side.n = columns;
-        side.s = u->input[0] + i * columns;
-        if (by) by[i] = 0;
-        u->value[i] = half * one_side(&side, f, pay, u->param, factor, u->grad[0] ? u->grad[0] + i * columns : NULL,
-                                      u->hess[0] ? u->hess[0] + i * columns : NULL, 1, by ? by + i : NULL, half);
         if (!(flags & TWO_SIDED)) continue;
-        for (int64_t k = 0; k < rows; k++) {
-            kind[k] = k == i ? POSITIVE : NEGATIVE;
-            column[k] = u->input[0][k * columns + own];
-        }
+        for (int64_t k = 0; k < rows; k++)
+            for (int64_t c = 0; c < here; c++) s[c * room + k] = u->input[0][k * columns + own[c]];
         side.n = rows;
-        side.s = column;
-        u->value[i] += half * one_side(&side, f, pay, u->param, factor, u->grad[0] ? u->grad[0] + own : NULL,
-                                       u->hess[0] ? u->hess[0] + own : NULL, columns, by ? by + i : NULL, half);
+        side.padded = padded_to_lanes(rows);
+        side.positives = 1;
+        for (int64_t j = 0; j < side.padded; j++) kind[j] = j < rows ? NEGATIVE : ABSENT;
+        for (int64_t c = 0; c < here; c++) {
+            const int64_t i = start + c;
+            kind[i] = POSITIVE;
+            side.s = s + c * room;
+            side.grad = u->grad[0] ? memset(slopes + c * room, 0, (size_t)rows * sizeof *slopes) : NULL;
+            side.hess = u->hess[0] ? memset(bends + c * room, 0, (size_t)rows * sizeof *bends) : NULL;
+            u->value[i] += half * one_side(&side, t, half * u->factor[i], u->by[0] ? u->by[0] + i : NULL, half);
+            kind[i] = NEGATIVE;
+        }
+        for (int64_t j = 0; j < side.padded; j++) kind[j] = ABSENT;
+        for (int64_t k = 0; k < rows && u->grad[0]; k++)
+            for (int64_t c = 0; c < here; c++) u->grad[0][k * columns + own[c]] += slopes[c * room + k];
+        for (int64_t k = 0; k < rows && u->hess[0]; k++)
+            for (int64_t c = 0; c < here; c++) u->hess[0][k * columns + own[c]] += bends[c * room + k];
     }
-}
-
-/* What a softmax over all candidates pays: ln(all) - mean of the positives. */
-FORMULA price softmax_price(const anchor *a)
-{
-    if (a->positives == 0) return (price){ .value = 0 }; /* nothing to find: nothing to pay */
-    sigmoid_parts s = sigmoid_parts_pair(a->gap);
-    return (price){
-        .value = s.softplus + a->spread,
-        .by_negatives = s.p,
-        .by_positives = s.q,
-        .by_positives_and_mean = -s.p,
-        .bend_negatives = s.pq,
-        .bend_positives = s.pq,
-    };
-}
-
-FORMULA logit divided_by(double s, double temperature)
-{
-    const pair tau = { temperature, 0 }, inverse = pair_div_to_pair((pair){ 1, 0 }, tau);
-    return (logit){ pair_div_to_pair((pair){ s, 0 }, tau), inverse.hi, pair_div(inverse, tau) };
 }
 
 static int64_t contrast_work(int64_t length, int64_t width, const int64_t *counts)
 {
     (void)length, (void)counts;
-    return 5 * width;
+    return (2 + 3 * COLUMNS) * padded_to_lanes(width);
 }
 
-/* Wires name_logit and name_price. `flags_` may depend on the parameters `p`. */
-#define KERNELS_contrast(name_, flags_, by_label_)                        \
-    static void name_##_unit(const loss_unit *u)                          \
-    {                                                                     \
-        const double *p = u->param;                                       \
-        (void)p;                                                          \
-        run_contrast(u, name_##_logit, name_##_price, flags_, by_label_); \
-    }                                                                     \
+/* `flags_` may depend on the parameters `p`. */
+#define KERNELS_contrast(name_, flags_, by_label_) \
+    static void name_##_unit(const loss_unit *u)   \
+    {                                              \
+        const double *p = u->param;                \
+        (void)p;                                   \
+        run_contrast(u, flags_, by_label_);        \
+    }                                              \
     UNIT_TABLE(name_, UNIT_MATRIX, PER_ROW, name_##_unit, contrast_work)
 
 #endif

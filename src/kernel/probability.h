@@ -24,7 +24,7 @@ FORMULA surprise surprise_of(real prediction, real t, real clip)
     pair other = two_sum(1, -prediction);
     int low = prediction < clip, high = (other.hi < clip) | ((other.hi == clip) & (other.lo < 0)), out = low | high;
     /* clipped above, it is the mirror of clipped below */
-    real held = out ? clip : prediction;
+    real held = (out ? clip : prediction) + 0; /* -0 is 0: a slope of -1/p goes down there */
     pair near = as_pair(held), far = two_sum(1, -held), log = log_to_pair(near), log_far = log1p_to_pair(negative(near));
     pair p = choose(high, far, near), q = choose(high, near, far), yes = choose(high, log_far, log), no = choose(high, log, log_far);
     pair rest = two_diff(1, t), one = as_pair(1), nothing = as_pair(zero_of(prediction)), logit = pair_sub(no, yes);

@@ -14,7 +14,7 @@ N, C = 12, 5
 
 def index_list(hot):
     """PyTorch's way to say which labels are right: their numbers, then -1."""
-    rows = [[*np.flatnonzero(row), *[-1] * C][:C] for row in hot]
+    rows = [[*np.flatnonzero(row), *[-1] * len(row)][:len(row)] for row in hot]
     return torch.tensor(np.array(rows))
 
 

@@ -4,7 +4,7 @@
  */
 #include "contrast.h"
 
-enum { TEMPERATURE, ONE_SIDED };
+enum { ONE_SIDED = TEMPERATURE + 1 };
 
 LOSS(info_nce) = {
     .title = "InfoNCE",
@@ -16,23 +16,11 @@ LOSS(info_nce) = {
                  .kind = KIND_CLASS,
                  .shape = PER_VALUE,
                  .flags = OPTIONAL } },
-    .param = { LEARNABLE_PARAM(temperature, 0.07, ABOVE(0), "similarity that is worth one nat"), FLAG(one_sided, 0, "rows only") },
+    .param = { TEMPERATURE_PARAM(0.07), FLAG(one_sided, 0, "rows only") },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 4, 4 },
     .cite = "van den Oord, Li, Vinyals 2018, arXiv:1807.03748",
 };
-
-FORMULA logit info_nce_logit(double s, int kind, const double *param)
-{
-    (void)kind;
-    return divided_by(s, param[TEMPERATURE]);
-}
-
-FORMULA price info_nce_price(const anchor *a, const double *param)
-{
-    (void)param;
-    return softmax_price(a);
-}
 
 KERNELS(contrast, info_nce, p[ONE_SIDED] != 0 ? 0 : TWO_SIDED, 0)

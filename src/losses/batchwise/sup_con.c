@@ -4,8 +4,6 @@
  */
 #include "contrast.h"
 
-enum { TEMPERATURE };
-
 LOSS(sup_con) = {
     .title = "Supervised contrastive loss",
     .aliases = "supcon",
@@ -13,23 +11,11 @@ LOSS(sup_con) = {
         "per row i: logsumexp over a != i of similarity[i][a]/temperature - mean over the others of its label of similarity/temperature",
     .input = { INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "similarities, shape (..., rows, rows)"),
                { .name = "target", .description = "label of each row; any integers", .kind = KIND_LABEL, .shape = PER_VALUE } },
-    .param = { LEARNABLE_PARAM(temperature, 0.1, ABOVE(0), "similarity that is worth one nat") },
+    .param = { TEMPERATURE_PARAM(0.1) },
     .claims = CONVEX | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .ulp_f32 = { 1, 1, 1 },
     .ulp_f64 = { 1, 4, 4 },
     .cite = "Khosla et al. 2020, arXiv:2004.11362",
 };
-
-FORMULA logit sup_con_logit(double s, int kind, const double *param)
-{
-    (void)kind;
-    return divided_by(s, param[TEMPERATURE]);
-}
-
-FORMULA price sup_con_price(const anchor *a, const double *param)
-{
-    (void)param;
-    return softmax_price(a);
-}
 
 KERNELS(contrast, sup_con, SELF_IS_ABSENT, 1)
