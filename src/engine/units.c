@@ -46,7 +46,8 @@ static int64_t capacity(const libloss__call *c, int32_t k)
 static void *piece(char *memory, int64_t *at, int64_t bytes)
 {
     char *p = memory ? memory + *at : NULL;
-    *at += (bytes + 63) / 64 * 64;
+    const int64_t block = UNIT_BLOCK * (int64_t)sizeof(double);
+    *at += (bytes + block - 1) / block * block;
     return p;
 }
 

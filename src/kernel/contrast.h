@@ -200,8 +200,6 @@ enum { TWO_SIDED = 1, SELF_IS_ABSENT = 2 };
 /* Columns are read and written some at a time, as they lie side by side in memory. */
 enum { COLUMNS = 8 };
 
-FORMULA int64_t padded_to_lanes(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
-
 /* The row of the other view, which stands half of all views further on; -1 if it is absent. */
 FORMULA int64_t other_view(const loss_unit *u, int64_t i)
 {
@@ -234,7 +232,7 @@ FORMULA int64_t sort_kinds(double *kind, int64_t columns, int64_t own, const int
  * half the rows further); or, with `by_label`, a label per row. */
 FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
 {
-    const int64_t rows = u->length, columns = u->width, room = padded_to_lanes(columns);
+    const int64_t rows = u->length, columns = u->width, room = whole_lanes(columns);
     const int64_t *index = u->index[1];
     const double half = flags & TWO_SIDED ? 0.5 : 1;
     const scale t = scale_of(u->param[TEMPERATURE]);
@@ -261,7 +259,7 @@ FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
         for (int64_t k = 0; k < rows; k++)
             for (int64_t c = 0; c < here; c++) s[c * room + k] = u->input[0][k * columns + own[c]];
         side.n = rows;
-        side.padded = padded_to_lanes(rows);
+        side.padded = whole_lanes(rows);
         side.positives = 1;
         for (int64_t j = 0; j < side.padded; j++) kind[j] = j < rows ? NEGATIVE : ABSENT;
         for (int64_t c = 0; c < here; c++) {
@@ -284,7 +282,7 @@ FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
 static int64_t contrast_work(int64_t length, int64_t width, const int64_t *counts)
 {
     (void)length, (void)counts;
-    return (2 + 3 * COLUMNS) * padded_to_lanes(width);
+    return (2 + 3 * COLUMNS) * whole_lanes(width);
 }
 
 /* `flags_` may depend on the parameters `p`. */

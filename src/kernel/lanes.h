@@ -5,10 +5,15 @@
 #ifndef LIBLOSS_KERNEL_LANES_H
 #define LIBLOSS_KERNEL_LANES_H
 
+#include <stdint.h>
+
 #include "pair.h"
 #include "vector_loop.h"
 
 enum { LANES = 16 };
+
+/* n, rounded up to a multiple of LANES */
+FORMULA int64_t whole_lanes(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
 /* A loop over sixteen lanes. gcc would take so short a loop apart before its vectoriser sees it. */
 #if defined __clang__ || !defined __GNUC__ || defined LIBLOSS_PLAIN /* which is built without -fopenmp-simd */

@@ -249,6 +249,10 @@ typedef struct {
     void (*spread)(const sums_tile *tile); /* fills gradients and Hessians */
 } sums_kernels;
 
+/* Arrays of units have room for whole blocks of so many doubles: a loop may read and write past the last number, and what stands
+ * there means nothing. */
+enum { UNIT_BLOCK = 16 };
+
 /* One unit as double, contiguous, with nothing absent in it. An input that was not given is NULL. */
 typedef struct {
     int64_t length, width; /* of its axes; width is 1 where there is one axis */

@@ -12,9 +12,11 @@ typedef struct {
     int64_t classes, label;
     const double *x, *t, *class_weight;
     double *grad, *hess, *target_grad, *target_hess; /* NULL: not wanted; they arrive as zeros */
+    double *work; /* as many doubles as the loss asked for */
     double *matrix; /* the same, (classes, classes): what stands beside the diagonal of the Hessian */
     const double *param;
     int upper;
+    pair total; /* the sum of x, where the loss divides by it and has set it */
 } row_unit;
 
 typedef double row_formula(const row_unit *row); /* the row's value */
@@ -31,6 +33,7 @@ FORMULA void run_row(const loss_unit *u, row_formula *f)
         .hess = u->hess[0],
         .target_grad = u->grad[1],
         .target_hess = u->hess[1],
+        .work = u->work,
         .matrix = u->matrix,
         .param = u->param,
         .upper = u->upper,

@@ -1,7 +1,7 @@
 /*
  * How far two distributions are from their mixture: symmetric at equal shares, and never more than ln 2.
  */
-#include "rows.h"
+#include "components.h"
 
 enum { MIX };
 
@@ -22,48 +22,44 @@ LOSS(js_divergence) = {
 };
 
 /* (1 + x) ln(1 + x) - x for x >= -1, never negative; its series near 0, where the difference would cancel. */
-static double surplus(pair x)
+FORMULA double surplus(pair x)
 {
-    if (x.hi == -1) return 1;
-    if (x.hi < 0x1p-5 && x.hi > -0x1p-5) {
-        double p = 1.0 / 132;
-        p = 1.0 / 110 - p * x.hi;
-        p = 1.0 / 90 - p * x.hi;
-        p = 1.0 / 72 - p * x.hi;
-        p = 1.0 / 56 - p * x.hi;
-        p = 1.0 / 42 - p * x.hi;
-        p = 1.0 / 30 - p * x.hi;
-        p = 1.0 / 20 - p * x.hi;
-        p = 1.0 / 12 - p * x.hi;
-        p = 1.0 / 6 - p * x.hi;
-        p = 0.5 - p * x.hi;
-        return x.hi * x.hi * p;
-    }
+    double p = 1.0 / 132;
+    p = 1.0 / 110 - p * x.hi;
+    p = 1.0 / 90 - p * x.hi;
+    p = 1.0 / 72 - p * x.hi;
+    p = 1.0 / 56 - p * x.hi;
+    p = 1.0 / 42 - p * x.hi;
+    p = 1.0 / 30 - p * x.hi;
+    p = 1.0 / 20 - p * x.hi;
+    p = 1.0 / 12 - p * x.hi;
+    p = 1.0 / 6 - p * x.hi;
+    p = 0.5 - p * x.hi;
     const pair log = log1p_to_pair(x), one = two_sum(1, x.hi), product = pair_mul((pair){ one.hi, one.lo + x.lo }, log);
-    return pair_add(product, (pair){ -x.hi, -x.lo }).hi;
+    const double near = x.hi * x.hi * p, far = pair_add(product, (pair){ -x.hi, -x.lo }).hi, apart = x.hi == -1 ? 1 : far;
+    return (x.hi < 0x1p-5) & (x.hi > -0x1p-5) ? near : apart;
 }
 
-/* mix ln(t/m): by one's own probability, for a share of 1 - mix or mix */
-static double own_slope(double share, pair x) { return share * log1p_to_pair(x).hi; }
-
-static double js_divergence(const row_unit *row)
+FORMULA component js_component(double p, double t, double weight, const row_unit *row)
 {
+    (void)weight;
     const double mix = row->param[MIX], rest = 1 - mix;
-    pair value = { 0, 0 };
-    for (int64_t j = 0; j < row->classes; j++) {
-        const double p = row->x[j], t = row->t[j];
-        const pair a = two_product(mix, t), b = two_product(rest, p), m = pair_add(a, b);
-        if (m.hi == 0) continue; /* nothing here, nothing predicted */
-        const pair d = two_diff(t, p), up = pair_div_to_pair(pair_mul(d, (pair){ rest, 0 }), m); /* t/m - 1 */
-        const pair down = pair_div_to_pair(pair_mul(d, (pair){ -mix, 0 }), m); /* p/m - 1 */
-        add_to(&value, m.hi * (mix * surplus(up)));
-        add_to(&value, m.hi * (rest * surplus(down)));
-        if (row->grad) row->grad[j] = own_slope(rest, down);
-        if (row->hess) row->hess[j] = rest * (mix * t / m.hi) / p;
-        if (row->target_grad) row->target_grad[j] = own_slope(mix, up);
-        if (row->target_hess) row->target_hess[j] = mix * (rest * p / m.hi) / t;
-    }
-    return close_sum(value);
+    const pair a = two_product(mix, t), b = two_product(rest, p), m = pair_add(a, b), d = two_diff(t, p);
+    const pair up = pair_div_to_pair(pair_mul(d, as_pair(rest)), m),
+               down = pair_div_to_pair(pair_mul(d, as_pair(-mix)), m); /* t/m - 1, p/m - 1 */
+    const pair value = two_sum(m.hi * (mix * surplus(up)), m.hi * (rest * surplus(down)));
+    const double grad = rest * log1p_to_pair(down).hi, target_grad = mix * log1p_to_pair(up).hi;
+    const double hess = rest * (mix * t / m.hi) / p, target_hess = mix * (rest * p / m.hi) / t;
+    const int none = m.hi == 0; /* nothing here, nothing predicted */
+    return (component){
+        .value = choose(none, as_pair(0), value),
+        .grad = none ? 0 : grad,
+        .hess = none ? 0 : hess,
+        .target_grad = none ? 0 : target_grad,
+        .target_hess = none ? 0 : target_hess,
+    };
 }
 
-KERNELS(rows, js_divergence)
+static double js_divergence(const row_unit *row) { return sum_of_components(row, js_component); }
+
+KERNELS(components, js_divergence)

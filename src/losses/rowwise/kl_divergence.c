@@ -2,7 +2,7 @@
  * How many nats are lost by coding the target distribution with the predicted one. Cross-entropy minus the target's own
  * entropy, so a perfect prediction costs nothing.
  */
-#include "rows.h"
+#include "components.h"
 
 LOSS(kl_divergence) = {
     .title = "Kullback-Leibler divergence of the target from the prediction",
@@ -19,22 +19,21 @@ LOSS(kl_divergence) = {
     .cite = "Kullback and Leibler 1951, doi:10.1214/aoms/1177729694",
 };
 
-static double kl_divergence(const row_unit *row)
+FORMULA component kl_component(double p, double t, double weight, const row_unit *row)
 {
-    pair value = { 0, 0 };
-    for (int64_t j = 0; j < row->classes; j++) {
-        double p = row->x[j], t = row->t[j];
-        if (row->target_grad) row->target_grad[j] = t == 0 ? log_(t) - log_(p) : pair_add(as_pair(1), log_quotient(as_pair(t), p)).hi;
-        if (row->target_hess) row->target_hess[j] = 1 / t;
-        if (t == 0) {
-            add_to(&value, p * 0); /* a NaN stays one */
-            continue;
-        }
-        add_pair_to(&value, pair_mul(as_pair(t), log_quotient(as_pair(t), p)));
-        if (row->grad) row->grad[j] = -t / p;
-        if (row->hess) row->hess[j] = pair_div(pair_div_to_pair(as_pair(t), as_pair(p)), as_pair(p));
-    }
-    return close_sum(value);
+    (void)weight, (void)row;
+    const pair log = log_quotient(as_pair(t), p), ratio = pair_div_to_pair(as_pair(t), as_pair(p)), value = pair_mul(as_pair(t), log);
+    const int none = t == 0;
+    const double by_target = pair_add(as_pair(1), log).hi, at_0 = log_(t) - log_(p), bend = pair_div(ratio, as_pair(p));
+    return (component){
+        .value = choose(none, as_pair(p * 0), value), /* a NaN stays one */
+        .grad = none ? 0 : -ratio.hi,
+        .hess = none ? 0 : bend,
+        .target_grad = none ? at_0 : by_target,
+        .target_hess = 1 / t,
+    };
 }
 
-KERNELS(rows, kl_divergence)
+static double kl_divergence(const row_unit *row) { return sum_of_components(row, kl_component); }
+
+KERNELS(components, kl_divergence)

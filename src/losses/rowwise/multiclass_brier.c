@@ -1,7 +1,7 @@
 /*
  * The squared distance of the predicted probabilities from what came true: a proper score that stays bounded where a logarithm does not.
  */
-#include "rows.h"
+#include "components.h"
 
 LOSS(multiclass_brier) = {
     .title = "Brier score of several classes",
@@ -18,20 +18,19 @@ LOSS(multiclass_brier) = {
     .cite = "Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
 };
 
-static double multiclass_brier(const row_unit *row)
+FORMULA component brier_component(double p, double t, double weight, const row_unit *row)
 {
-    pair value = { 0, 0 };
-    for (int64_t j = 0; j < row->classes; j++) {
-        const double t = row->t ? row->t[j] : j == row->label ? 1 : 0;
-        const pair d = two_diff(row->x[j], t), square = two_product(d.hi, d.hi);
-        add_to(&value, square.hi);
-        value.lo += square.lo + 2 * d.hi * d.lo;
-        if (row->grad) row->grad[j] = 2 * d.hi;
-        if (row->hess) row->hess[j] = 2;
-        if (row->target_grad) row->target_grad[j] = -2 * d.hi;
-        if (row->target_hess) row->target_hess[j] = 2;
-    }
-    return close_sum(value);
+    (void)weight, (void)row;
+    const pair d = two_diff(p, t), square = two_product(d.hi, d.hi);
+    return (component){
+        .value = { square.hi, square.lo + 2 * d.hi * d.lo },
+        .grad = 2 * d.hi,
+        .hess = 2,
+        .target_grad = -2 * d.hi,
+        .target_hess = 2,
+    };
 }
 
-KERNELS(rows, multiclass_brier)
+static double multiclass_brier(const row_unit *row) { return sum_of_components(row, brier_component); }
+
+KERNELS(components, multiclass_brier)

@@ -1,7 +1,7 @@
 /*
  * Several labels may be right: a question of yes or no for each, in the mean over the classes.
  */
-#include "rows.h"
+#include "components.h"
 
 LOSS(multilabel_soft_margin) = {
     .title = "Multilabel soft margin loss",
@@ -19,23 +19,23 @@ LOSS(multilabel_soft_margin) = {
     .cite = "Good 1952, Rational decisions, J. R. Statist. Soc. B 14, 107-114",
 };
 
-static double multilabel_soft_margin(const row_unit *row)
+FORMULA component soft_margin_component(double z, double t, double weight, const row_unit *row)
 {
-    const double n = (double)row->classes;
-    pair value = { 0, 0 };
-    for (int64_t j = 0; j < row->classes; j++) {
-        const double z = row->x[j], t = row->t[j], w = class_weight_of(row, j), size = abs_(z);
-        if (w == 0) continue;
-        const sigmoid_parts s = sigmoid_parts_(size);
-        const double p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q, wrong = z < 0 ? t : 1 - t;
-        add_to(&value, w * s.little);
-        if (wrong != 0) add_to(&value, w * (wrong * size));
-        if (row->grad) row->grad[j] = w * ((1 - t) * p - t * q) / n;
-        if (row->hess) row->hess[j] = w * s.pq / n;
-        if (row->target_grad) row->target_grad[j] = -w * z / n;
-        if (row->target_hess && row->upper) row->target_hess[j] = w / n;
-    }
-    return close_sum(value) / n;
+    const double n = (double)row->classes, size = abs_(z);
+    const sigmoid_parts s = sigmoid_parts_(size);
+    const double p = z < 0 ? s.q : s.p, q = z < 0 ? s.p : s.q, wrong = z < 0 ? t : 1 - t, most = weight / n;
+    const double price = wrong * size, slope = weight * ((1 - t) * p - t * q) / n, bend = weight * s.pq / n;
+    const pair cost = two_sum(s.little, wrong == 0 ? 0 : price), value = pair_mul(as_pair(weight), cost);
+    const int none = weight == 0; /* whatever stands there */
+    return (component){
+        .value = choose(none, as_pair(0), value),
+        .grad = none ? 0 : slope,
+        .hess = none ? 0 : bend,
+        .target_grad = none ? 0 : -weight * z / n,
+        .target_hess = none | !row->upper ? 0 : most,
+    };
 }
 
-KERNELS(rows, multilabel_soft_margin)
+static double multilabel_soft_margin(const row_unit *row) { return sum_of_components(row, soft_margin_component) / (double)row->classes; }
+
+KERNELS(components, multilabel_soft_margin)

@@ -2,7 +2,7 @@
  * The surprise at the true class, given logarithms of probabilities: what is left of cross-entropy when the softmax has been
  * taken already. Nothing checks that the row is normalised.
  */
-#include "rows.h"
+#include "components.h"
 
 LOSS(nll) = {
     .title = "Negative log-likelihood of log-probabilities",
@@ -20,19 +20,18 @@ LOSS(nll) = {
     .cite = "Fisher 1922, doi:10.1098/rsta.1922.0009",
 };
 
-static double nll(const row_unit *row)
+FORMULA component nll_component(double x, double t, double weight, const row_unit *row)
 {
-    pair value = { 0, 0 };
-    for (int64_t j = 0; j < row->classes; j++) {
-        const double t = row->t ? row->t[j] : j == row->label ? 1 : 0, weight = class_weight_of(row, j);
-        const pair mass = pair_mul(as_pair(weight), as_pair(t));
-        if (row->target_grad) row->target_grad[j] = -weight * row->x[j];
-        if (row->hess) row->hess[j] = row->upper ? 1 : 0;
-        if (mass.hi == 0) continue;
-        add_pair_to(&value, pair_mul(negative(mass), as_pair(row->x[j])));
-        if (row->grad) row->grad[j] = -mass.hi;
-    }
-    return close_sum(value);
+    const pair mass = pair_mul(as_pair(weight), as_pair(t)), value = pair_mul(negative(mass), as_pair(x));
+    const int none = mass.hi == 0; /* then a class may be absent */
+    return (component){
+        .value = choose(none, as_pair(0), value),
+        .grad = none ? 0 : -mass.hi,
+        .hess = row->upper,
+        .target_grad = -weight * x,
+    };
 }
 
-KERNELS(rows, nll)
+static double nll(const row_unit *row) { return sum_of_targets(row, nll_component); }
+
+KERNELS(components, nll)

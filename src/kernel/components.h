@@ -1,0 +1,79 @@
+/*
+ * Rows whose value is a sum over their components: a formula of one component, run as a vector, its values added up in lanes.
+ */
+#ifndef LIBLOSS_KERNEL_COMPONENTS_H
+#define LIBLOSS_KERNEL_COMPONENTS_H
+
+#include "rows.h"
+
+#include "lanes.h"
+
+typedef struct {
+    pair value;
+    double grad, hess, target_grad, target_hess;
+} component;
+
+/* x, t and the weight of one component; what else the formula needs of the row it sees as `row`. Branch-free. */
+typedef component component_formula(double x, double t, double weight, const row_unit *row);
+
+/* Scratch: the target as a row, weights, outputs that nobody wants. */
+static inline int64_t components_work(int64_t length, int64_t width, const int64_t *counts)
+{
+    (void)width, (void)counts;
+    return 3 * whole_lanes(length);
+}
+
+enum { VALUE_ONLY, WITH_GRADIENT, WITH_EVERYTHING };
+
+/* `wants` is a constant. Past the last component stands what the buffers held: its results are written there, and read by nobody. */
+FORMULA double run_components(const row_unit *row, component_formula *f, const int wants)
+{
+    const int64_t n = row->classes, room = whole_lanes(n);
+    double *hot = row->work, *ones = hot + room, *unwanted = ones + room;
+    const double *x = row->x, *t = row->t ? row->t : hot, *weight = row->class_weight ? row->class_weight : ones;
+    double *grad = row->grad ? row->grad : unwanted, *hess = row->hess ? row->hess : unwanted;
+    double *target_grad = row->target_grad ? row->target_grad : unwanted, *target_hess = row->target_hess ? row->target_hess : unwanted;
+    lanes sum;
+    clear_lanes(&sum);
+    for (int64_t j = 0; j < room && !row->t; j++) hot[j] = 0;
+    if (!row->t) hot[row->label] = 1;
+    for (int64_t j = 0; j < room && !row->class_weight; j++) ones[j] = 1;
+    for (int64_t j = 0; j < room; j += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            component c = f(x[j + l], t[j + l], weight[j + l], row);
+            int there = j + l < n;
+            add_to_lane(&sum, l, there ? c.value.hi : 0);
+            sum.lo[l] += there ? c.value.lo : 0;
+            if (wants >= WITH_GRADIENT) grad[j + l] = c.grad;
+            if (wants == WITH_EVERYTHING) {
+                hess[j + l] = c.hess;
+                target_grad[j + l] = c.target_grad;
+                target_hess[j + l] = c.target_hess;
+            }
+        }
+    }
+    return close_sum(fold_lanes(&sum));
+}
+
+FORMULA double sum_of_components(const row_unit *row, component_formula *f)
+{
+    if (row->hess || row->target_grad || row->target_hess) return run_components(row, f, WITH_EVERYTHING);
+    return row->grad ? run_components(row, f, WITH_GRADIENT) : run_components(row, f, VALUE_ONLY);
+}
+
+/* The same of a formula that gives nothing but zeros where the target is 0. */
+FORMULA double sum_of_targets(const row_unit *row, component_formula *f)
+{
+    if (row->label < 0 || row->hess || row->target_grad) return sum_of_components(row, f);
+    const component c = f(row->x[row->label], 1, class_weight_of(row, row->label), row);
+    if (row->grad) row->grad[row->label] = c.grad;
+    return close_sum(c.value);
+}
+
+/* Wires the function name(const row_unit *), which adds its components up. */
+#define KERNELS_components(name_)                                       \
+    static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
+    UNIT_TABLE(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work)
+
+#endif
