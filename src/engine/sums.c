@@ -93,6 +93,7 @@ static void turn_up(double *hess, const double *grad, const double *weight, int6
 static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, const double *fact,
                    double factor)
 {
+    const int weighted = libloss__given(&c->weight);
     for (int64_t done = 0; done < n; done += ELEMENTS) {
         room r;
         sums_tile tile = { .param = param, .fact = fact };
@@ -107,7 +108,8 @@ static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t 
         for (int k = 0; k < 2 && c->args->curvature == LIBLOSS_UPPER; k++) turn_up(out[k + 2], out[k], r.weight, tile.count);
         for (int k = 0; k < 4; k++) {
             if (!libloss__given(view[k])) continue;
-            for (int64_t i = 0; i < tile.count; i++) out[k][i] = r.weight[i] == 0 ? 0 : out[k][i] * factor;
+            libloss__tiles_now()->multiply(out[k], factor, tile.count);
+            for (int64_t i = 0; i < tile.count && weighted; i++) out[k][i] = r.weight[i] == 0 ? 0 : out[k][i];
             libloss__scatter(view[k], start + done, tile.count, out[k], DTYPE_F64);
         }
     }

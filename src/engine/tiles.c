@@ -103,6 +103,12 @@ static void fill(double *factor, double x, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) factor[i] = x;
 }
 
+static void multiply(double *x, double factor, ptrdiff_t n)
+{
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) x[i] *= factor;
+}
+
 static void divide(double *factor, double divisor, ptrdiff_t n)
 {
     VECTOR_LOOP
@@ -241,6 +247,7 @@ const libloss__tiles TABLE(LIBLOSS_ISA) = {
     .drop_f64 = drop_f64,
     .fill = fill,
     .divide = divide,
+    .multiply = multiply,
     .weigh_f32 = weigh_f32,
     .weigh_f64 = weigh_f64,
     .from_f16 = from_f16,

@@ -32,6 +32,7 @@ typedef struct {
     /* The factors themselves. */
     void (*fill)(double *factor, double x, ptrdiff_t n);
     void (*divide)(double *factor, double divisor, ptrdiff_t n);
+    void (*multiply)(double *x, double factor, ptrdiff_t n);
     void (*weigh_f32)(double *factor, const float *w, ptrdiff_t n);
     void (*weigh_f64)(double *factor, const double *w, ptrdiff_t n);
     /* Dense runs to another type, each number rounded once; none needs to be aligned. */

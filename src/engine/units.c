@@ -6,6 +6,7 @@
  */
 #include "rowwise.h"
 #include "split.h"
+#include "tiles.h"
 #include "units.h"
 
 #include <string.h>
@@ -187,11 +188,10 @@ static void clear_unit(const libloss__call *c, int64_t u, const libloss__bounds 
     }
 }
 
-static void put_output(const libloss__call *c, const libloss__view *v, double *x, int64_t start, int64_t count, double factor)
+static void put_output(const libloss__view *v, double *x, int64_t start, int64_t count, double factor)
 {
-    for (int64_t j = 0; j < count; j++) x[j] *= factor;
+    if (factor != 1) libloss__tiles_now()->multiply(x, factor, count);
     libloss__scatter(v, start, count, x, DTYPE_F64);
-    (void)c;
 }
 
 /* The diagonal and what the loss put beside it; of inputs other than the first nothing stands there. */
@@ -199,7 +199,7 @@ static void put_matrix(const libloss__call *c, const unit_scratch *s, int32_t k,
 {
     if (k > 0) memset(s->matrix, 0, (size_t)(count * count) * sizeof *s->matrix);
     for (int64_t j = 0; j < count; j++) s->matrix[j * count + j] = s->hess[k][j];
-    put_output(c, &c->hessian[k], s->matrix, start * count, count * count, factor);
+    put_output(&c->hessian[k], s->matrix, start * count, count * count, factor);
 }
 
 /* Unit u, which is there; weights: of its values, or NULL. */
@@ -274,7 +274,7 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
                 continue;
             }
             if (holes) spread(out[h], bounds->length, c->width, s->present, n, square);
-            put_output(c, view[h], out[h], start, count, square ? 1 : factor[0]);
+            put_output(view[h], out[h], start, count, square ? 1 : factor[0]);
         }
     }
     if (square && holes) /* values stand at their rows again */

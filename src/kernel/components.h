@@ -33,7 +33,10 @@ FORMULA double run_components(const row_unit *row, component_formula *f, const i
     const double *x = row->x, *t = row->t ? row->t : hot, *weight = row->class_weight ? row->class_weight : ones;
     double *grad = row->grad ? row->grad : unwanted, *hess = row->hess ? row->hess : unwanted;
     double *target_grad = row->target_grad ? row->target_grad : unwanted, *target_hess = row->target_hess ? row->target_hess : unwanted;
+    double param[MAX_PARAMETERS];
+    row_unit own = *row; /* of which no output can be a part */
     lanes sum;
+    own.param = memcpy(param, row->param, sizeof param);
     clear_lanes(&sum);
     for (int64_t j = 0; j < room && !row->t; j++) hot[j] = 0;
     if (!row->t) hot[row->label] = 1;
@@ -41,7 +44,7 @@ FORMULA double run_components(const row_unit *row, component_formula *f, const i
     for (int64_t j = 0; j < room; j += LANES) {
         LANE_LOOP
         for (int l = 0; l < LANES; l++) {
-            component c = f(x[j + l], t[j + l], weight[j + l], row);
+            component c = f(x[j + l], t[j + l], weight[j + l], &own);
             int there = j + l < n;
             add_to_lane(&sum, l, there ? c.value.hi : 0);
             sum.lo[l] += there ? c.value.lo : 0;

@@ -42,21 +42,6 @@ FORMULA pair log_quotient(pair a, double b)
     return choose(x.hi > -0.5 && x.hi < 1, log1p_to_pair(x), apart);
 }
 
-/* The numbers 0 .. n - 1 in the order of ascending keys; equal keys keep their order. `room` is for n more. */
-FORMULA void sort_by(const double *key, int64_t n, int64_t *index, int64_t *room)
-{
-    for (int64_t i = 0; i < n; i++) index[i] = i;
-    for (int64_t half = 1; half < n; half *= 2) { /* merge runs of `half` */
-        for (int64_t start = 0; start < n; start += 2 * half) {
-            const int64_t middle = start + half < n ? start + half : n, end = start + 2 * half < n ? start + 2 * half : n;
-            int64_t a = start, b = middle;
-            for (int64_t at = start; at < end; at++)
-                room[at] = b >= end || (a < middle && key[index[a]] <= key[index[b]]) ? index[a++] : index[b++];
-        }
-        memcpy(index, room, (size_t)n * sizeof *index);
-    }
-}
-
 /* A positive number m * 2^k whose exponent has no end: what adds up exponentials of any size. */
 typedef struct {
     pair m;

@@ -3,7 +3,7 @@
  */
 #include "calibration.h"
 #include "functions.h"
-#include "order.h"
+#include "../engine/order.h"
 
 METRIC(adaptive_calibration_error) = {
     .title = "Adaptive calibration error",

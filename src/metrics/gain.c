@@ -15,7 +15,7 @@ double libloss__discounted_gain(const metric_cases *c, const double *score, int 
         for (next = at; next < c->count && (next == at || (ties == TIES_AVERAGE && score[order[next].item] == score[order[at].item]));
              next++) {
             add_to(&gains, gain(c, order[next].item));
-            if (next < places) add_pair_to(&discounts, discount_of(next));
+            if (next < places) add_pair_to(&discounts, discount_of((double)next));
         }
         add_to(&sum, close_sum(gains) / (double)(next - at) * close_sum(discounts));
     }

@@ -5,7 +5,7 @@
 #define LIBLOSS_METRICS_GAIN_H
 
 #include "ranked_list.h"
-#include "../kernel/ranking.h"
+#include "../kernel/gain.h"
 
 enum { GAIN = LIST_OWN };
 enum { GAIN_EXPONENTIAL, GAIN_LINEAR };

@@ -2,7 +2,7 @@
  * The middle of the absolute errors: half of all cases may be wild, and it does not move.
  */
 #include "functions.h"
-#include "order.h"
+#include "../engine/order.h"
 #include "outputs.h"
 
 enum { AVERAGE };

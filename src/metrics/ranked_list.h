@@ -6,7 +6,7 @@
 
 #include "functions.h"
 #include "mean.h"
-#include "order.h"
+#include "../engine/order.h"
 #define RANKED_INPUTS(relevance_, flags_)                                                                                              \
     INPUT(prediction, KIND_REAL, 0, "scores of documents; without groups each row of the last axis is a query"),                       \
         INPUT(target, relevance_, flags_, "relevance of each document"),                                                               \

@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include "../../engine/order.h"
+
 enum { PREDICTION, TIME, EVENT };
 enum { TIES };
 
@@ -35,22 +37,21 @@ static void cox_run(const loss_unit *u)
 {
     const int64_t n = u->length;
     const double *z = u->input[PREDICTION], *time = u->input[TIME];
-    int64_t *order = (int64_t *)(void *)u->work, *room = order + n;
-    scaled *risk = (scaled *)(void *)(room + n); /* of the first with each time, in that order; then the raised scores */
+    const ranked *order = libloss__order(time, NULL, n, u->work);
+    scaled *risk = (scaled *)(void *)(u->work + ORDER_WORK * n); /* of the first with each time, in that order; then the raised scores */
     scaled *raised = risk + n, sum = { { 0, 0 }, 0 };
     pair value = { 0, 0 };
-    sort_by(time, n, order, room);
     for (int64_t i = 0; i < n; i++) raised[i] = exp_scaled(z[i]);
     for (int64_t at = n - 1; at >= 0; at--) {
-        sum = scaled_add(sum, scaled_times(raised[order[at]], weight_of(u, order[at])));
+        sum = scaled_add(sum, scaled_times(raised[order[at].item], weight_of(u, order[at].item)));
         risk[at] = sum;
     }
     scaled slope = { { 0, 0 }, 0 }, bend = slope; /* sums over the events so far */
     for (int64_t start = 0, end; start < n; start = end) {
         scaled events = { { 0, 0 }, 0 };
         double count = 0, weights = 0;
-        for (end = start; end < n && time[order[end]] == time[order[start]]; end++) {
-            const int64_t i = order[end];
+        for (end = start; end < n && time[order[end].item] == time[order[start].item]; end++) {
+            const int64_t i = order[end].item;
             if (!is_event(u, i)) continue;
             events = scaled_add(events, scaled_times(raised[i], weight_of(u, i)));
             weights += weight_of(u, i);
@@ -71,7 +72,7 @@ static void cox_run(const loss_unit *u)
             if (efron && l > 0) add_to(&shrink, scaled_log(scaled_over(set, risk[start])));
         }
         for (int64_t at = start; at < end; at++) {
-            const int64_t i = order[at];
+            const int64_t i = order[at].item;
             const double w = weight_of(u, i);
             const int event = is_event(u, i);
             if (event) add_to(&value, w * scaled_log(scaled_over(risk[start], raised[i])));
@@ -95,7 +96,7 @@ static void cox_run(const loss_unit *u)
 static int64_t cox_work(int64_t length, int64_t width, const int64_t *counts)
 {
     (void)counts;
-    return length * width * (2 + 2 * (int64_t)(sizeof(scaled) / sizeof(double)));
+    return length * width * (ORDER_WORK + 2 * (int64_t)(sizeof(scaled) / sizeof(double)));
 }
 
 UNIT_TABLE(cox, UNIT_BATCH, PER_UNIT, cox_run, cox_work)

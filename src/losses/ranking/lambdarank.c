@@ -21,13 +21,14 @@ LOSS(lambdarank) = {
 
 FORMULA pair_jet lambdarank_pair(pair d, const double *param) { return logistic_pair(d, param[KAPPA]); }
 
-FORMULA double lambdarank_importance(const place *better, const place *worse, double ideal, const double *param)
+FORMULA double lambdarank_importance(place better, place worse, double ideal, const double *param)
 {
     const double truncation = param[TRUNCATION];
-    const int seen = (double)better->rank < truncation || (double)worse->rank < truncation;
-    const pair apart = two_diff(better->discount.hi, worse->discount.hi);
-    const double change = apart.hi + (apart.lo + (better->discount.lo - worse->discount.lo));
-    return seen && ideal > 0 ? (better->gain - worse->gain) * abs_(change) / ideal : 0;
+    const int seen = (better.rank < truncation) | (worse.rank < truncation);
+    const pair apart = two_diff(better.discount.hi, worse.discount.hi);
+    const double change = apart.hi + (apart.lo + (better.discount.lo - worse.discount.lo));
+    const double worth = (better.gain - worse.gain) * abs_(change) / ideal;
+    return seen & (ideal > 0) ? worth : 0;
 }
 
 KERNELS(ranking, lambdarank, 1)

@@ -3,6 +3,8 @@
  */
 #include "ranking.h"
 
+#include "lanes.h"
+
 enum { RAW };
 
 LOSS(list_net) = {
@@ -18,25 +20,40 @@ LOSS(list_net) = {
 };
 
 typedef struct {
-    int64_t top;
-    pair others, sum; /* of e^(x - max), without the largest and with it */
+    int64_t top; /* index of the largest; -1: nothing but -inf or NaN */
+    double max;
+    pair others, inverse; /* of e^(x - max): the sum without the largest; 1 / the sum with it */
 } list;
 
-/* e^(x - max) of every number, and their sum. */
-static list raise(const double *x, int64_t n, double *e)
+/* e^(x - max) of every number, 0 past the last, and their sum. */
+FORMULA list raise(const double *x, int64_t n, double *e)
 {
-    list l = { 0, { 0, 0 }, { 0, 0 } };
-    pair others = { 0, 0 };
-    for (int64_t i = 1; i < n; i++)
-        if (x[i] > x[l.top] || x[i] != x[i]) l.top = i;
-    const double top = x[l.top];
-    VECTOR_LOOP
-    for (int64_t i = 0; i < n; i++) e[i] = exp_pair(two_diff(x[i], top));
-    for (int64_t i = 0; i < n; i++)
-        if (i != l.top) add_to(&others, e[i]);
+    list l = { .top = -1 };
+    double most[LANES];
+    lanes sum;
+    clear_lanes(&sum);
+    for (int k = 0; k < LANES; k++) most[k] = -__builtin_inf();
+    for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
+        LANE_LOOP
+        for (int k = 0; k < LANES; k++) most[k] = (most[k] < x[i + k]) & (i + k < n) ? x[i + k] : most[k];
+    }
+    for (int k = 1; k < LANES; k++) most[0] = most[0] < most[k] ? most[k] : most[0];
+    if (most[0] > -__builtin_inf())
+        for (l.top = 0; x[l.top] != most[0];) l.top++;
+    const double top = l.max = most[0];
+    for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
+        LANE_LOOP
+        for (int k = 0; k < LANES; k++) {
+            const double power = exp_pair(two_diff(x[i + k], top));
+            const int there = i + k < n, other = there & (i + k != l.top);
+            e[i + k] = there ? power : 0;
+            add_to_lane(&sum, k, other ? power : 0);
+        }
+    }
+    const pair others = fold_lanes(&sum);
     l.others = fast_two_sum(others.hi, others.lo);
-    l.sum = two_sum(1, l.others.hi);
-    l.sum.lo += l.others.lo;
+    l.inverse = pair_div_to_pair(as_pair(1), pair_add(as_pair(1), l.others));
+    if (l.top >= 0) e[l.top] = 1;
     return l;
 }
 
@@ -44,8 +61,7 @@ static void list_net_run(const loss_unit *u)
 {
     const int64_t n = u->length;
     const double *p = u->input[0], *y = u->input[1];
-    double *e = u->work, *mass = e + n;
-    pair value = { 0, 0 }, masses = { 0, 0 };
+    double *e = u->work, *mass = e + whole_lanes(n), *grad = u->grad[0], *hess = u->hess[0];
     const int raw = u->param[RAW] != 0;
     if (n == 0) {
         u->value[0] = 0;
@@ -53,28 +69,40 @@ static void list_net_run(const loss_unit *u)
     }
     const list scores = raise(p, n, e), targets = raise(y, n, mass);
     const pair log_rest = log1p_to_pair(scores.others);
-    for (int64_t i = 0; i < n; i++) {
-        mass[i] = raw ? y[i] : pair_div((pair){ i == targets.top ? 1 : mass[i], 0 }, targets.sum);
-        add_to(&masses, mass[i]);
-        if (mass[i] == 0) continue;
-        pair d = two_diff(p[scores.top], p[i]);
-        add_to(&value, mass[i] * (d.hi + (log_rest.hi + (d.lo + log_rest.lo))));
+    lanes value, masses;
+    clear_lanes(&value);
+    clear_lanes(&masses);
+    for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
+        LANE_LOOP
+        for (int k = 0; k < LANES; k++) {
+            const double given = i + k < n ? y[i + k] : 0, share = pair_mul(as_pair(mass[i + k]), targets.inverse).hi,
+                         m = raw ? given : share;
+            const pair d = two_diff(scores.max, p[i + k]);
+            const double price = m * (d.hi + (log_rest.hi + (d.lo + log_rest.lo)));
+            mass[i + k] = m;
+            add_to_lane(&masses, k, m);
+            add_to_lane(&value, k, m == 0 ? 0 : price);
+        }
     }
-    u->value[0] = close_sum(value);
-    const double all = raw ? close_sum(masses) : 1;
-    for (int64_t i = 0; i < n; i++) {
-        const pair own = { i == scores.top ? 1 : e[i], 0 }, less = two_diff(scores.sum.hi, own.hi);
-        const double q = pair_div(own, scores.sum),
-                     rest = pair_div(i == scores.top ? scores.others : (pair){ less.hi, less.lo + scores.sum.lo }, scores.sum);
-        if (u->grad[0]) u->grad[0][i] = all * q - mass[i];
-        if (u->hess[0]) u->hess[0][i] = all * q * rest;
+    const double all = raw ? close_sum(fold_lanes(&masses)) : 1;
+    u->value[0] = close_sum(fold_lanes(&value));
+    if (grad) {
+        VECTOR_LOOP
+        for (int64_t i = 0; i < n; i++) grad[i] = all * pair_mul(as_pair(e[i]), scores.inverse).hi - mass[i];
+    }
+    if (hess) {
+        VECTOR_LOOP
+        for (int64_t i = 0; i < n; i++) { /* the sum without e is others and 1 - e, neither of them negative */
+            const pair rest = pair_add(scores.others, two_diff(1, e[i]));
+            hess[i] = all * pair_mul(as_pair(e[i]), scores.inverse).hi * pair_mul(rest, scores.inverse).hi;
+        }
     }
 }
 
 static int64_t list_net_work(int64_t length, int64_t width, const int64_t *counts)
 {
     (void)counts;
-    return 2 * length * width;
+    return 2 * whole_lanes(length * width);
 }
 
 UNIT_TABLE(list_net, UNIT_GROUP, PER_UNIT, list_net_run, list_net_work)

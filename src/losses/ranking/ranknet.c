@@ -19,7 +19,7 @@ LOSS(ranknet) = {
 
 FORMULA pair_jet ranknet_pair(pair d, const double *param) { return logistic_pair(d, param[KAPPA]); }
 
-FORMULA double ranknet_importance(const place *better, const place *worse, double ideal, const double *param)
+FORMULA double ranknet_importance(place better, place worse, double ideal, const double *param)
 {
     (void)better, (void)worse, (void)ideal, (void)param;
     return 1;

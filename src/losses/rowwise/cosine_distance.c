@@ -19,15 +19,9 @@ LOSS(cosine_distance) = {
 
 static void cosine_distance(const loss_unit *u)
 {
-    const double *p = u->input[PREDICTION], *t = u->input[TARGET];
-    const angle g = angle_of(p, t, u->length), back = turned(g);
+    const angle g = angle_of(u->input[PREDICTION], u->input[TARGET], u->length);
     u->value[0] = g.apart;
-    for (int64_t i = 0; i < u->length; i++) {
-        if (u->grad[PREDICTION]) u->grad[PREDICTION][i] = -cosine_slope(&g, p[i], t[i]);
-        if (u->hess[PREDICTION]) u->hess[PREDICTION][i] = u->upper ? cosine_bend_most(&g) : -cosine_bend(&g, p[i], t[i]);
-        if (u->grad[TARGET]) u->grad[TARGET][i] = -cosine_slope(&back, t[i], p[i]);
-        if (u->hess[TARGET]) u->hess[TARGET][i] = u->upper ? cosine_bend_most(&back) : -cosine_bend(&back, t[i], p[i]);
-    }
+    spread_cosine(u, &g, -1);
 }
 
 KERNELS(vectors, cosine_distance)

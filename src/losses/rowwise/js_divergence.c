@@ -21,8 +21,8 @@ LOSS(js_divergence) = {
     .cite = "Lin 1991, doi:10.1109/18.61115",
 };
 
-/* (1 + x) ln(1 + x) - x for x >= -1, never negative; its series near 0, where the difference would cancel. */
-FORMULA double surplus(pair x)
+/* (1 + x) ln(1 + x) - x for x >= -1, never negative, given the logarithm; its series near 0, where the difference would cancel. */
+FORMULA double surplus(pair x, pair log)
 {
     double p = 1.0 / 132;
     p = 1.0 / 110 - p * x.hi;
@@ -35,7 +35,7 @@ FORMULA double surplus(pair x)
     p = 1.0 / 12 - p * x.hi;
     p = 1.0 / 6 - p * x.hi;
     p = 0.5 - p * x.hi;
-    const pair log = log1p_to_pair(x), one = two_sum(1, x.hi), product = pair_mul((pair){ one.hi, one.lo + x.lo }, log);
+    const pair one = two_sum(1, x.hi), product = pair_mul((pair){ one.hi, one.lo + x.lo }, log);
     const double near = x.hi * x.hi * p, far = pair_add(product, (pair){ -x.hi, -x.lo }).hi, apart = x.hi == -1 ? 1 : far;
     return (x.hi < 0x1p-5) & (x.hi > -0x1p-5) ? near : apart;
 }
@@ -47,8 +47,9 @@ FORMULA component js_component(double p, double t, double weight, const row_unit
     const pair a = two_product(mix, t), b = two_product(rest, p), m = pair_add(a, b), d = two_diff(t, p);
     const pair up = pair_div_to_pair(pair_mul(d, as_pair(rest)), m),
                down = pair_div_to_pair(pair_mul(d, as_pair(-mix)), m); /* t/m - 1, p/m - 1 */
-    const pair value = two_sum(m.hi * (mix * surplus(up)), m.hi * (rest * surplus(down)));
-    const double grad = rest * log1p_to_pair(down).hi, target_grad = mix * log1p_to_pair(up).hi;
+    const pair log_up = log1p_to_pair(up), log_down = log1p_to_pair(down);
+    const pair value = two_sum(m.hi * (mix * surplus(up, log_up)), m.hi * (rest * surplus(down, log_down)));
+    const double grad = rest * log_down.hi, target_grad = mix * log_up.hi;
     const double hess = rest * (mix * t / m.hi) / p, target_hess = mix * (rest * p / m.hi) / t;
     const int none = m.hi == 0; /* nothing here, nothing predicted */
     return (component){

@@ -31,15 +31,18 @@ static void contrastive(const loss_unit *u)
     const double gap = u->param[MARGIN] - d.value, push = gap > 0 ? gap : zero_of(gap);
     u->value[0] = factor * (t * d.value * d.value + (1 - t) * push * push);
     if (u->by[0]) u->by[0][0] = 2 * factor * (1 - t) * push;
-    for (int64_t i = 0; i < u->length; i++) {
-        const double slope = norm_slope(&d, i), active = push > 0;
-        const double g = 2 * factor * (t * d.r[i] - (1 - t) * push * slope);
-        const double concave = active && !u->upper ? push * norm_bend(&d, i) : 0;
-        const double h = 2 * factor * (t + (active && d.value > 0 ? (1 - t) * (slope * slope - concave) : 0));
-        if (u->grad[FIRST]) u->grad[FIRST][i] = g;
-        if (u->grad[SECOND]) u->grad[SECOND][i] = -g;
-        if (u->hess[FIRST]) u->hess[FIRST][i] = h;
-        if (u->hess[SECOND]) u->hess[SECOND][i] = h;
+    const double together = 2 * factor * t, away = 2 * factor * (1 - t), active = push > 0, bends = active && d.value > 0 ? away : 0;
+    for (int k = FIRST; k <= SECOND; k++) {
+        double *grad = u->grad[k], *hess = u->hess[k];
+        const double sign = k == FIRST ? 1 : -1, concave = active && !u->upper ? push : 0;
+        if (grad) {
+            VECTOR_LOOP
+            for (int64_t i = 0; i < u->length; i++) grad[i] = sign * (together * d.r[i] - away * push * plain_slope(&d, i));
+        }
+        for (int64_t i = 0; i < u->length && hess; i++) {
+            const double slope = plain_slope(&d, i);
+            hess[i] = together + bends * (slope * slope - (concave == 0 ? 0 : concave * norm_bend(&d, i)));
+        }
     }
 }
 

@@ -25,19 +25,12 @@ LOSS(cosine_embedding) = {
 
 static void cosine_embedding(const loss_unit *u)
 {
-    const double *a = u->input[FIRST], *b = u->input[SECOND], y = u->input[TARGET][0], margin = u->param[MARGIN];
-    const angle g = angle_of(a, b, u->length), back = turned(g);
+    const double y = u->input[TARGET][0], margin = u->param[MARGIN];
+    const angle g = angle_of(u->input[FIRST], u->input[SECOND], u->length);
     const double over = margin > 0.5 ? (1 - margin) - g.apart : g.cosine - margin;
-    const double sign = y > 0 ? -1 : over > 0 ? 1 : 0; /* of the cosine in the value */
     u->value[0] = y > 0 ? g.apart : over > 0 ? over : zero_of(over);
     if (u->by[0]) u->by[0][0] = y > 0 ? 0 : over > 0 ? -1 : zero_of(over);
-    for (int64_t i = 0; i < u->length; i++) {
-        if (u->grad[FIRST]) u->grad[FIRST][i] = sign == 0 ? 0 : sign * cosine_slope(&g, a[i], b[i]);
-        if (u->hess[FIRST]) u->hess[FIRST][i] = sign == 0 ? 0 : u->upper ? cosine_bend_most(&g) : sign * cosine_bend(&g, a[i], b[i]);
-        if (u->grad[SECOND]) u->grad[SECOND][i] = sign == 0 ? 0 : sign * cosine_slope(&back, b[i], a[i]);
-        if (u->hess[SECOND])
-            u->hess[SECOND][i] = sign == 0 ? 0 : u->upper ? cosine_bend_most(&back) : sign * cosine_bend(&back, b[i], a[i]);
-    }
+    spread_cosine(u, &g, y > 0 ? -1 : over > 0 ? 1 : 0);
 }
 
 KERNELS(vectors, cosine_embedding)

@@ -22,19 +22,29 @@ LOSS(triplet_margin) = {
     .cite = "Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832; swap: Balntas et al. 2016, doi:10.5244/C.30.119",
 };
 
-/* Adds sign * slope to both ends of a distance. The square of the usual one is simpler than itself. */
-static void pull(const loss_unit *u, const norm *d, double sign, int squared, int from, int to)
+/* By component i of the first end of a distance, or of its square, which of the usual one is simpler than itself. */
+FORMULA double pull_of(const norm *d, int squared, int64_t i, const int plain)
 {
-    for (int64_t i = 0; i < u->length; i++) {
-        const double slope = norm_slope(d, i), bend = norm_bend(d, i);
-        const int plain = d->power == 2;
-        const double g = sign * (!squared ? slope : plain ? 2 * d->r[i] : 2 * d->value * slope);
-        const double own = !squared ? bend : plain ? 2 : 2 * (slope * slope + d->value * bend);
-        const double h = !u->upper ? sign * own : own != 0 ? own : g != 0; /* what is concave counts as what it would be turned over */
-        if (u->grad[from]) u->grad[from][i] += g;
-        if (u->grad[to]) u->grad[to][i] -= g;
-        if (u->hess[from]) u->hess[from][i] += h;
-        if (u->hess[to]) u->hess[to][i] += h;
+    const double slope = plain ? plain_slope(d, i) : norm_slope(d, i), square = plain ? 2 * d->r[i] : 2 * d->value * slope;
+    return squared ? square : slope;
+}
+
+/* Adds what sign * it has as derivatives by one end, input k; side: 1 for the first, -1 for the second. */
+static void pull(const loss_unit *u, const norm *distance, double sign, int squared, int k, double side)
+{
+    const norm d = *distance;
+    const int plain = d.power == 2;
+    double *grad = u->grad[k], *hess = u->hess[k];
+    if (grad && plain) {
+        VECTOR_LOOP
+        for (int64_t i = 0; i < u->length; i++) grad[i] += side * sign * pull_of(&d, squared, i, 1);
+    }
+    for (int64_t i = 0; i < u->length && grad && !plain; i++) grad[i] += side * sign * pull_of(&d, squared, i, 0);
+    for (int64_t i = 0; i < u->length && hess; i++) {
+        const double slope = norm_slope(&d, i), bend = norm_bend(&d, i);
+        const double own = !squared ? bend : plain ? 2 : 2 * (slope * slope + d.value * bend);
+        /* what is concave counts as what it would be turned over, and a straight line as 1 */
+        hess[i] += !u->upper ? sign * own : own != 0 ? own : pull_of(&d, squared, i, plain) != 0;
     }
 }
 
@@ -52,8 +62,10 @@ static void triplet_margin(const loss_unit *u)
     u->value[0] = over > 0 ? over : zero_of(over);
     if (u->by[0]) u->by[0][0] = over > 0 ? 1 : zero_of(over);
     if (!(over > 0)) return;
-    pull(u, &near, 1, squared, ANCHOR, POSITIVE_);
-    pull(u, away, -1, squared, swapped ? POSITIVE_ : ANCHOR, NEGATIVE_);
+    pull(u, &near, 1, squared, ANCHOR, 1);
+    pull(u, &near, 1, squared, POSITIVE_, -1);
+    pull(u, away, -1, squared, swapped ? POSITIVE_ : ANCHOR, 1);
+    pull(u, away, -1, squared, NEGATIVE_, -1);
 }
 
 KERNELS(vectors, triplet_margin)

@@ -1,8 +1,8 @@
 /*
- * Sorting, for metrics that look at ranks.
+ * Sorting, for losses and metrics that look at ranks.
  */
-#ifndef LIBLOSS_METRICS_ORDER_H
-#define LIBLOSS_METRICS_ORDER_H
+#ifndef LIBLOSS_ENGINE_ORDER_H
+#define LIBLOSS_ENGINE_ORDER_H
 
 #include <stdint.h>
 
