@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cpu/memory.h"
 #include "metric.h"
 #include "split.h"
 #include "sums.h"
@@ -33,7 +34,7 @@ static libloss_status take_workspace(const libloss_args *args, int64_t least, in
         return libloss__fail(sink_of(args), LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", (int64_t)args->workspace_size,
                              least);
     }
-    *memory = *own = malloc((size_t)wanted);
+    *memory = *own = libloss__scratch(wanted);
     return *own ? LIBLOSS_OK : libloss__fail(sink_of(args), LIBLOSS_ERR_MEMORY, "out of memory: %d bytes of workspace", wanted);
 }
 

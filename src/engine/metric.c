@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cpu/memory.h"
+
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
 
 /* ---- resolving ---- */
@@ -201,7 +203,7 @@ static libloss_status take_scratch(const libloss__call *c, char *small, scratch 
         s->memory = c->args->workspace;
         if (s->memory && given < least) FAIL(LIBLOSS_ERR_OPTION, "workspace has %d bytes; this call needs %d", given, least);
         if (s->memory && given < bytes) s->room = given - before_room(s);
-        if (!s->memory) s->memory = s->own = malloc((size_t)bytes);
+        if (!s->memory) s->memory = s->own = libloss__scratch(bytes);
         if (!s->memory) FAIL(LIBLOSS_ERR_MEMORY, "%s: out of memory: %d bytes", c->object->name, bytes);
     }
     memset(s->memory, 0, (size_t)before_room(s));

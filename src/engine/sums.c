@@ -27,6 +27,7 @@ typedef struct {
         float f32[ELEMENTS];
         double f64[ELEMENTS];
     } input[2];
+    int even; /* weights of 1 stand there already */
 } room;
 
 static void load(const libloss__call *c, int64_t start, int64_t n, room *r, sums_tile *tile)
@@ -43,20 +44,22 @@ static void load(const libloss__call *c, int64_t start, int64_t n, room *r, sums
             tile->input[k] = &r->input[k];
         }
     }
-    libloss__weights_as_double(c, start, n, r->weight);
+    if (libloss__given(&c->weight) || !r->even) libloss__weights_as_double(c, start, n, r->weight);
+    r->even = n == ELEMENTS;
 }
 
 /* Adds the terms of elements start .. to the sums. */
 static void gather(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, libloss__sum *sum)
 {
     const int weighted = libloss__given(&c->weight);
+    room r;
+    r.even = 0;
     for (int64_t done = 0; done < n; done += ELEMENTS) {
-        room r;
         sums_tile tile = { .param = param };
         load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
         for (int k = 0; k < MAX_TERMS; k++) tile.term[k] = r.out[k];
         kernels->gather(&tile);
-        for (int k = 0; k < kernels->terms; k++) {
+        for (int k = 0; k < kernels->filled; k++) {
             tile_sum part;
             if (weighted)
                 libloss__tiles_now()->sum_weighted_f64(r.out[k], r.weight, tile.count, &part);
@@ -94,18 +97,20 @@ static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t 
                    double factor)
 {
     const int weighted = libloss__given(&c->weight);
+    const libloss__view *view[4] = { &c->gradient[0], &c->gradient[1], &c->hessian[0], &c->hessian[1] };
+    const int all = libloss__given(view[1]) || libloss__given(view[2]) || libloss__given(view[3]);
+    room r;
+    r.even = 0;
     for (int64_t done = 0; done < n; done += ELEMENTS) {
-        room r;
         sums_tile tile = { .param = param, .fact = fact };
         load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
         double *out[4] = { r.out[0], r.out[1], r.out[2], r.out[3] };
-        const libloss__view *view[4] = { &c->gradient[0], &c->gradient[1], &c->hessian[0], &c->hessian[1] };
         for (int k = 0; k < 2; k++) {
-            tile.grad[k] = out[k];
-            tile.hess[k] = out[k + 2];
+            tile.grad[k] = k == 0 || all ? out[k] : NULL;
+            tile.hess[k] = all ? out[k + 2] : NULL;
         }
         kernels->spread(&tile);
-        for (int k = 0; k < 2 && c->args->curvature == LIBLOSS_UPPER; k++) turn_up(out[k + 2], out[k], r.weight, tile.count);
+        for (int k = 0; k < 2 && all && c->args->curvature == LIBLOSS_UPPER; k++) turn_up(out[k + 2], out[k], r.weight, tile.count);
         for (int k = 0; k < 4; k++) {
             if (!libloss__given(view[k])) continue;
             libloss__tiles_now()->multiply(out[k], factor, tile.count);

@@ -239,12 +239,12 @@ typedef struct {
     const void *input[2]; /* stored */
     const double *weight, *fact, *param;
     double *term[MAX_TERMS];
-    double *grad[2], *hess[2]; /* weighted, not yet multiplied by the batch's factor */
+    double *grad[2], *hess[2]; /* weighted, not yet multiplied by the batch's factor; grad[0] alone, the others NULL, or all */
 } sums_tile;
 
 typedef struct {
-    int terms;
-    void (*gather)(const sums_tile *tile); /* fills the terms */
+    int terms, filled; /* so many of the terms can be other than 0 with this storage type */
+    void (*gather)(const sums_tile *tile); /* fills those */
     double (*close)(const double *sum, const double *param, double *fact); /* the batch's value, and what its elements need of it */
     void (*spread)(const sums_tile *tile); /* fills gradients and Hessians */
 } sums_kernels;

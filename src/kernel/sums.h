@@ -59,7 +59,8 @@ FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int ter
     }
 }
 
-FORMULA void spread_loop(const sums_tile *tile, spread_formula *f)
+/* `all` is a constant: 0 where only the gradient by the prediction is wanted. */
+FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int all)
 {
     const ptrdiff_t n = tile->count;
     const stored *a = tile->input[0], *b = tile->input[1];
@@ -73,18 +74,22 @@ FORMULA void spread_loop(const sums_tile *tile, spread_formula *f)
         real x[2] = { a[i], b[i] };
         slope s = f(x, weight[i], fact, param);
         g0[i] = s.grad[0];
+        if (!all) continue;
         g1[i] = s.grad[1];
         h0[i] = s.hess[0];
         h1[i] = s.hess[1];
     }
 }
 
-/* Wires name_gather, name_close and name_spread; `terms_` is how many sums there are. */
-#define KERNELS_sums(name_, terms_)                                                                               \
-    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, terms_); }               \
-    static void name_##_spread_tile(const sums_tile *t) { spread_loop(t, name_##_spread); }                       \
-    extern const sums_kernels KERNEL_TABLE(name_);                                                                \
-    const sums_kernels KERNEL_TABLE(name_) = { terms_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \
+/* Wires name_gather, name_close and name_spread; `terms_` is how many sums there are, of which the first `filled_` can be other than 0. */
+#define KERNELS_sums(name_, terms_, filled_)                                                                               \
+    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, filled_); }                       \
+    static void name_##_spread_tile(const sums_tile *t)                                                                    \
+    {                                                                                                                      \
+        t->grad[1] ? spread_loop(t, name_##_spread, 1) : spread_loop(t, name_##_spread, 0);                                \
+    }                                                                                                                      \
+    extern const sums_kernels KERNEL_TABLE(name_);                                                                         \
+    const sums_kernels KERNEL_TABLE(name_) = { terms_, filled_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \
     DESCRIBE(name_, SHAPE_SUMS, PER_UNIT, UNIT_BATCH)
 
 #endif

@@ -5,7 +5,7 @@
 #include "sums.h"
 
 enum { PREDICTION, TARGET };
-enum { TINY, PLAIN, HUGE_, COUNT, TERMS };
+enum { PLAIN, COUNT, TINY, HUGE_, TERMS };
 enum { SHARE, ROOT };
 
 LOSS(rmse) = {
@@ -30,13 +30,13 @@ LOSS(rmse) = {
 FORMULA void rmse_gather(const real *x, const real *param, real *term)
 {
     real r = x[PREDICTION] - x[TARGET], a = abs_(r);
-    int huge = a > LARGE, tiny = a < 1 / LARGE;
+    int huge = (LIBLOSS_BITS == 64) & (a > LARGE), tiny = (LIBLOSS_BITS == 64) & (a < 1 / LARGE);
     real s = huge ? r / SCALE : tiny ? r * SCALE : r, square = s * s;
     (void)param;
-    term[TINY] = tiny ? square : 0;
-    term[PLAIN] = huge || tiny ? 0 : square;
-    term[HUGE_] = huge ? square : 0;
+    term[PLAIN] = huge | tiny ? 0 : square;
     term[COUNT] = 1;
+    term[TINY] = tiny ? square : 0;
+    term[HUGE_] = huge ? square : 0;
 }
 
 static double rmse_close(const double *sum, const double *param, double *fact)
@@ -66,4 +66,4 @@ FORMULA slope rmse_spread(const real *x, real w, const real *fact, const real *p
     return (slope){ .grad = { g, -g }, .hess = { h, h } };
 }
 
-KERNELS(sums, rmse, TERMS)
+KERNELS(sums, rmse, TERMS, LIBLOSS_BITS == 32 ? TINY : TERMS) /* squares of f32 data are no problem in double */
