@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from . import _core, _functions, metrics
@@ -25,6 +26,7 @@ from ._errors import (
     SpecError,
     UnknownNameError,
 )
+from ._extras import ADAPTERS
 from ._libloss import ffi, lib
 from ._loss import Evaluation, Jet, Loss
 from ._threads import get_threads, set_threads, threads
@@ -62,6 +64,8 @@ def show_config() -> None:
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
+    if name in ADAPTERS:
+        return importlib.import_module(f".{name}", __name__)
     if hasattr(metrics, name):
         raise AttributeError(f"libloss has no loss {name}: it is a metric, libloss.metrics.{name}", name=name)
     try:
