@@ -141,15 +141,16 @@ class Derivatives(Boosted):
         options: dict[str, Any] = {**named, "reduction": "sum", "threads": self.threads} if self.threads else {**named, "reduction": "sum"}
         if weight is not None and late is None:
             options["weight"] = weight
+        loss = self.loss.replace(tau=float(np.float32(self.loss.parameters["tau"]))) if own.float32_tau else self.loss
         per_value = 1.0 if weight is None else weight.reshape(-1, *[1] * (prediction.ndim - 1))
         if own.curvature == "one":
-            self.loss.grad(*inputs, out=grad, **options)
-            hess[...] = per_value
+            loss.grad(*inputs, out=grad, **options)
+            hess[...] = 1.0 if late is not None else per_value
         else:
             stretch = prediction.shape[-1] / (prediction.shape[-1] - 1) if own.stretch == "C/(C-1)" else own.stretch
             # Where it is stretched it must not have been rounded to less than it was computed in.
             first = hess if stretch == 1 else np.empty_like(prediction)
-            self.loss.grad_and_hess(*inputs, out=(grad, first), curvature=own.curvature, **options)
+            loss.grad_and_hess(*inputs, out=(grad, first), curvature=own.curvature, **options)
             if stretch * own.factor != 1:
                 np.multiply(first, first.dtype.type(stretch * own.factor), out=hess, casting="same_kind")
             if own.floor:
@@ -157,8 +158,8 @@ class Derivatives(Boosted):
         if own.factor != 1:
             grad *= grad.dtype.type(own.factor)
         if own.float32_tau:
-            above = (np.float32(1) - np.float32(self.loss.parameters["tau"])) * np.asarray(per_value, grad.dtype)
-            np.copyto(grad, above, where=inputs[0] >= inputs[1])
+            above = (np.float32(1) - np.float32(self.loss.parameters["tau"])) * np.asarray(1.0 if late is not None else per_value, grad.dtype)
+            np.copyto(grad, above, where=inputs[0] == inputs[1])
         if late is not None:
             for each in (grad, hess):
                 each *= np.asarray(per_value, dtype=each.dtype)
@@ -191,9 +192,9 @@ def start(loss: Loss, labels: Array, weight: Array | None, classes: int | None, 
     return loss.fit_constant(labels, weight=weight, **named)
 
 
-def loss_of(loss: str | Loss | Boosted, parameters: Mapping[str, Any], library: str) -> Loss:
+def loss_of(loss: str | Loss | Boosted, parameters: Mapping[str, Any], library: str, *, ranking: bool = False) -> Loss:
     """Of an objective, a loss or a spec."""
-    return loss.loss if isinstance(loss, Boosted) else boostable(loss, parameters, library)
+    return loss.loss if isinstance(loss, Boosted) else boostable(loss, parameters, library, ranking=ranking)
 
 
 __all__ = ["Array", "BoosterCurvature", "Boosted", "Derivatives", "NotDifferentiableError", "Value", "boostable", "loss_of", "start"]

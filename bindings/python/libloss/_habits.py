@@ -27,7 +27,7 @@ class Habit(NamedTuple):
     stretch: float | Literal["C/(C-1)"] = 1.0  # of the curvature
     floor: float = 0.0  # of the curvature of a row of weight 1
     lowest: float = -math.inf  # floor of the prediction
-    float32_tau: bool = False  # the slope from a residual of 0 on, where ours is 0, is 1 - tau in float32
+    float32_tau: bool = False  # tau is rounded to float32, and the slope at a residual of 0, ours is 0 there, is 1 - tau
     rounds_before_weighing: bool = False  # gradients are float32 before they meet the weight
     only: Mapping[str, Any] = {}  # the parameters for which it is that objective
 
@@ -54,7 +54,7 @@ LIGHTGBM = {
     "squared_error": Habit("regression", factor=0.5, rounds_before_weighing=True),
     "absolute_error": Habit("regression_l1", curvature="one"),
     "huber": Habit("huber", curvature="one"),
-    "quantile": Habit("quantile", curvature="one", float32_tau=True),
+    "quantile": Habit("quantile", curvature="one", float32_tau=True, rounds_before_weighing=True),
     "absolute_percentage_error": Habit("mape", curvature="one", only={"eps": 1.0}),
     "binary_cross_entropy_with_logits": Habit("binary", only=PLAIN),
     "logistic": Habit("binary"),
