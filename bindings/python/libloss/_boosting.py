@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ._errors import ArgumentError, DomainError, NotDifferentiableError, ShapeError
+from ._errors import ArgumentError, DomainError, ShapeError
 from ._habits import Habit, habit
 from ._loss import Loss
 
@@ -126,7 +126,7 @@ class Derivatives(Boosted):
             raise ArgumentError(f"curvature = {curvature!r} is none of builtin, upper, exact")
         if curvature is None and (smooth := smooth_relative(loss)):
             warnings.warn(f"{loss.spec} has no curvature: boosting moves its predictions by about the learning rate per round. {smooth} has one; "
-                          "curvature='upper' says that this is meant", stacklevel=4)
+                          "curvature='upper' says that this is meant", stacklevel=3)
         self.curvature = curvature or ("builtin" if own else "upper")
         self.habit = own if self.curvature == "builtin" else Habit("", curvature="exact" if curvature == "exact" else "upper")
 
@@ -192,9 +192,22 @@ def start(loss: Loss, labels: Array, weight: Array | None, classes: int | None, 
     return loss.fit_constant(labels, weight=weight, **named)
 
 
+def constant(start: Any, outputs: int) -> Array:
+    """A start, one number or one per output, out of what ``start`` gave or of its copies for all rows: (outputs,)."""
+    starts = np.asarray(start, dtype=np.float64)
+    if starts.ndim and starts.shape != (outputs,):
+        rows = starts.reshape(len(starts), -1)
+        if (uneven := np.flatnonzero((rows != rows[:1]).any(1))).size:
+            raise ArgumentError(f"start[{uneven[0]}] = {starts[uneven[0]]} is not start[0] = {starts[0]}: a model can only hold what is the same for all rows")
+        starts = rows[0]
+        if starts.shape not in ((outputs,), (1,)):
+            raise ShapeError(f"start has {starts.size} numbers; the model has {outputs} outputs")
+    return np.broadcast_to(starts, outputs)
+
+
 def loss_of(loss: str | Loss | Boosted, parameters: Mapping[str, Any], library: str, *, ranking: bool = False) -> Loss:
     """Of an objective, a loss or a spec."""
     return loss.loss if isinstance(loss, Boosted) else boostable(loss, parameters, library, ranking=ranking)
 
 
-__all__ = ["Array", "BoosterCurvature", "Boosted", "Derivatives", "NotDifferentiableError", "Value", "boostable", "loss_of", "start"]
+__all__ = ["Array", "BoosterCurvature", "Boosted", "Derivatives", "Value", "boostable", "constant", "has_classes", "loss_of", "start"]

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ._boosting import Array, BoosterCurvature, Boosted, Derivatives, Value, boostable, loss_of, start
-from ._errors import ArgumentError, ShapeError
+from ._boosting import Array, BoosterCurvature, Boosted, Derivatives, Value, boostable, constant, loss_of, start
+from ._errors import ArgumentError
 from ._extras import tool
 from ._habits import LIGHTGBM
 from ._loss import Loss
@@ -119,19 +119,11 @@ def bake_start(model: Any, start: Any, /) -> Any:
     trained with, of which all rows must be the same.
     """
     booster = getattr(model, "booster_", model)
-    per_iteration = booster.num_model_per_iteration()
-    starts = np.asarray(start, dtype=np.float64)
-    if starts.ndim and starts.shape != (per_iteration,):
-        rows = starts.reshape(len(starts), -1)
-        if (uneven := np.flatnonzero((rows != rows[0]).any(1))).size:
-            raise ArgumentError(f"start[{uneven[0]}] = {starts[uneven[0]]} is not start[0] = {starts[0]}: leaves can only hold what is the same for all rows")
-        starts = rows[0]
-    if starts.size != per_iteration and starts.ndim:
-        raise ShapeError(f"start has {starts.size} numbers; the model has {per_iteration} trees per round")
+    starts = constant(start, booster.num_model_per_iteration())
     described = booster.dump_model(num_iteration=1, start_iteration=0)
     if described.get("average_output"):
         raise ArgumentError("model is a random forest, whose trees are averaged: a start in the first would be divided by their number")
-    for tree, own in zip(described["tree_info"], np.broadcast_to(starts, per_iteration), strict=True):
+    for tree, own in zip(described["tree_info"], starts, strict=True):
         for leaf in range(tree["num_leaves"]):
             booster.set_leaf_output(tree["tree_index"], leaf, booster.get_leaf_output(tree["tree_index"], leaf) + own)
     return model

@@ -1,0 +1,149 @@
+"""Every loss as an objective of CatBoost.
+
+    obj = libloss.catboost.objective("pseudo_huber")
+    start = libloss.catboost.baseline("pseudo_huber", y)
+    model = catboost.CatBoostRegressor(loss_function=obj, eval_metric=libloss.catboost.metric("pseudo_huber"))
+    model.fit(catboost.Pool(X, y, weight=w, baseline=start))
+    libloss.catboost.bake_start(model, start)        # predict() knows nothing of a baseline otherwise
+
+CatBoost climbs: it wants the derivatives of minus the loss. It calls for blocks of rows from several threads at once (of losses of rows for
+every row on its own, which is slow), and leaves the weights to the objective.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._boosting import Array, BoosterCurvature, Boosted, Derivatives, Value, boostable, constant, has_classes, loss_of, start
+from ._errors import Error
+from ._extras import tool
+from ._habits import CATBOOST
+from ._loss import Loss
+
+catboost = tool("catboost")
+
+
+class Objective(Derivatives):
+    """What ``objective`` makes of losses with one prediction per row."""
+
+    library, table, threads = "CatBoost", CATBOOST, 1
+
+    def calc_ders_range(self, approxes: Any, targets: Any, weights: Any) -> Array:
+        """First and second derivatives of minus the loss, (n, 2)."""
+        prediction = np.asarray(approxes)
+        both = np.empty((len(prediction), 2))
+        self.derivatives(prediction, np.asarray(targets), None if weights is None else np.asarray(weights), out=(both[:, 0], both[:, 1]))
+        return np.negative(both, out=both)
+
+
+class RowObjective(Derivatives):
+    """What ``objective`` makes of losses with a prediction per class: a Hessian per row, as CatBoost's MultiClass has it."""
+
+    library, table, threads = "CatBoost", CATBOOST, 1
+
+    def __init__(self, loss: Loss, curvature: str | None, class_weight: Any = None) -> None:
+        super().__init__(loss, curvature, class_weight)
+        self.matrices = loss.info.per_row and _has_matrix(loss)
+
+    def calc_ders_multi(self, approxes: Any, target: Any, weight: float) -> tuple[Array, Array]:
+        """Gradient, (outputs,), and Hessian, (outputs, outputs), of minus the loss of one row."""
+        prediction, labels = np.asarray(approxes)[None], np.atleast_1d(target)[None]
+        if self.matrices:
+            inputs, named = self.inputs(prediction, labels)
+            options = {**named, "weight": np.array([weight]), "reduction": "sum", "threads": 1}
+            assert self.habit is not None
+            grad, hess = self.loss.grad(*inputs, **options), self.loss.full_hess(*inputs, curvature=self.habit.curvature, **options)[0]
+        else:
+            grad, diagonal = self.derivatives(prediction, labels, np.array([weight]), out=(np.empty_like(prediction), np.empty_like(prediction)))
+            hess = np.diag(diagonal[0])
+        return np.negative(grad[0]), np.negative(hess)
+
+
+class MultiTargetObjective(RowObjective, catboost.MultiTargetCustomObjective):  # type: ignore[misc]
+    """The same where a target is a row of numbers, which CatBoost tells by the class."""
+
+
+class Metric(Value):
+    """What ``metric`` makes: a sum and a divisor, which CatBoost adds up over blocks."""
+
+    library = "CatBoost"
+
+    def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
+        """The weighted sum of the loss, and of the weights."""
+        prediction = np.asarray(approxes[0]) if len(approxes) == 1 else np.stack(approxes, 1)
+        labels = np.stack(target, 1) if isinstance(target, tuple) else np.asarray(target)
+        weights = float(len(prediction)) if weight is None else float(np.sum(weight))
+        return weights * self.value(prediction, labels, None if weight is None else np.asarray(weight)), weights
+
+    def get_final_error(self, error: float, weight: float) -> float:
+        return error / weight if weight else float("nan")
+
+    def is_max_optimal(self) -> bool:
+        return False
+
+
+class MultiTargetMetric(Metric, catboost.MultiTargetCustomMetric):  # type: ignore[misc]
+    """The same where a target is a row of numbers."""
+
+
+def _has_matrix(loss: Loss) -> bool:
+    target = np.array([0]) if has_classes(loss) else np.zeros((1, 2))
+    try:
+        loss.full_hess(np.zeros((1, 2)), target)
+    except Error:
+        return False
+    return True
+
+
+def _many(loss: Loss, multi_target: bool) -> bool:
+    return multi_target or (loss.info.per_row and not has_classes(loss))
+
+
+def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None, class_weight: Any = None, multi_target: bool = False,
+              **parameters: Any) -> Objective | RowObjective:
+    """A loss as ``loss_function=`` of CatBoost and its estimators, which need an ``eval_metric`` beside it: ``metric`` of the same loss.
+
+    ``curvature``: "builtin" trains as CatBoost's own objective does (default where it has the loss); "upper" is positive everywhere
+    (default elsewhere); "exact" is the second derivative, which may be 0 or negative. Losses of classes need ``classes_count``.
+    ``multi_target``: targets are rows of numbers, each with a prediction of its own; losses of target rows know it themselves.
+
+    Start values are yours to give: ``baseline``. CatBoost's ``boost_from_average`` works for its own objectives only.
+
+    Raises ArgumentError for losses of probabilities, of batches and of rankings. Labels that the loss does not take are named by position
+    in their block of rows, in a CatBoostError. Warns of losses without curvature if none was named.
+    """
+    chosen = boostable(loss, parameters, "CatBoost")
+    kind = MultiTargetObjective if _many(chosen, multi_target) else RowObjective if chosen.info.per_row else Objective
+    return kind(chosen, curvature, class_weight)  # type: ignore[no-any-return]
+
+
+def metric(loss: str | Loss | Boosted, /, *, class_weight: Any = None, multi_target: bool = False, **parameters: Any) -> Metric:
+    """A loss as ``eval_metric=``: its mean, by weight where there are weights, of raw values (CatBoost hands over no others)."""
+    if isinstance(loss, Boosted):
+        class_weight = loss.class_weight if class_weight is None else class_weight
+        multi_target = multi_target or isinstance(loss, MultiTargetObjective)
+    chosen = loss_of(loss, parameters, "CatBoost")
+    return (MultiTargetMetric if _many(chosen, multi_target) else Metric)(chosen, class_weight, True)
+
+
+def baseline(loss: str | Loss | Boosted, target: Any, /, *, weight: Any = None, classes: int | None = None, **parameters: Any) -> Array:
+    """The best constant start for each row, as ``baseline=`` of a Pool or of ``fit``: float64, (n,) or (n, classes)."""
+    labels = np.asarray(target)
+    found = start(loss_of(loss, parameters, "CatBoost"), labels, weight, classes, getattr(loss, "class_weight", None))
+    return np.broadcast_to(found, (len(labels), *np.shape(found))).copy()
+
+
+def bake_start(model: Any, start: Any, /) -> Any:
+    """Adds a start to the model's bias, so that ``predict`` and a saved model know it. Once per model, which is returned.
+
+    ``start``: a number, one per class, or the ``baseline`` the model was trained with, of which all rows must be the same.
+    """
+    scale, bias = model.get_scale_and_bias()
+    added = bias + constant(start, np.size(bias))
+    model.set_scale_and_bias(scale, added.tolist() if np.ndim(bias) else float(added[0]))
+    return model
+
+
+__all__ = ["Metric", "MultiTargetMetric", "MultiTargetObjective", "Objective", "RowObjective", "baseline", "bake_start", "metric", "objective"]
