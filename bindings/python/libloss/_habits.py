@@ -27,7 +27,8 @@ class Habit(NamedTuple):
     stretch: float | Literal["C/(C-1)"] = 1.0  # of the curvature
     floor: float = 0.0  # of the curvature of a row of weight 1
     lowest: float = -math.inf  # floor of the prediction
-    float32_tau: bool = False  # tau is rounded to float32, and the slope at a residual of 0, ours is 0 there, is 1 - tau
+    float32_tau: bool = False
+    slope_at_kink: bool = False  # at a residual of 0, where ours is 0, the slope is the one above it
     rounds_before_weighing: bool = False  # gradients are float32 before they meet the weight
     only: Mapping[str, Any] = {}  # the parameters for which it is that objective
 
@@ -37,7 +38,7 @@ XGBOOST = {
     "squared_error": Habit("reg:squarederror", factor=0.5),
     "squared_log_error": Habit("reg:squaredlogerror", factor=0.5, floor=1e-6, lowest=-1 + 1e-6),
     "absolute_error": Habit("reg:absoluteerror", curvature="one"),
-    "quantile": Habit("reg:quantileerror", curvature="one", float32_tau=True),
+    "quantile": Habit("reg:quantileerror", curvature="one", float32_tau=True, slope_at_kink=True),
     "expectile": Habit("reg:expectileerror", factor=0.5),
     "pseudo_huber": Habit("reg:pseudohubererror"),
     "binary_cross_entropy_with_logits": Habit("binary:logistic", floor=1e-16, only=PLAIN),
@@ -54,7 +55,7 @@ LIGHTGBM = {
     "squared_error": Habit("regression", factor=0.5, rounds_before_weighing=True),
     "absolute_error": Habit("regression_l1", curvature="one"),
     "huber": Habit("huber", curvature="one"),
-    "quantile": Habit("quantile", curvature="one", float32_tau=True, rounds_before_weighing=True),
+    "quantile": Habit("quantile", curvature="one", float32_tau=True, slope_at_kink=True, rounds_before_weighing=True),
     "absolute_percentage_error": Habit("mape", curvature="one", only={"eps": 1.0}),
     "binary_cross_entropy_with_logits": Habit("binary", only=PLAIN),
     "logistic": Habit("binary"),
@@ -68,7 +69,7 @@ CATBOOST = {
     "half_squared_error": Habit("RMSE"),
     "squared_error": Habit("RMSE", factor=0.5),
     "log_cosh": Habit("LogCosh"),
-    "expectile": Habit("Expectile"),
+    "expectile": Habit("Expectile", float32_tau=True),
     "binary_cross_entropy_with_logits": Habit("Logloss", only={**PLAIN, "pos_weight": 1.0}),
     "cross_entropy": Habit("MultiClass", only=HARD),
     "poisson_nll": Habit("Poisson", only={"log_input": True}),

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ._boosting import Array, BoosterCurvature, Boosted, Derivatives, Value, boostable, constant, has_classes, loss_of, start
+from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable, has_classes, same_for_all, targets
 from ._errors import Error
 from ._extras import tool
 from ._habits import CATBOOST
@@ -51,17 +51,16 @@ class RowObjective(Derivatives):
         """Gradient, (outputs,), and Hessian, (outputs, outputs), of minus the loss of one row."""
         prediction, labels = np.asarray(approxes)[None], np.atleast_1d(target)[None]
         if self.matrices:
-            inputs, named = self.inputs(prediction, labels)
-            options = {**named, "weight": np.array([weight]), "reduction": "sum", "threads": 1}
-            assert self.habit is not None
-            grad, hess = self.loss.grad(*inputs, **options), self.loss.full_hess(*inputs, curvature=self.habit.curvature, **options)[0]
+            target = targets(self.loss, labels, prediction)
+            options = {**self.named(None), "weight": np.array([weight]), "reduction": "sum", "threads": 1}
+            grad, hess = self.loss.grad(prediction, target, **options), self.loss.full_hess(prediction, target, curvature=self.habit.curvature, **options)[0]
         else:
             grad, diagonal = self.derivatives(prediction, labels, np.array([weight]), out=(np.empty_like(prediction), np.empty_like(prediction)))
             hess = np.diag(diagonal[0])
         return np.negative(grad[0]), np.negative(hess)
 
 
-class MultiTargetObjective(RowObjective, catboost.MultiTargetCustomObjective):  # type: ignore[misc]
+class MultiTargetObjective(RowObjective, catboost.MultiTargetCustomObjective):  # type: ignore[misc, name-defined]
     """The same where a target is a row of numbers, which CatBoost tells by the class."""
 
 
@@ -84,8 +83,12 @@ class Metric(Value):
         return False
 
 
-class MultiTargetMetric(Metric, catboost.MultiTargetCustomMetric):  # type: ignore[misc]
+class MultiTargetMetric(Metric, catboost.MultiTargetCustomMetric):  # type: ignore[misc, name-defined]
     """The same where a target is a row of numbers."""
+
+
+def _chosen(loss: str | Loss | Boosted, parameters: dict[str, Any]) -> Loss:
+    return boostable(loss.loss if isinstance(loss, Boosted) else loss, parameters, "CatBoost", ranking="libloss.lightgbm trains it")
 
 
 def _has_matrix(loss: Loss) -> bool:
@@ -114,24 +117,22 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     Raises ArgumentError for losses of probabilities, of batches and of rankings. Labels that the loss does not take are named by position
     in their block of rows, in a CatBoostError. Warns of losses without curvature if none was named.
     """
-    chosen = boostable(loss, parameters, "CatBoost")
+    chosen = _chosen(loss, parameters)
     kind = MultiTargetObjective if _many(chosen, multi_target) else RowObjective if chosen.info.per_row else Objective
-    return kind(chosen, curvature, class_weight)  # type: ignore[no-any-return]
+    return kind(chosen, curvature, class_weight)
 
 
 def metric(loss: str | Loss | Boosted, /, *, class_weight: Any = None, multi_target: bool = False, **parameters: Any) -> Metric:
     """A loss as ``eval_metric=``: its mean, by weight where there are weights, of raw values (CatBoost hands over no others)."""
-    if isinstance(loss, Boosted):
-        class_weight = loss.class_weight if class_weight is None else class_weight
-        multi_target = multi_target or isinstance(loss, MultiTargetObjective)
-    chosen = loss_of(loss, parameters, "CatBoost")
-    return (MultiTargetMetric if _many(chosen, multi_target) else Metric)(chosen, class_weight, True)
+    chosen = _chosen(loss, parameters)
+    kind = MultiTargetMetric if _many(chosen, multi_target or isinstance(loss, MultiTargetObjective)) else Metric
+    return kind(chosen, getattr(loss, "class_weight", class_weight), True)
 
 
 def baseline(loss: str | Loss | Boosted, target: Any, /, *, weight: Any = None, classes: int | None = None, **parameters: Any) -> Array:
     """The best constant start for each row, as ``baseline=`` of a Pool or of ``fit``: float64, (n,) or (n, classes)."""
     labels = np.asarray(target)
-    found = start(loss_of(loss, parameters, "CatBoost"), labels, weight, classes, getattr(loss, "class_weight", None))
+    found = best_constant(_chosen(loss, parameters), labels, weight, classes, getattr(loss, "class_weight", None))
     return np.broadcast_to(found, (len(labels), *np.shape(found))).copy()
 
 
@@ -141,9 +142,9 @@ def bake_start(model: Any, start: Any, /) -> Any:
     ``start``: a number, one per class, or the ``baseline`` the model was trained with, of which all rows must be the same.
     """
     scale, bias = model.get_scale_and_bias()
-    added = bias + constant(start, np.size(bias))
+    added = bias + same_for_all(start, np.size(bias))
     model.set_scale_and_bias(scale, added.tolist() if np.ndim(bias) else float(added[0]))
     return model
 
 
-__all__ = ["Metric", "MultiTargetMetric", "MultiTargetObjective", "Objective", "RowObjective", "baseline", "bake_start", "metric", "objective"]
+__all__ = ["Metric", "MultiTargetMetric", "MultiTargetObjective", "Objective", "RowObjective", "bake_start", "baseline", "metric", "objective"]

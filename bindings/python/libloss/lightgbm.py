@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ._boosting import Array, BoosterCurvature, Boosted, Derivatives, Value, boostable, constant, loss_of, start
+from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable, same_for_all, takes_groups
 from ._errors import ArgumentError
 from ._extras import tool
 from ._habits import LIGHTGBM
@@ -59,16 +59,16 @@ class Metric(Value):
         return self.__name__, self.value(prediction, labels, weight, _of_ranking(self.loss, offsets)), False
 
 
-def _ranks(loss: Loss) -> bool:
-    return any(i.name == "groups" for i in loss.info.inputs)
-
-
 def _of_ranking(loss: Loss, offsets: Array | None) -> Array | None:
-    if not _ranks(loss):
+    if not takes_groups(loss):
         return None
     if offsets is None:
         raise ArgumentError(f"group = None: {loss.name} needs the sizes of the queries: Dataset(..., group=sizes), or fit(..., group=sizes)")
     return offsets
+
+
+def _chosen(loss: str | Loss | Boosted, parameters: dict[str, Any]) -> Loss:
+    return boostable(loss.loss if isinstance(loss, Boosted) else loss, parameters, "LightGBM", ranking=None)
 
 
 def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None, class_weight: Any = None, **parameters: Any) -> Objective:
@@ -84,7 +84,7 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     Raises ArgumentError for losses of probabilities and of batches, DomainError by position for labels that the loss does not take.
     Warns of losses without curvature if none was named.
     """
-    return Objective(boostable(loss, parameters, "LightGBM", ranking=True), curvature, class_weight)
+    return Objective(_chosen(loss, parameters), curvature, class_weight)
 
 
 def metric(loss: str | Loss | Objective, /, *, raw_score: bool = True, class_weight: Any = None, **parameters: Any) -> Metric:
@@ -93,9 +93,7 @@ def metric(loss: str | Loss | Objective, /, *, raw_score: bool = True, class_wei
     LightGBM hands raw scores to metrics beside an objective from outside; beside a built-in one what ``predict`` gives, and
     ``raw_score=False`` takes the loss's link back first.
     """
-    if isinstance(loss, Boosted):
-        class_weight = loss.class_weight if class_weight is None else class_weight
-    return Metric(loss_of(loss, parameters, "LightGBM", ranking=True), class_weight, raw_score)
+    return Metric(_chosen(loss, parameters), getattr(loss, "class_weight", class_weight), raw_score)
 
 
 def init_score(loss: str | Loss | Objective, target: Any, /, *, weight: Any = None, classes: int | None = None, **parameters: Any) -> Array:
@@ -108,7 +106,7 @@ def init_score(loss: str | Loss | Objective, target: Any, /, *, weight: Any = No
             raise ArgumentError("weight is given twice: the Dataset has its own")
         target, weight = target.get_label(), target.get_weight()
     labels = np.asarray(target)
-    found = start(loss_of(loss, parameters, "LightGBM", ranking=True), labels, weight, classes, getattr(loss, "class_weight", None))
+    found = best_constant(_chosen(loss, parameters), labels, weight, classes, getattr(loss, "class_weight", None))
     return np.broadcast_to(found, (len(labels), *np.shape(found))).copy(order="F")
 
 
@@ -119,7 +117,7 @@ def bake_start(model: Any, start: Any, /) -> Any:
     trained with, of which all rows must be the same.
     """
     booster = getattr(model, "booster_", model)
-    starts = constant(start, booster.num_model_per_iteration())
+    starts = same_for_all(start, booster.num_model_per_iteration())
     described = booster.dump_model(num_iteration=1, start_iteration=0)
     if described.get("average_output"):
         raise ArgumentError("model is a random forest, whose trees are averaged: a start in the first would be divided by their number")
@@ -139,7 +137,7 @@ def predict_proba(model: Any, X: Any, /, *, loss: str | Loss | Objective | None 
         loss = getattr(model, "objective", None)
         if not isinstance(loss, Objective):
             raise ArgumentError("loss = None: the model does not know what it was trained with; loss=... names it")
-    chosen = loss_of(loss, {}, "LightGBM", ranking=True)
+    chosen = _chosen(loss, {})
     if chosen.info.link not in ("logit", "half_logit", "softmax"):
         raise ArgumentError(f"loss = {chosen.name!r} gives no probabilities; binary_cross_entropy_with_logits and cross_entropy do")
     probability = chosen.inverse_link(model.predict(X, raw_score=True, **options))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ._boosting import Array, BoosterCurvature, Boosted, Derivatives, Value, boostable, loss_of, start
+from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable
 from ._errors import ArgumentError
 from ._extras import tool
 from ._habits import XGBOOST
@@ -74,7 +74,7 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     Raises ArgumentError for losses of probabilities, of batches and of rankings, DomainError by position for labels that the loss does not
     take. Warns of losses without curvature if none was named.
     """
-    return Objective(boostable(loss, parameters, "XGBoost"), curvature, class_weight)
+    return Objective(_chosen(loss, parameters), curvature, class_weight)
 
 
 def metric(loss: str | Loss | Objective, /, *, output_margin: bool = True, class_weight: Any = None, **parameters: Any) -> Metric:
@@ -83,9 +83,7 @@ def metric(loss: str | Loss | Objective, /, *, output_margin: bool = True, class
     XGBoost hands margins to metrics as soon as ``obj`` is given. Without ``obj``, beside a built-in objective, it hands over what
     ``predict`` gives, and ``output_margin=False`` takes the loss's link back first.
     """
-    if isinstance(loss, Boosted) and class_weight is None:
-        class_weight = loss.class_weight
-    return Metric(loss_of(loss, parameters, "XGBoost"), class_weight, output_margin)
+    return Metric(_chosen(loss, parameters), getattr(loss, "class_weight", class_weight), output_margin)
 
 
 def base_score(loss: str | Loss | Objective, target: Any, /, *, weight: Any = None, classes: int | None = None, objective: str | None = None,
@@ -95,8 +93,8 @@ def base_score(loss: str | Loss | Objective, target: Any, /, *, weight: Any = No
     ``target``: labels (n,), or a DMatrix, whose weights then count. ``objective`` is the built-in one that stays in ``params``, if any:
     binary:logistic (which XGBClassifier keeps) wants the start as a probability, count:poisson, reg:gamma and reg:tweedie as a mean.
     """
-    chosen, (labels, weight) = loss_of(loss, parameters, "XGBoost"), _target(target, weight)
-    found = start(chosen, labels, weight, classes, getattr(loss, "class_weight", None))
+    labels, weight = _target(target, weight)
+    found = best_constant(_chosen(loss, parameters), labels, weight, classes, getattr(loss, "class_weight", None))
     if isinstance(found, np.ndarray):
         return [float(v) for v in found]
     if objective in PROBABILITY:
@@ -110,6 +108,10 @@ def base_margin(loss: str | Loss | Objective, target: Any, /, *, weight: Any = N
     found = base_score(loss, target, weight=weight, classes=classes, **parameters)
     labels = _target(target, None)[0]
     return np.broadcast_to(np.asarray(found, np.float32), (len(labels), *np.shape(found))).copy()
+
+
+def _chosen(loss: str | Loss | Boosted, parameters: dict[str, Any]) -> Loss:
+    return boostable(loss.loss if isinstance(loss, Boosted) else loss, parameters, "XGBoost", ranking="its own are rank:ndcg, rank:map, rank:pairwise")
 
 
 def _target(target: Any, weight: Any) -> tuple[Array, Any]:
