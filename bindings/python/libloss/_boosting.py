@@ -131,7 +131,7 @@ class Derivatives(Boosted):
         if curvature == "builtin" and own is None:
             raise ArgumentError(f"curvature = 'builtin': {self.library} has no {loss.spec} of its own; 'upper' is a positive one, 'exact' the true one")
         if curvature is None and all(_is_straight(term) for _, term in loss.terms):
-            warnings.warn(f"{loss.spec} has no curvature: a round moves its predictions by the learning rate at most, however far they are off. "
+            warnings.warn(f"{loss.spec} has no curvature: a round moves its predictions by about the learning rate, however far they are off. "
                           f"{SMOOTH[loss.terms[0][1].name]} has one; to name a curvature says that this is meant", stacklevel=3)
         self.curvature = curvature or ("builtin" if own else "upper")
         self.habit = own if own and self.curvature == "builtin" else Habit("", curvature="exact" if curvature == "exact" else "upper")
@@ -145,7 +145,7 @@ class Derivatives(Boosted):
         if own.lowest > -np.inf:
             prediction = np.maximum(prediction, prediction.dtype.type(own.lowest))
         per_value = np.ones((), hess.dtype) if weight is None else np.asarray(weight, hess.dtype).reshape(-1, *[1] * (prediction.ndim - 1))
-        late = own.rounds_before_weighing
+        late = own.rounds_before_weighing or takes_groups(self.loss)  # a query has no weight, its rows have
         options = {**self.named(groups), "reduction": "sum", "weight": None if late else weight, "threads": self.threads}
         if own.curvature == "one":
             self.trained.grad(prediction, target, out=grad, **options)

@@ -12,6 +12,7 @@ every row on its own, which is slow), and leaves the weights to the objective.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,16 @@ class RowObjective(Derivatives):
 
     library, table, threads = "CatBoost", CATBOOST, 1
 
-    def __init__(self, loss: Loss, curvature: str | None, class_weight: Any = None) -> None:
-        super().__init__(loss, curvature, class_weight)
-        self.matrices = loss.info.per_row and _has_matrix(loss)
+    @cached_property
+    def matrices(self) -> bool:
+        """Whether the loss has a Hessian per row; otherwise its diagonal stands for it."""
+        if not self.loss.info.per_row:
+            return False
+        try:
+            self.loss.full_hess(np.zeros((1, 2)), np.array([0]) if has_classes(self.loss) else np.ones((1, 2)))
+        except Error:
+            return False
+        return True
 
     def calc_ders_multi(self, approxes: Any, target: Any, weight: float) -> tuple[Array, Array]:
         """Gradient, (outputs,), and Hessian, (outputs, outputs), of minus the loss of one row."""
@@ -89,15 +97,6 @@ class MultiTargetMetric(Metric, catboost.MultiTargetCustomMetric):  # type: igno
 
 def _chosen(loss: str | Loss | Boosted, parameters: dict[str, Any]) -> Loss:
     return boostable(loss.loss if isinstance(loss, Boosted) else loss, parameters, "CatBoost", ranking="libloss.lightgbm trains it")
-
-
-def _has_matrix(loss: Loss) -> bool:
-    target = np.array([0]) if has_classes(loss) else np.zeros((1, 2))
-    try:
-        loss.full_hess(np.zeros((1, 2)), target)
-    except Error:
-        return False
-    return True
 
 
 def _many(loss: Loss, multi_target: bool) -> bool:

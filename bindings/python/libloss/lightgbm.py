@@ -56,7 +56,10 @@ class Metric(Value):
 
     def __call__(self, first: Any, second: Any, weight: Array | None = None, group: Array | None = None) -> tuple[str, float, bool]:
         prediction, labels, weight, offsets = _arguments(first, second, weight, group)
-        return self.__name__, self.value(prediction, labels, weight, _of_ranking(self.loss, offsets)), False
+        groups = _of_ranking(self.loss, offsets)
+        if groups is not None and weight is not None:  # a query weighs what its rows weigh on average
+            weight = np.add.reduceat(weight, groups[:-1]) / np.diff(groups)
+        return self.__name__, self.value(prediction, labels, weight, groups), False
 
 
 def _of_ranking(loss: Loss, offsets: Array | None) -> Array | None:
