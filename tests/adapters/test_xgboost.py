@@ -18,7 +18,7 @@ BCE = "binary_cross_entropy_with_logits"
 STRUCTURE = ["Tree", "Node", "Feature", "Split", "Yes", "No", "Missing"]
 
 
-def matrix(X, y, w=None):
+def matrix(X, y=None, w=None):
     return xgboost.DMatrix(X, y, weight=w)
 
 
@@ -34,7 +34,7 @@ def trained_twice(sample, params, loss, parameters, weighted, rounds=ROUNDS, sta
     X, y = sample()
     data = matrix(X, y, weights(y, weighted))
     params = {"nthread": 1, **params}
-    params["base_score"] = own_start(data, params) if start is None else start
+    params.setdefault("base_score", own_start(data, params) if start is None else start)
     ours = silently(adapter.objective, loss, **parameters)
     assert ours.curvature == "builtin"
     return xgboost.train(params, data, rounds), xgboost.train(params, data, rounds, obj=ours), data
@@ -43,6 +43,8 @@ def trained_twice(sample, params, loss, parameters, weighted, rounds=ROUNDS, sta
 BIT_SAME = [
     (diabetes, {"objective": "reg:squarederror"}, "squared_error", {}),
     (diabetes, {"objective": "reg:squarederror"}, "half_squared_error", {}),
+    (small_diabetes, {"objective": "reg:pseudohubererror", "base_score": 2}, "pseudo_huber", {}),
+    (small_diabetes, {"objective": "reg:pseudohubererror", "huber_slope": 1.3, "base_score": 3}, "pseudo_huber", {"delta": 1.3}),
     (cancer, {"objective": "binary:hinge"}, "hinge", {"labels": "zero_one"}),
     (diabetes, {"objective": "reg:quantileerror", "quantile_alpha": 0.9}, "quantile", {"tau": 0.9}),
     (diabetes, {"objective": "reg:quantileerror", "quantile_alpha": 0.3}, "quantile", {"tau": 0.3}),
@@ -60,8 +62,6 @@ def test_bit_same(sample, params, loss, parameters, weighted):
 
 
 SAME_STRUCTURE = [
-    (small_diabetes, {"objective": "reg:pseudohubererror"}, "pseudo_huber", {}, 2.0),
-    (small_diabetes, {"objective": "reg:pseudohubererror", "huber_slope": 2}, "pseudo_huber", {"delta": 2}, 2.0),
     (cancer, {"objective": "binary:logistic"}, BCE, {}, None),
     (cancer, {"objective": "binary:logistic", "scale_pos_weight": 3}, BCE, {"pos_weight": 3}, 0.5),
     (cancer, {"objective": "binary:logistic"}, "logistic", {"labels": "zero_one"}, None),
@@ -77,7 +77,7 @@ SAME_STRUCTURE = [
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize(("sample", "params", "loss", "parameters", "start"), SAME_STRUCTURE, ids=lambda x: x if isinstance(x, str) else "")
 def test_same_structure(sample, params, loss, parameters, start, weighted):
-    """XGBoost's float32 exp and square root are off by a few units in the last place, ours is not: leaves differ there, no split does."""
+    """XGBoost's float32 exp is off by a unit or two in the last place, ours is not: leaves differ there, no split does."""
     theirs, ours, data = trained_twice(sample, params, loss, parameters, weighted, 15 if sample is digits else ROUNDS, start)
     assert theirs.trees_to_dataframe()[STRUCTURE].equals(ours.trees_to_dataframe()[STRUCTURE])
     a, b = (model.predict(data, output_margin=True) for model in (theirs, ours))
@@ -94,7 +94,7 @@ def test_a_curvature_of_another_kind_trains_another_model():
 
 
 @pytest.mark.parametrize(("name", "formula"), [
-    (BCE, lambda z, y: (1 / (1 + np.exp(-z)) - y, np.maximum(1 / (1 + np.exp(-z)) / (1 + np.exp(z)), 1e-16))),
+    (BCE, lambda z, y: (np.where(y == 1, -1 / (1 + np.exp(z)), 1 / (1 + np.exp(-z))), np.maximum(1 / (1 + np.exp(-z)) / (1 + np.exp(z)), 1e-16))),
     ("poisson_nll", lambda z, y: (np.exp(z) - y, np.exp(z + 0.7))),
     ("squared_error", lambda z, y: (z - y, np.ones_like(z))),
     ("huber", lambda z, y: (np.clip(z - y, -1, 1), 1 / np.maximum(np.abs(z - y), 1))),
@@ -143,8 +143,7 @@ def test_regressor(weighted):
     model = clone(model).fit(X, y, sample_weight=w, eval_set=[(X, y)], verbose=False)
     native = xgboost.train({"base_score": start, "nthread": 1}, matrix(X, y, w), 20, obj=obj)
     np.testing.assert_array_equal(model.predict(X), native.predict(matrix(X)))
-    (logged,) = model.evals_result()["validation_0"].values()
-    assert logged[-1] == pytest.approx(np.mean(np.log(np.cosh(model.predict(X) - y))), rel=1e-5)
+    assert model.evals_result()["validation_0"]["log_cosh"][-1] == pytest.approx(np.mean(np.log(np.cosh(model.predict(X) - y))), rel=1e-5)
 
 
 def test_classifier():
@@ -235,15 +234,14 @@ def test_lacking_losses_train(sample, loss, params):
     data = matrix(X, y)
     try:
         start = adapter.base_score(loss, data)
-    except libloss.Error:  # sums and losses of one's own: the mean is a fair start
-        start = float(y.mean())
+    except libloss.Error:  # it is known of no sum, no loss of one's own, and not of softmax_focal
+        start = [0.0] * 10 if params else float(y.mean())
     obj = adapter.objective(loss)
     assert obj.curvature == "upper"
     model = xgboost.train({"base_score": start, "nthread": 1, "max_depth": 3, **params}, data, 30, obj=obj)
     value = adapter.metric(loss)
     before, after = (value(margins, data)[1] for margins in (np.broadcast_to(start, (len(y), *np.shape(start))).astype("f4"), model.predict(data, output_margin=True)))
-    smallest = loss(y, y) if "label_smoothing" in loss.spec and 0 else 0
-    assert after - smallest < 0.6 * before
+    assert after < 0.6 * before
 
 
 def test_adaptive_robust_ignores_outliers():

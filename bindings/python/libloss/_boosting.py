@@ -145,9 +145,11 @@ class Derivatives(Boosted):
         if own.lowest > -np.inf:
             prediction = np.maximum(prediction, prediction.dtype.type(own.lowest))
         per_value = np.ones((), hess.dtype) if weight is None else np.asarray(weight, hess.dtype).reshape(-1, *[1] * (prediction.ndim - 1))
-        late = own.rounds_before_weighing or takes_groups(self.loss)  # a query has no weight, its rows have
+        late = own.rounds_before_weighing or own.arithmetic is not None or takes_groups(self.loss)  # a query has no weight, its rows have
         options = {**self.named(groups), "reduction": "sum", "weight": None if late else weight, "threads": self.threads}
-        if own.curvature == "one":
+        if own.arithmetic is not None:
+            grad[...], hess[...] = own.arithmetic(prediction - target, **self.loss.parameters)
+        elif own.curvature == "one":
             self.trained.grad(prediction, target, out=grad, **options)
             hess[...] = 1 if late else per_value
         else:
