@@ -55,7 +55,7 @@ def boostable(spec: str | Loss, parameters: Mapping[str, Any], library: str, *, 
     """The loss, or why it can't be trained by boosting. ``ranking`` says where else a loss of rankings is trained; None: here."""
     loss = Loss(spec, **parameters)
     for _, term in loss.terms:
-        info, required = term.info, [i.name for i in term.info.inputs if not i.optional]
+        info, required = term.info, [i for i in term.info.inputs if not i.optional]
         if not _takes_scores(term):
             raise ArgumentError(f"loss = {term.name!r} takes no scores, which are any real numbers and what {library} trains; {OF_SCORES[term.name]} does")
         if takes_groups(term):
@@ -63,8 +63,8 @@ def boostable(spec: str | Loss, parameters: Mapping[str, Any], library: str, *, 
                 raise ArgumentError(f"loss = {term.name!r}: {library} gives objectives from outside no groups; {ranking}")
             if len(loss.terms) > 1:
                 raise ArgumentError(f"loss = {loss.spec!r}: a loss of rankings is trained alone, not in a sum")
-        elif info.per_unit or required != ["prediction", "target"]:
-            unit = "a value of the whole batch" if info.per_unit else f"a loss of {', '.join(required)}"
+        elif info.per_unit or required[-1].kind == "label" or len(required) != 2 or required[1].role == "prediction":
+            unit = f"a loss of {', '.join(i.name for i in required)}" if len(required) != 2 else "one of the whole batch"
             raise ArgumentError(f"loss = {term.name!r} is {unit}; {library} trains losses of one prediction and one target per row")
     return loss
 
