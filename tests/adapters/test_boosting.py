@@ -30,12 +30,13 @@ def trainable() -> list[str]:
 
 def test_every_loss_is_trained_or_refused():
     """The list by hand: losses of one score and one target per row, and of rankings."""
-    assert set(trainable()) == set("""
+    by_hand = """
         squared_error half_squared_error absolute_error huber smooth_l1 pseudo_huber log_cosh quantile expectile epsilon_insensitive
         squared_epsilon_insensitive adaptive_robust absolute_percentage_error squared_log_error binary_cross_entropy_with_logits
         binary_focal_with_logits poisson_nll gamma_nll tweedie logistic hinge squared_hinge exponential perceptron smooth_hinge modified_huber
         cross_entropy softmax_focal generalized_cross_entropy multiclass_hinge multi_margin multilabel_margin multilabel_soft_margin
-        cosine_distance gan_minimax gan_non_saturating hinge_embedding ranknet lambdarank list_net""".split())
+        cosine_distance gan_minimax gan_non_saturating hinge_embedding ranknet lambdarank list_net"""
+    assert sorted(trainable()) == sorted(by_hand.split())
 
 
 @every
@@ -43,7 +44,8 @@ def test_every_loss_is_trained_or_refused():
     ("binary_cross_entropy", {}, "binary_cross_entropy_with_logits does"), ("brier", {}, "binary_cross_entropy_with_logits does"),
     ("binary_focal", {}, "binary_focal_with_logits does"), ("categorical_cross_entropy", {}, "cross_entropy does"), ("nll", {}, "cross_entropy does"),
     ("poisson_nll", {"log_input": False}, r"poisson_nll\(log_input=true\) does"), ("0.5*huber + 0.5*brier", {}, "binary_cross_entropy_with_logits does"),
-    ("rmse", {}, "one of the whole batch"), ("sup_con", {}, "one of the whole batch"), ("info_nce", {}, "a loss of prediction;"), ("gaussian_nll", {}, "a loss of prediction, target, variance"),
+    ("rmse", {}, "one of the whole batch"), ("sup_con", {}, "one of the whole batch"), ("info_nce", {}, "a loss of prediction;"),
+    ("gaussian_nll", {}, "a loss of prediction, target, variance"),
     ("triplet_margin", {}, "a loss of anchor, positive, negative"), ("cox", {}, "a loss of prediction, time, event")])
 def test_refused(adapter, loss, parameters, remedy):
     with pytest.raises(libloss.ArgumentError, match=remedy):
@@ -77,7 +79,7 @@ def test_rankings_are_lightgbms():
 def test_options(adapter):
     with pytest.raises(libloss.ArgumentError, match="curvature = 'newton' is none of builtin, upper, exact"):
         adapter.objective("huber", curvature="newton")
-    with pytest.raises(libloss.ArgumentError, match="curvature = 'builtin': .* has no softmax_focal"):
+    with pytest.raises(libloss.ArgumentError, match=r"curvature = 'builtin': .* has no softmax_focal"):
         adapter.objective("softmax_focal", curvature="builtin")
     with pytest.raises(libloss.ArgumentError, match="class_weight: huber takes none"):
         adapter.objective("huber", class_weight=[1, 2])

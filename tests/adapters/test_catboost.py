@@ -12,7 +12,7 @@ import libloss
 import libloss.catboost as adapter
 import numpy as np
 import pytest
-from real_data import cancer, counts, diabetes, silently, small_diabetes, smooth_quantile, weights, wine
+from real_data import cancer, counts, diabetes, small_diabetes, smooth_quantile, weights, wine
 from scipy.special import expit, softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore:Failed to (import numba|optimize):UserWarning")  # CatBoost would compile objectives
@@ -132,7 +132,8 @@ def test_baked_start_of_classes():
     X, y = wine()
     start = adapter.baseline("cross_entropy", y)
     np.testing.assert_allclose(softmax(start[0]), np.bincount(y) / len(y), rtol=1e-12)
-    model = catboost.CatBoost({**QUIET, "iterations": 2, "loss_function": adapter.objective("cross_entropy"), "eval_metric": adapter.metric("cross_entropy"), "classes_count": 3})
+    obj = adapter.objective("cross_entropy")
+    model = catboost.CatBoost({**QUIET, "iterations": 2, "loss_function": obj, "eval_metric": adapter.metric(obj), "classes_count": 3})
     raw = model.fit(catboost.Pool(X, y, baseline=start)).predict(X)
     np.testing.assert_allclose(adapter.bake_start(model, start).predict(X), raw + start, rtol=1e-12)
     with pytest.raises(libloss.ShapeError, match="start has 2 numbers; the model has 3 outputs"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 
 import libloss
@@ -218,7 +219,8 @@ def test_metric(sample, params, loss, theirs, beside, weighted):
 
 
 @pytest.mark.parametrize(("sample", "loss", "params"), [
-    (small_diabetes, libloss.Loss("log_cosh"), {}), (small_diabetes, libloss.Loss("pseudo_huber"), {}), (small_diabetes, libloss.Loss("expectile", tau=0.9), {}),
+    (small_diabetes, libloss.Loss("log_cosh"), {}), (small_diabetes, libloss.Loss("pseudo_huber"), {}),
+    (small_diabetes, libloss.Loss("expectile", tau=0.9), {}),
     (small_diabetes, libloss.define(smooth_quantile).replace(tau=0.8), {}), (cancer, libloss.Loss("binary_focal_with_logits"), {}),
     (digits, libloss.Loss("binary_focal_with_logits"), {"num_class": 10}), (digits, libloss.Loss("softmax_focal"), {"num_class": 10})], ids=str)
 def test_lacking_losses_train(sample, loss, params):
@@ -266,7 +268,7 @@ def test_ranking(loss):
                              callbacks=[lightgbm.record_evaluation(log)])
     assert log["t"][loss][-1] < log["t"][loss][0]
     score, bounds = booster.predict(X), np.concatenate([[0], np.cumsum(sizes)])
-    right = [np.mean((score[a:b, None] > score[a:b])[y[a:b, None] > y[a:b]]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    right = [np.mean((score[a:b, None] > score[a:b])[y[a:b, None] > y[a:b]]) for a, b in itertools.pairwise(bounds)]
     assert np.mean(right) > 0.9
     ranker = lightgbm.LGBMRanker(objective=obj, n_estimators=30, verbose=-1, n_jobs=1, deterministic=True, force_row_wise=True).fit(X, y, group=sizes)
     np.testing.assert_array_equal(ranker.predict(X), score)

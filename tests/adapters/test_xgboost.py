@@ -114,9 +114,9 @@ def test_shapes_and_order():
     """(n, outputs) in C order, from targets of the same shape, from class indices, and from classes as one against all others."""
     rng = np.random.default_rng(2)
     z, classes = rng.normal(size=(40, 3)).astype("f4"), rng.integers(0, 3, 40)
-    one_hot, q = np.eye(3)[classes], np.exp(z.astype(float)) / np.exp(z.astype(float)).sum(1, keepdims=True)
-    X, w = np.zeros((40, 1)), np.arange(40.0)
-    for loss, y, expected in (("squared_error", z * 2, -z.astype(float)), ("cross_entropy", classes, q - one_hot), (BCE, classes, 1 / (1 + np.exp(-z.astype(float))) - one_hot)):
+    X, w, one_hot, odds = np.zeros((40, 1)), np.arange(40.0), np.eye(3)[classes], np.exp(z.astype(float))
+    for loss, y, expected in (("squared_error", z * 2, -z), ("cross_entropy", classes, odds / odds.sum(1, keepdims=True) - one_hot),
+                              (BCE, classes, odds / (1 + odds) - one_hot)):
         grad, hess = adapter.objective(loss)(z, matrix(X, y, w))
         assert grad.shape == hess.shape == (40, 3) and grad.flags.c_contiguous and hess.flags.c_contiguous
         np.testing.assert_allclose(grad, expected * w[:, None], rtol=1e-5, atol=1e-6)
@@ -212,10 +212,9 @@ def test_weight_given_twice():
 def test_metric(sample, params, loss, theirs, beside, weighted):
     """The same numbers as XGBoost's metric, whether XGBoost hands margins over (beside obj) or predictions (beside a built-in objective)."""
     X, y = sample()
-    data, log = matrix(X, y, weights(y, weighted)), {}
-    ours = adapter.metric(loss, output_margin=beside == "obj")
-    xgboost.train({**params, "nthread": 1, "eval_metric": theirs, "max_depth": 2}, data, 3, evals=[(data, "t")], custom_metric=ours, evals_result=log, verbose_eval=False,
-                  obj=adapter.objective(loss) if beside == "obj" else None)
+    data, log, outside = matrix(X, y, weights(y, weighted)), {}, beside == "obj"
+    xgboost.train({**params, "nthread": 1, "eval_metric": theirs, "max_depth": 2}, data, 3, evals=[(data, "t")], evals_result=log, verbose_eval=False,
+                  obj=adapter.objective(loss) if outside else None, custom_metric=adapter.metric(loss, output_margin=outside))
     own = np.asarray(log["t"][libloss.Loss(loss).spec])
     np.testing.assert_allclose(np.sqrt(own) if theirs == "rmse" else own, log["t"][theirs], rtol=2e-5)
 
@@ -240,8 +239,8 @@ def test_lacking_losses_train(sample, loss, params):
     assert obj.curvature == "upper"
     model = xgboost.train({"base_score": start, "nthread": 1, "max_depth": 3, **params}, data, 30, obj=obj)
     value = adapter.metric(loss)
-    before, after = (value(margins, data)[1] for margins in (np.broadcast_to(start, (len(y), *np.shape(start))).astype("f4"), model.predict(data, output_margin=True)))
-    assert after < 0.6 * before
+    constant = np.broadcast_to(start, (len(y), *np.shape(start))).astype("f4")
+    assert value(model.predict(data, output_margin=True), data)[1] < 0.6 * value(constant, data)[1]
 
 
 def test_adaptive_robust_ignores_outliers():
