@@ -144,7 +144,8 @@ class Derivatives(Boosted):
         own, (grad, hess), target = self.habit, out, targets(self.loss, labels, prediction)
         if own.lowest > -np.inf:
             prediction = np.maximum(prediction, prediction.dtype.type(own.lowest))
-        per_value = np.ones((), hess.dtype) if weight is None else np.asarray(weight, hess.dtype).reshape(-1, *[1] * (prediction.ndim - 1))
+        weight = None if weight is None else np.asarray(weight)
+        per_value = np.ones((), hess.dtype) if weight is None else weight.astype(hess.dtype).reshape(-1, *[1] * (prediction.ndim - 1))
         late = own.rounds_before_weighing or own.arithmetic is not None or takes_groups(self.loss)  # a query has no weight, its rows have
         options = {**self.named(groups), "reduction": "sum", "weight": None if late else weight, "threads": self.threads}
         if own.arithmetic is not None:
