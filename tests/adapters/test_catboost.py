@@ -173,6 +173,20 @@ def test_lacking_losses_train(sample, loss):
     assert value.value(model.predict(X), y, None) < 0.5 * value.value(np.full(len(y), np.median(y)), y, None)
 
 
+@pytest.mark.parametrize(("sample", "loss"), [(cancer, "binary_focal_with_logits"), (wine, "softmax_focal")])
+def test_classifier(sample, loss):
+    """Labels and probabilities, given the names of the classes."""
+    X, y = sample()
+    names = np.array(["first", "second", "third"])[: len(set(y))]
+    # CatBoost hands over the place of a label among the names.
+    model = catboost.CatBoostClassifier(loss_function=adapter.objective(loss), eval_metric=adapter.metric(loss), class_names=list(names), iterations=20,
+                                        learning_rate=0.5, depth=3, **QUIET).fit(X, names[y])
+    assert np.mean(model.predict(X).ravel() == names[y]) > 0.95
+    raw = model.predict(X, prediction_type="RawFormulaVal")
+    expected = softmax(raw, axis=1) if raw.ndim == 2 else np.stack([expit(-raw), expit(raw)], 1)
+    np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-9)
+
+
 # ---- the rest ----
 
 

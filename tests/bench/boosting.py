@@ -123,7 +123,8 @@ def main() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(options.rows, options.columns)).astype(np.float32)
     y = targets(X, rng)
-    print(f"{options.rows} x {options.columns}, {options.threads} threads, XGBoost {xgboost.__version__}, LightGBM {lightgbm.__version__}; seconds (in the objective)")
+    print(f"{options.rows} x {options.columns}, {options.threads} threads, XGBoost {xgboost.__version__}, LightGBM {lightgbm.__version__}")
+    print("seconds of training (in the objective)")
     print(f"{'library':9} {'loss':33} {'rounds':>6}" + "".join(f" {name:>16}" for name in ("built-in", "libloss", "NumPy")))
     for library in ("XGBoost", "LightGBM"):
         for work in WORKS:
