@@ -131,8 +131,8 @@ class Derivatives(Boosted):
         if curvature == "builtin" and own is None:
             raise ArgumentError(f"curvature = 'builtin': {self.library} has no {loss.spec} of its own; 'upper' is a positive one, 'exact' the true one")
         if curvature is None and all(_is_straight(term) for _, term in loss.terms):
-            warnings.warn(f"{loss.spec} has no curvature: a round moves its predictions by about the learning rate, however far they are off. "
-                          f"{SMOOTH[loss.terms[0][1].name]} has one; to name a curvature says that this is meant", stacklevel=3)
+            warnings.warn(f"{loss.spec} has no curvature: a round moves predictions by about the learning rate. {SMOOTH[loss.terms[0][1].name]} has one; "
+                          "curvature='upper' says it is meant", stacklevel=3)
         self.curvature = curvature or ("builtin" if own else "upper")
         self.habit = own if own and self.curvature == "builtin" else Habit("", curvature="exact" if curvature == "exact" else "upper")
         tau = float(np.float32(loss.parameters["tau"])) if self.habit.float32_tau else None

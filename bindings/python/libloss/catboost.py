@@ -109,7 +109,8 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
 
     ``curvature``: "builtin" trains as CatBoost's own objective does (default where it has the loss); "upper" is positive everywhere
     (default elsewhere); "exact" is the second derivative, which may be 0 or negative. Losses of classes need ``class_names``
-    (without which CatBoostClassifier can't say labels), or ``classes_count``. ``multi_target``: targets are rows of numbers, each with a prediction of its own; losses of target rows know it themselves.
+    (without which CatBoostClassifier can't say labels), or ``classes_count``. ``multi_target``: targets are rows of numbers, each with a
+    prediction of its own; losses of target rows know it themselves.
 
     Start values are yours to give: ``baseline``. CatBoost's ``boost_from_average`` works for its own objectives only.
 

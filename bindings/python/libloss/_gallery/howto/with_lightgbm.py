@@ -79,7 +79,7 @@ print(f"{libloss.metrics.ndcg(prediction=ranker.predict(X)[:160].reshape(8, 20),
 # Scores are any real numbers: a loss of probabilities is refused, and so are labels that a loss does not take.
 for loss, labels in (("brier", [0, 1]), ("logistic", [-1, 0])):
     try:
-        lightgbm.train({"objective": libloss.lightgbm.objective(loss), "verbose": -1}, lightgbm.Dataset(np.arange(100).reshape(-1, 1), np.repeat(labels, 50)), 1)
+        lightgbm.train({"objective": libloss.lightgbm.objective(loss), "verbose": -1}, lightgbm.Dataset(np.arange(100)[:, None], np.repeat(labels, 50)), 1)
     except libloss.Error as problem:
         print(problem)
 # prints:

@@ -72,7 +72,8 @@ def smooth_quantile(prediction, target, tau=0.9, width=10.0):
 
 
 data = xgboost.DMatrix(X, y)
-upper = xgboost.train({"base_score": np.quantile(y, 0.9), "max_depth": 3, "nthread": 1}, data, 50, obj=libloss.xgboost.objective(libloss.define(smooth_quantile)))
+objective = libloss.xgboost.objective(libloss.define(smooth_quantile))
+upper = xgboost.train({"base_score": np.quantile(y, 0.9), "max_depth": 3, "nthread": 1}, data, 50, obj=objective)
 print(f"{np.mean(y <= upper.predict(data)):.1f} of the targets are below")
 # prints:
 # 0.9 of the targets are below
@@ -83,7 +84,7 @@ with warnings.catch_warnings(record=True) as caught:
     objective = libloss.xgboost.objective("quantile", tau=0.9)
 print(caught[0].message)
 # prints:
-# quantile(tau=0.9) has no curvature: a round moves its predictions by about the learning rate, however far they are off. expectile has one; to name a curvature says that this is meant
+# quantile(tau=0.9) has no curvature: a round moves predictions by about the learning rate. expectile has one; curvature='upper' says it is meant
 
 # Kept beside `obj`, reg:quantileerror and reg:absoluteerror set the leaves anew after each tree, and the model is theirs to the last bit.
 params = {"objective": "reg:quantileerror", "quantile_alpha": 0.9, "base_score": 250, "nthread": 1}
