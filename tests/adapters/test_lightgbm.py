@@ -10,6 +10,7 @@ import libloss.lightgbm as adapter
 import lightgbm
 import numpy as np
 import pytest
+from libloss._habits import LIGHTGBM
 from real_data import cancer, counts, diabetes, digits, fair, silently, small_diabetes, smooth_quantile, weights
 from scipy.special import expit, softmax
 from sklearn.base import clone
@@ -36,6 +37,8 @@ def trained_twice(sample, params, loss, parameters, weighted, rounds=50, start=0
     w, init = weights(y, weighted), np.full(len(y), start)
     params = {**STILL, "boost_from_average": False, **params}
     ours = silently(adapter.objective, loss, **parameters)
+    if params["objective"] in {own.objective for own in LIGHTGBM.values()}:
+        assert ours.curvature == "builtin" and ours.habit.objective == params["objective"]
     options = {} if "num_class" in params else {"init_score": init}
     return lightgbm.train(params, data(X, y, w, **options), rounds), lightgbm.train({**params, "objective": ours}, data(X, y, w, **options), rounds)
 
@@ -147,6 +150,18 @@ def test_starts_that_no_leaf_holds():
     forest = lightgbm.train({**STILL, "objective": "regression", "boosting": "rf", "bagging_fraction": 0.5, "bagging_freq": 1}, data(X, y), 2)
     with pytest.raises(libloss.ArgumentError, match="random forest"):
         adapter.bake_start(forest, 1.0)
+    lines = lightgbm.train({**STILL, "objective": "regression", "linear_tree": True}, data(X, y), 2)
+    with pytest.raises(libloss.ArgumentError, match="linear trees"):
+        adapter.bake_start(lines, 1.0)
+
+
+@pytest.mark.parametrize("params", [{"min_gain_to_split": 1e30}, {"boosting": "dart", "drop_rate": 0.9}], ids=["stumps", "dart"])
+def test_baked_start_of_unusual_trees(params):
+    """Of trees without a split, and of trees that were scaled after they were grown."""
+    X, y = small_diabetes()
+    booster = lightgbm.train({**STILL, **params, "objective": adapter.objective("huber")}, data(X, y), 5)
+    before = booster.predict(X)
+    np.testing.assert_allclose(adapter.bake_start(booster, 5.0).predict(X), before + 5, rtol=1e-12)
 
 
 # ---- the interface of scikit-learn ----

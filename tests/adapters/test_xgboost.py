@@ -36,7 +36,7 @@ def trained_twice(sample, params, loss, parameters, weighted, rounds=ROUNDS, sta
     params = {"nthread": 1, **params}
     params.setdefault("base_score", own_start(data, params) if start is None else start)
     ours = silently(adapter.objective, loss, **parameters)
-    assert ours.curvature == "builtin"
+    assert ours.curvature == "builtin" and ours.habit.objective == params["objective"]
     return xgboost.train(params, data, rounds), xgboost.train(params, data, rounds, obj=ours), data
 
 

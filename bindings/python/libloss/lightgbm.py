@@ -124,6 +124,8 @@ def bake_start(model: Any, start: Any, /) -> Any:
     described = booster.dump_model(num_iteration=1, start_iteration=0)
     if described.get("average_output"):
         raise ArgumentError("model is a random forest, whose trees are averaged: a start in the first would be divided by their number")
+    if "is_linear=1" in booster.model_to_string(num_iteration=1):
+        raise ArgumentError("model has linear trees, whose leaves are no numbers that a start could be added to")
     for tree, own in zip(described["tree_info"], starts, strict=True):
         for leaf in range(tree["num_leaves"]):
             booster.set_leaf_output(tree["tree_index"], leaf, booster.get_leaf_output(tree["tree_index"], leaf) + own)

@@ -22,7 +22,7 @@ from ._loss import Loss
 
 xgboost = tool("xgboost")
 
-# From 3.4 on these two are smoothed by a scale that is taken from all residuals, and Poisson's curvature is another: no loss of one row.
+# From 3.4 on the first two are smoothed by a scale that all residuals have a part in, and Poisson's curvature is another: no habits of one row.
 CHANGED = {"absolute_error", "quantile", "poisson_nll"} if tuple(int(v) for v in xgboost.__version__.split(".")[:2]) >= (3, 4) else set()
 
 PROBABILITY = frozenset(("binary:logistic", "reg:logistic"))
