@@ -31,7 +31,7 @@ def trees(model, tmp_path):
     return [[(s["float_feature_index"], s["border"]) for s in tree["splits"]] for tree in grown], [np.array(tree["leaf_values"]) for tree in grown]
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("sample", "theirs", "loss", "parameters"), [
     (diabetes, "RMSE", "squared_error", {}), (diabetes, "RMSE", "half_squared_error", {}), (cancer, "Logloss", BCE, {}), (cancer, "CrossEntropy", BCE, {}),
     (wine, "MultiClass", "cross_entropy", {}), (counts, "Poisson", "poisson_nll", {}), (small_diabetes, "LogCosh", "log_cosh", {}),
@@ -112,7 +112,7 @@ def test_multilabel():
 
 @pytest.mark.parametrize(("sample", "loss", "link"), [(diabetes, "squared_error", lambda m: m), (cancer, BCE, lambda m: np.log(m / (1 - m))),
                                                       (counts, "poisson_nll", np.log)])
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_baked_start(sample, loss, link, weighted, tmp_path):
     """A model trained from a baseline predicts what it was trained to, once its start is baked, and when it is read again."""
     X, y = sample()
@@ -143,7 +143,7 @@ def test_baked_start_of_classes():
 # ---- metrics ----
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("sample", "theirs", "loss"), [(cancer, "Logloss", BCE), (wine, "MultiClass", "cross_entropy")])
 def test_metric(sample, theirs, loss, weighted):
     """The same numbers as CatBoost's own, beside its objective and ours."""

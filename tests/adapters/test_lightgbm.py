@@ -62,8 +62,9 @@ BIT_SAME = [
 ]
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize(("sample", "params", "loss", "parameters", "start"), BIT_SAME, ids=lambda x: str(x) if isinstance(x, str | libloss.Loss) else "")
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("sample", "params", "loss", "parameters", "start"), BIT_SAME,
+                         ids=[f"{case[1]['objective']} {case[2]}{case[3] or ''}" for case in BIT_SAME])
 def test_bit_same(sample, params, loss, parameters, start, weighted):
     """LightGBM computes in float64 and rounds once, as we do: the same trees to the last bit of every leaf."""
     theirs, ours = trained_twice(sample, params, loss, parameters, weighted, 10 if sample is digits else 50, start)
@@ -72,7 +73,7 @@ def test_bit_same(sample, params, loss, parameters, start, weighted):
     assert theirs.num_model_per_iteration() == ours.num_model_per_iteration()
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("params", "loss", "parameters"), [
     ({"objective": "quantile", "alpha": 0.9}, "quantile", {"tau": 0.9}), ({"objective": "quantile", "alpha": 0.3}, "quantile", {"tau": 0.3}),
     ({"objective": "regression_l1"}, "absolute_error", {}), ({"objective": "mape"}, "absolute_percentage_error", {"eps": 1})],
@@ -167,7 +168,7 @@ def test_baked_start_of_unusual_trees(params):
 # ---- the interface of scikit-learn ----
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_regressor(weighted):
     """The estimator trains what the native interface trains, and logs the metric."""
     X, y = small_diabetes()
@@ -211,7 +212,7 @@ def test_no_probabilities():
     (cancer, {"objective": "binary"}, BCE, "binary_logloss"), (digits, {"objective": "multiclass", "num_class": 10}, "cross_entropy", "multi_logloss"),
     (diabetes, {"objective": "regression"}, "squared_error", "l2")], ids=["binary", "multiclass", "l2"])
 @pytest.mark.parametrize("beside", ["ours", "builtin"])
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_metric(sample, params, loss, theirs, beside, weighted):
     """The same numbers as LightGBM's metric, of predictions beside its objective, of raw scores beside ours."""
     X, y = sample()

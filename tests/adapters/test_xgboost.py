@@ -52,8 +52,8 @@ BIT_SAME = [
 ]
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize(("sample", "params", "loss", "parameters"), BIT_SAME, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("sample", "params", "loss", "parameters"), BIT_SAME, ids=[f"{case[2]}{case[3] or ''}" for case in BIT_SAME])
 def test_bit_same(sample, params, loss, parameters, weighted):
     """The gradients are the same float32 numbers, so the saved models are the same bytes."""
     theirs, ours, _ = trained_twice(sample, params, loss, parameters, weighted)
@@ -74,8 +74,8 @@ SAME_STRUCTURE = [
 ]
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize(("sample", "params", "loss", "parameters", "start"), SAME_STRUCTURE, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(("sample", "params", "loss", "parameters", "start"), SAME_STRUCTURE, ids=[f"{case[2]}{case[3] or ''}" for case in SAME_STRUCTURE])
 def test_same_structure(sample, params, loss, parameters, start, weighted):
     """XGBoost's float32 exp is off by a unit or two in the last place, ours is not: leaves differ there, no split does."""
     theirs, ours, data = trained_twice(sample, params, loss, parameters, weighted, 15 if sample is digits else ROUNDS, start)
@@ -133,7 +133,7 @@ def test_multi_output_trains_as_squared_error_does():
 # ---- the interface of scikit-learn ----
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_regressor(weighted):
     """The estimator trains what the native interface trains."""
     X, y = small_diabetes()
@@ -170,7 +170,7 @@ def test_classifier():
     (counts, {"objective": "count:poisson"}, "poisson_nll", False), (diabetes, {"objective": "reg:gamma"}, "gamma_nll", False),
     (diabetes, {"objective": "reg:tweedie"}, "tweedie", False), (digits, {"objective": "multi:softprob", "num_class": 10}, "cross_entropy", True)],
     ids=lambda x: x if isinstance(x, str) else "")
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_base_score(sample, params, loss, classes, weighted):
     """Where XGBoost starts at the best constant, ours is the same."""
     X, y = sample()
@@ -208,7 +208,7 @@ def test_weight_given_twice():
                                                                  (diabetes, {"objective": "reg:squarederror"}, "squared_error", "rmse")],
                          ids=lambda x: x if isinstance(x, str) else "")
 @pytest.mark.parametrize("beside", ["obj", "builtin"])
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 def test_metric(sample, params, loss, theirs, beside, weighted):
     """The same numbers as XGBoost's metric, whether XGBoost hands margins over (beside obj) or predictions (beside a built-in objective)."""
     X, y = sample()
@@ -217,6 +217,16 @@ def test_metric(sample, params, loss, theirs, beside, weighted):
                   obj=adapter.objective(loss) if outside else None, custom_metric=adapter.metric(loss, output_margin=outside))
     own = np.asarray(log["t"][libloss.Loss(loss).spec])
     np.testing.assert_allclose(np.sqrt(own) if theirs == "rmse" else own, log["t"][theirs], rtol=2e-5)
+
+
+def test_names_of_metrics_have_no_spaces():
+    """XGBoost splits its log at them."""
+    X, y = diabetes()
+    data, log = matrix(X, y), {}
+    loss = libloss.Loss("0.5*huber(delta=2) + expectile(tau=0.9)")
+    xgboost.train({"nthread": 1}, data, 1, obj=adapter.objective(loss), custom_metric=adapter.metric(loss), evals=[(data, "t")], evals_result=log,
+                  verbose_eval=False)
+    assert set(log["t"]) == {"rmse", "0.5*huber(delta=2)+1*expectile(tau=0.9)"}
 
 
 # ---- losses that XGBoost lacks ----

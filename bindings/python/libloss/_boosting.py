@@ -179,7 +179,7 @@ class Value(Boosted):
     def __init__(self, loss: Loss, class_weight: Any, raw: bool) -> None:
         super().__init__(loss, class_weight)
         self.raw = raw
-        self.__name__ = loss.spec  # what the libraries call a metric in their logs
+        self.__name__ = loss.spec.replace(" ", "")  # what the libraries call a metric in their logs, which XGBoost splits at spaces
 
     def value(self, prediction: Array, labels: Array, weight: Array | None, groups: Array | None = None) -> float:
         if not self.raw:

@@ -57,15 +57,13 @@ class RowObjective(Derivatives):
 
     def calc_ders_multi(self, approxes: Any, target: Any, weight: float) -> tuple[Array, Array]:
         """Gradient, (outputs,), and Hessian, (outputs, outputs), of minus the loss of one row."""
-        prediction, labels = np.asarray(approxes)[None], np.atleast_1d(target)[None]
-        if self.matrices:
-            target = targets(self.loss, labels, prediction)
-            options = {**self.named(None), "weight": np.array([weight]), "reduction": "sum", "threads": 1}
-            grad, hess = self.loss.grad(prediction, target, **options), self.loss.full_hess(prediction, target, curvature=self.habit.curvature, **options)[0]
-        else:
-            grad, diagonal = self.derivatives(prediction, labels, np.array([weight]), out=(np.empty_like(prediction), np.empty_like(prediction)))
-            hess = np.diag(diagonal[0])
-        return np.negative(grad[0]), np.negative(hess)
+        prediction, labels, weights = np.asarray(approxes)[None], np.atleast_1d(target)[None], np.array([weight])
+        if self.matrices:  # both in one call, which is what a row costs
+            both = self.loss._evaluate((prediction, targets(self.loss, labels, prediction)), self.named(None), ("grad", "hess"), matrices=True,
+                                       curvature=self.habit.curvature, weight=weights, reduction="sum", threads=self.threads)
+            return np.negative(both["grad"][0]), np.negative(both["hess"][0])
+        grad, diagonal = self.derivatives(prediction, labels, weights, out=(np.empty_like(prediction), np.empty_like(prediction)))
+        return np.negative(grad[0]), np.diag(np.negative(diagonal[0]))
 
 
 class MultiTargetObjective(RowObjective, catboost.MultiTargetCustomObjective):  # type: ignore[misc, name-defined]
