@@ -110,6 +110,8 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     (without which CatBoostClassifier can't say labels), or ``classes_count``. ``multi_target``: targets are rows of numbers, each with a
     prediction of its own; losses of target rows know it themselves.
 
+    ``class_weight``: a factor per class, for the losses that take one (CatBoost's own do not, so that "builtin" is none of theirs).
+
     Start values are yours to give: ``baseline``. CatBoost's ``boost_from_average`` works for its own objectives only.
 
     Raises ArgumentError for losses of probabilities, of batches and of rankings. Labels that the loss does not take are named by position

@@ -81,6 +81,8 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     (default elsewhere); "exact" is the second derivative, which may be 0 or negative. Losses of rows (cross_entropy, ...) need
     ``num_class``; with it losses of labels or signs train one class against all others. ranknet, lambdarank and list_net take the groups.
 
+    ``class_weight``: a factor per class, for the losses that take one (LightGBM's own do not, so that "builtin" is none of theirs).
+
     LightGBM's quantile, regression_l1 and mape set their leaves anew after each tree, which it forbids to all objectives from outside.
     LGBMClassifier with such an objective predicts raw scores: ``predict_proba`` below. Start values are yours to give: ``init_score``.
 

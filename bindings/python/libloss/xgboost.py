@@ -67,6 +67,8 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     "upper" is positive everywhere (default elsewhere); "exact" is the second derivative, which may be 0 or negative. Losses of rows
     (cross_entropy, ...) need ``num_class``; other losses take labels (n, outputs), or classes 0, 1, ... as one against all others.
 
+    ``class_weight``: a factor per class, for the losses that take one (XGBoost's own do not, so that "builtin" is none of theirs).
+
     Start values are yours to give, ``base_score`` below: without, all margins start at 0.5. ``scale_pos_weight`` is ignored beside ``obj``:
     ``pos_weight`` of the loss does that. Beside ``params["objective"]`` (which then decides link, saved name and ``max_delta_step``) the
     gradient is still the loss's; reg:quantileerror and reg:absoluteerror set the leaves anew after each tree.
