@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from . import Loss
 from ._errors import ArgumentError, DomainError, ShapeError
 from ._habits import Habit, habit
-from ._loss import Loss
 
 Array = np.ndarray[Any, Any]
 BoosterCurvature = Literal["builtin", "upper", "exact"]

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ._loss import Loss
+from . import Loss
 
 Array = np.ndarray[Any, Any]
 PLAIN: Mapping[str, Any] = {"label_smoothing": 0.0}

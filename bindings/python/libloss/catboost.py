@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from . import Loss
 from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable, has_classes, same_for_all, targets
 from ._errors import Error
 from ._extras import tool
 from ._habits import CATBOOST
-from ._loss import Loss
 
 catboost = tool("catboost")
 
@@ -58,9 +58,10 @@ class RowObjective(Derivatives):
     def calc_ders_multi(self, approxes: Any, target: Any, weight: float) -> tuple[Array, Array]:
         """Gradient, (outputs,), and Hessian, (outputs, outputs), of minus the loss of one row."""
         prediction, labels, weights = np.asarray(approxes)[None], np.atleast_1d(target)[None], np.array([weight])
-        if self.matrices:  # both in one call, which is what a row costs
-            both = self.loss._evaluate((prediction, targets(self.loss, labels, prediction)), self.named(None), ("grad", "hess"), matrices=True,
-                                       curvature=self.habit.curvature, weight=weights, reduction="sum", threads=self.threads)
+        if self.matrices:
+            evaluate: Any = self.loss._evaluate  # type: ignore[attr-defined]  # both in one call, which is what a row costs
+            both = evaluate((prediction, targets(self.loss, labels, prediction)), self.named(None), ("grad", "hess"), matrices=True,
+                            curvature=self.habit.curvature, weight=weights, reduction="sum", threads=self.threads)
             return np.negative(both["grad"][0]), np.negative(both["hess"][0])
         grad, diagonal = self.derivatives(prediction, labels, weights, out=(np.empty_like(prediction), np.empty_like(prediction)))
         return np.negative(grad[0]), np.diag(np.negative(diagonal[0]))

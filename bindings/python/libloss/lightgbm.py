@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from . import Loss
 from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable, same_for_all, takes_groups
 from ._errors import ArgumentError
 from ._extras import tool
 from ._habits import LIGHTGBM
-from ._loss import Loss
 
 lightgbm = tool("lightgbm")
 

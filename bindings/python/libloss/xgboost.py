@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from . import Loss
 from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable
 from ._errors import ArgumentError
 from ._extras import tool
 from ._habits import XGBOOST
-from ._loss import Loss
 
 xgboost = tool("xgboost")
 
