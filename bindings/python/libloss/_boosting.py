@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from ._errors import ArgumentError, DomainError, ShapeError
 from ._habits import Habit, habit
 
 Array = np.ndarray[Any, Any]
-BoosterCurvature = Literal["builtin", "upper", "exact"]
 
 # A booster's score is any real number. These losses take something else, and what takes scores in their place.
 OF_SCORES = {

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from . import Loss
-from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable, has_classes, same_for_all, targets
+from ._boosting import Array, Boosted, Derivatives, Value, best_constant, boostable, has_classes, same_for_all, targets
 from ._errors import Error
 from ._extras import tool
 from ._habits import CATBOOST
+from ._types import BoosterCurvature
 
 catboost = tool("catboost")
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from . import Loss
-from ._boosting import Array, Boosted, BoosterCurvature, Derivatives, Value, best_constant, boostable, same_for_all, takes_groups
+from ._boosting import Array, Boosted, Derivatives, Value, best_constant, boostable, same_for_all, takes_groups
 from ._errors import ArgumentError
 from ._extras import tool
 from ._habits import LIGHTGBM
+from ._types import BoosterCurvature
 
 lightgbm = tool("lightgbm")
 
