@@ -65,10 +65,11 @@ def objective(loss: str | Loss, /, *, curvature: BoosterCurvature | None = None,
     """A loss as ``obj=`` of ``xgboost.train`` and as ``objective=`` of XGBRegressor and XGBClassifier.
 
     ``curvature``: "builtin" trains as XGBoost's own objective does, factor, curvature and floors (default where XGBoost has the loss);
-    "upper" is positive everywhere (default elsewhere); "exact" is the second derivative, which may be 0 or negative. Built-in models are met
-    bit for bit where XGBoost's float32 is exact; where there is an exponential in it, leaves differ in the seventh digit, and now and then a
-    tie between two splits falls the other way. Losses of rows (cross_entropy, ...) need ``num_class``; other losses take labels (n, outputs), or classes 0, 1, ... as one against all others.
+    "upper" is positive everywhere (default elsewhere); "exact" is the second derivative, which may be 0 or negative. Its own models are met
+    bit for bit, except where they have exponentials, which XGBoost rounds less well: then leaves differ in the seventh digit, and now and
+    then a tie between two splits falls the other way.
 
+    Losses of rows (cross_entropy, ...) need ``num_class``; others take labels (n, outputs), or classes 0, 1, ... as one against all others.
     ``class_weight``: a factor per class, for the losses that take one (XGBoost's own do not, so that "builtin" is none of theirs).
 
     Start values are yours to give, ``base_score`` below: without, all margins start at 0.5. ``scale_pos_weight`` is ignored beside ``obj``:
