@@ -145,8 +145,9 @@ def test_baked_start_of_classes():
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize(("sample", "theirs", "loss"), [(cancer, "Logloss", BCE), (wine, "MultiClass", "cross_entropy")])
-def test_metric(sample, theirs, loss, weighted):
+def test_metric(sample, theirs, loss, weighted, tmp_path, monkeypatch):
     """The same numbers as CatBoost's own, beside its objective and ours."""
+    monkeypatch.chdir(tmp_path)  # where eval_metrics leaves a folder
     X, y = sample()
     pool = catboost.Pool(X, y, weight=weights(y, weighted))
     settings = {**ALIKE, **QUIET, "iterations": 3, "classes_count": len(set(y))} if theirs == "MultiClass" else {**ALIKE, **QUIET, "iterations": 3}
