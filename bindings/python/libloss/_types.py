@@ -23,5 +23,6 @@ Reduced: TypeAlias = Literal["mean", "sum", "weighted_mean", "size_mean", "batch
 Reduction: TypeAlias = Literal["mean", "sum", "weighted_mean", "size_mean", "batch_mean", "none"]
 Empty: TypeAlias = Literal["nan", "zero"]
 Curvature: TypeAlias = Literal["exact", "upper"]
+BoosterCurvature: TypeAlias = Literal["builtin", "upper", "exact"]
 Average: TypeAlias = Literal["binary", "micro", "macro", "weighted"]
 Parameter: TypeAlias = bool | int | float | str | Sequence[float] | npt.NDArray[Any] | None
