@@ -278,7 +278,7 @@ def test_columns_named_after_the_classes_are_in_their_order():
     labels = as_pandas(SPECIES, "species", CLASSES)
     frame = pandas.DataFrame(SCORES, columns=CLASSES)
     assert libloss.cross_entropy(frame, labels) == libloss.cross_entropy(SCORES, labels)
-    with pytest.raises(libloss.ArgumentError, match="columns 'ant', 'cat', 'dog', and target the categories 'dog', 'ant', 'cat': the same"):
+    with pytest.raises(libloss.ArgumentError, match="classes 'ant', 'cat', 'dog', and target 'dog', 'ant', 'cat': the same in another order"):
         libloss.cross_entropy(frame[sorted(CLASSES)], labels)
 
 

@@ -203,7 +203,7 @@ def same_categories(prediction: Plain | None, target: Plain | None, columns: tup
     if ours is not None and theirs is not None and ours != theirs:
         raise ArgumentError(f"prediction and target have different categories, {_few(ours)} and {_few(theirs)}: give both one type, with all classes")
     if theirs is not None and columns != theirs and set(columns) == set(theirs):
-        raise ArgumentError(f"prediction has the columns {_few(columns)}, and target the categories {_few(theirs)}: the same classes in another order")
+        raise ArgumentError(f"prediction has the classes {_few(columns)}, and target {_few(theirs)}: the same in another order")
 
 
 def _few(names: tuple[Any, ...]) -> str:
@@ -250,7 +250,7 @@ def _plain(x: Any, name: str, labels: bool) -> Plain:
         raise DTypeError(f"{name} is traced by JAX and has no numbers yet: call libloss outside of jit, grad and vmap"
                          if traced else f"{name} is no array of numbers: {problem}") from problem
     array = out.array
-    if array.dtype.name == "bfloat16":
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
         array, out = array.view(np.uint16), out._replace(bfloat16=True, dtype=array.dtype)
     elif array.dtype.kind == "O":
         raise _object(array, x, name)

@@ -121,6 +121,9 @@ class Loss:
 
     Share it between threads; compare, hash, pickle and copy it freely. Derivatives are those of the *reduced* value under the
     same ``reduction`` (default the mean, so 1/n times each value's own; ``"sum"`` and ``"none"`` give every value's own).
+
+    Inputs are whatever holds numbers in memory: arrays, tensors, columns of tables (pandas, polars, Arrow), whole tables as rows. Nulls
+    and masked values are not there; a float NaN is a NaN. Categories that are no numbers are class indices in the order of their type.
     """
 
     __slots__ = ("__weakref__", "_address", "_flat", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
