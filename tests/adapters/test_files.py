@@ -313,12 +313,15 @@ def test_positions_count_all_rows(command, here):
     table = pa.table({"prediction": q, "target": np.ones(50), "g": np.arange(50) % 3})
     parquet.write_table(table, here / "q.parquet")
     csv.write_csv(table, here / "q.csv")
+    csv.write_csv(table[:0], here / "header.csv")
     np.save(here / "q.npy", q)
     np.save(here / "ones.npy", np.ones(50))
     for line, place in (("q.npy ones.npy", ""), ("q.csv", ' (column "prediction")'), ("q.parquet", ' (column "prediction")'),
                         ("q.parquet --group-by g", ' (column "prediction")')):
         for chunk in (4, 50):
             assert f"prediction{place}[33] = 1.5 is not in [0, 1]" in command(f"binary_cross_entropy {line} --chunk {chunk}", code=1)
+    said = command("binary_cross_entropy header.csv q.csv q.csv --chunk 9", code=1)
+    assert 'prediction (column "prediction")[33] = 1.5' in said and "(in q.csv; rows are counted over all files)" in said
 
 
 def test_a_nan_is_found(here, capsys):

@@ -347,6 +347,10 @@ def test_columns_of_rows():
                    pandas.Series(pa.array(rows), dtype=pandas.ArrowDtype(pa.list_(pa.float64())))):
         assert loss(column, [0, 1, 1, 2]) == value
         assert loss(column[1:3], [0, 1], reduction="sum") == 0
+    stacked = pandas.Series([np.ones(3), np.zeros(3)], name="embedding")
+    with pytest.raises(libloss.DTypeError, match=r'prediction \(column "embedding"\)\[0\] = <ndarray> is no number: numpy.stack\(prediction\) makes rows'):
+        loss(stacked, [0, 1])
+    assert loss(np.stack(stacked), [0, 1]) == loss([[1, 1, 1], [0, 0, 0]], [0, 1])
     for column in (pa.array([[1.0], None, [1, 2]]), polars.Series("s", [[1.0], None, [1, 2]])):
         with pytest.raises(libloss.ShapeError, match=r"prediction.*\[2\] has 2 values, and prediction.*\[0\] has 1: rows are of one length"):
             loss(column, [0, 0, 0])

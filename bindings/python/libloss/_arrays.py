@@ -217,7 +217,8 @@ def _object(array: Array, x: Any, name: str) -> DTypeError:
     for position, item in np.ndenumerate(array):
         if not isinstance(item, (int, float, np.number, np.bool_)):
             shown = repr(item) if isinstance(item, (str, bytes, type(None))) else f"<{type(item).__name__}>"
-            return DTypeError(f"{name} has dtype object: {name}[{', '.join(map(str, position))}] = {shown} is no number")
+            rows = f": numpy.stack({name}) makes rows of a column of lists" if isinstance(item, (list, tuple, np.ndarray)) else ""
+            return DTypeError(f"{name} has dtype object: {name}[{', '.join(map(str, position))}] = {shown} is no number{rows}")
     return DTypeError(f"{name} has dtype object: numbers of at most 64 bits are needed; {name}.astype(float) makes them")
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from . import _core, _state
 from ._core import create, describe
-from ._errors import ArgumentError, Error, located
-from ._files import Arrays, Need, Place, Source, replacing, split, suffix
+from ._errors import ArgumentError, Error
+from ._files import Arrays, Need, Place, Source, replacing, split, suffix, told
 from ._loss import LABELS, Loss
 from ._metrics import Metric
 from ._progress import Interrupt, Progress
@@ -221,7 +221,7 @@ def _each(measure: Measure, data: Source, options: argparse.Namespace, whole: bo
             else:
                 _print(measure(**inputs, reduction="none"))
         except Error as problem:
-            raise located(problem, data.columns, piece.start.row) from problem.__cause__
+            raise told(problem, data.columns, piece.start.row, piece.file) from problem.__cause__
 
 
 # ---- results ----

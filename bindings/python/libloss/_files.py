@@ -10,13 +10,13 @@ import contextlib
 import csv
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ._arrays import Array
-from ._errors import ArgumentError, ShapeError
+from ._errors import ArgumentError, Error, ShapeError, located
 
 NUMBERS = 1 << 20  # in an input of a piece, unless the caller says how many rows
 
@@ -52,6 +52,7 @@ class Piece(NamedTuple):
     keys: list[Keys]
     start: Place
     end: Place
+    file: str = ""  # where there are several
 
 
 class Source(Protocol):
@@ -69,6 +70,12 @@ class Source(Protocol):
 
     def is_flat(self, name: str) -> bool:
         """Whether an input is one number per row."""
+
+
+def told(problem: Error, columns: Mapping[str, Sequence[str]], row: int, file: str) -> Error:
+    """A problem of a piece, by columns and by rows of the whole data."""
+    problem = located(problem, columns, row)
+    return type(problem)(f"{problem} (in {file}; rows are counted over all files)", problem.status) if file and problem.position else problem
 
 
 def suffix(path: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ._errors import ArgumentError, Error, located
-from ._files import Keys, Piece, Place, Source
+from ._files import Keys, Piece, Place, Source, told
 from ._loss import Loss
 from ._metrics import Metric
 from ._total import Total
@@ -87,11 +87,11 @@ class Running:
         try:
             total.add(**taken(measure, {**inputs, **self._data.shared}))
         except Error as problem:
-            raise located(self._among_all(problem, measure, piece, rows), self._data.columns, piece.start.row) from problem.__cause__
+            raise told(self._among_all(problem, piece, rows), self._data.columns, piece.start.row, piece.file) from problem.__cause__
         if not self.note and isinstance(measure, Loss) and isinstance(total, Total) and math.isnan(total.sum):
             self.note = f"{measure} is nan{self._nan(measure, piece, rows)}; a row with a null, or a weight of 0, is left out"
 
-    def _among_all(self, problem: Error, measure: Measure, piece: Piece, rows: Any) -> Error:
+    def _among_all(self, problem: Error, piece: Piece, rows: Any) -> Error:
         """The same problem with its position among all rows, where it was found among those of a group."""
         if rows is None or not problem.position or problem.argument not in piece.inputs:
             return problem

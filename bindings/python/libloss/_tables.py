@@ -13,8 +13,8 @@ from typing import IO, Any
 import numpy as np
 
 from ._arrays import plain
-from ._errors import ArgumentError, DTypeError, Error, located
-from ._files import NUMBERS, ArrayFile, Keys, Need, Piece, Place, readable, split, suffix
+from ._errors import ArgumentError, DTypeError, Error
+from ._files import NUMBERS, ArrayFile, Keys, Need, Piece, Place, readable, split, suffix, told
 
 BYTES = 1 << 24  # of a .csv in a piece, unless the caller says how many rows
 LONGEST = 10_000  # lines of a quoted cell
@@ -57,16 +57,16 @@ class Table:
                 if whole:
                     tables.append(table)
                 else:
-                    yield self._piece(table, begin, Place(row, k, offset))
+                    yield self._piece(table, begin, Place(row, k, offset), file.path if len(self._files) > 1 else "")
         if whole:
-            yield self._piece(_pyarrow().concat_tables([self._files[0].empty(), *tables], promote_options="permissive"), 0, Place(row, len(self._files)))
+            yield self._piece(_pyarrow().concat_tables([self._files[0].empty(), *tables], promote_options="permissive"), 0, Place(row, len(self._files)), "")
 
-    def _piece(self, table: Any, row: int, end: Place) -> Piece:
+    def _piece(self, table: Any, row: int, end: Place, file: str) -> Piece:
         try:
             inputs = {n.name: self._input(table, n) for n in self._needs}
         except Error as problem:
-            raise located(problem, self.columns, row) from problem.__cause__
-        return Piece(inputs, [_keys(table[column], column) for column in self._by], Place(row), end)
+            raise told(problem, self.columns, row, file) from problem.__cause__
+        return Piece(inputs, [_keys(table[column], column) for column in self._by], Place(row), end, file)
 
     def _input(self, table: Any, need: Need) -> Any:
         columns = self.columns[need.name]
