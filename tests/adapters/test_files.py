@@ -176,8 +176,9 @@ def test_cells_of_a_csv(command, here):
     (here / "one.csv").write_text("x\n1\n\n2\n")
     got = json.loads(command("squared_error one.csv --prediction x --target x --json"))
     assert got["rows"] == 3 and got["results"][0]["count"] == 2, "an empty line is an empty cell"
-    (here / "nan.csv").write_text("prediction,target\n1,2\nNaN,2\n")
-    assert command("mae nan.csv") == "nan\n", "nan is a number"
+    for spelling in ("nan", "NaN", "-nan"):
+        (here / "nan.csv").write_text(f"prediction,target\n1,2\n{spelling},2\n")
+        assert command("mae nan.csv") == "nan\n", "nan is a number"
     (here / "words.csv").write_text("yes,no,answer\n0.5,0.5,no\n0.5,0.5,\n0.25,0.75,yes\n")
     got = records(command("categorical_cross_entropy accuracy words.csv --prediction no,yes --target answer --json"))
     assert got["accuracy",]["count"] == 2 and got["categorical_cross_entropy",]["sum"] == pytest.approx(-math.log(0.5 * 0.25), rel=1e-15)

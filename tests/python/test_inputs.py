@@ -264,6 +264,14 @@ def test_categories_are_class_indices(column):
     assert libloss.metrics.accuracy(prediction=guess, target=labels) == 2 / 3
     assert libloss.metrics.recall(prediction=guess, target=labels, average="macro") == 2 / 3
     assert Total("recall(average=macro, classes=3)").add(prediction=guess, target=labels).value == 2 / 3
+    twos = column(["dog", "ant", "ant", "dog"], "guess", CLASSES)
+    counts = [[2, 0, 0], [0, 2, 0], [0, 0, 0]]
+    assert libloss.metrics.confusion_matrix(prediction=twos, target=twos).tolist() == counts, "a class that is not there is a class"
+    assert Total("confusion_matrix").add(prediction=twos, target=twos).value.tolist() == counts
+    assert loss.fit_constant(twos).tolist() == loss.fit_constant([0, 1, 1, 0], classes=3).tolist()
+    words = column(["dog", "ant", "cat", "dog"], "species")
+    with pytest.raises(libloss.DTypeError, match=r'target \(column "species"\) has dtype .*: class indices are integers, or categories \(pandas.CategoricalDtype'):
+        loss(SCORES, words)
     with pytest.raises(libloss.ArgumentError, match=r"prediction .*and target have different categories, 'dog', 'cat', 'ant' and 'dog', 'ant', 'cat'"):
         libloss.metrics.accuracy(prediction=column(SPECIES, "guess", ["dog", "cat", "ant"]), target=labels)
     for call in (lambda: libloss.squared_error([0, 0, 0, 0], labels), lambda: libloss.metrics.roc_auc(prediction=labels, target=[0, 1, 0, 1])):

@@ -31,8 +31,9 @@ def _package(x: Any) -> str | None:
     return None
 
 
-def _refuse(name: str, dtype: Any) -> DTypeError:
-    return DTypeError(f"{name} has dtype {dtype}: numbers of at most 64 bits are needed")
+def _refuse(name: str, dtype: Any, labels: bool = False) -> DTypeError:
+    needed = "class indices are integers, or categories (pandas.CategoricalDtype, polars.Enum) in the order of the classes"
+    return DTypeError(f"{name} has dtype {dtype}: {needed if labels else 'numbers of at most 64 bits are needed'}")
 
 
 def _torch(x: Any, name: str) -> Plain:
@@ -63,7 +64,7 @@ def columns_of(x: Any) -> tuple[str, ...]:
     if package == "pyarrow":
         names = x.schema.names if hasattr(x, "schema") else ()
     elif package in ("pandas", "polars"):
-        names = x.columns if getattr(x, "ndim", 0) == 2 or hasattr(x, "get_columns") else (getattr(x, "name", None),)
+        names = x.columns if getattr(x, "ndim", 0) == 2 or hasattr(x, "get_columns") else (getattr(x, "name", None) if hasattr(x, "dtype") else None,)
     else:
         names = ()
     return tuple("" if name is None else str(name) for name in names)
@@ -108,7 +109,7 @@ def _pandas(x: Any, name: str, labels: bool) -> Plain:
         return _arrow(pandas.array(x).__arrow_array__(), name, labels)
     stored = getattr(dtype, "numpy_dtype", None)
     if stored is None or np.dtype(stored).kind not in "fiub":
-        raise _refuse(name, dtype)
+        raise _refuse(name, dtype, labels)
     return _nullable(x.to_numpy(dtype=stored, na_value=np.zeros((), stored).item()), x.isna())
 
 
@@ -116,7 +117,7 @@ def _polars(x: Any, name: str, labels: bool) -> Plain:
     if hasattr(x, "get_columns"):
         return _table(x.get_columns(), columns_of(x), _polars, name)
     if not hasattr(x, "dtype"):
-        raise DTypeError(f"{name} is a {type(x).__name__}: collect() it first")
+        raise DTypeError(f"{name} is a {type(x).__name__}, which has no numbers yet: collect() it first")
     dtype, kind = x.dtype, type(x.dtype).__name__
     if kind == "Enum" and labels:
         return _polars(x.to_physical(), name, False)._replace(categories=tuple(dtype.categories))
@@ -126,7 +127,7 @@ def _polars(x: Any, name: str, labels: bool) -> Plain:
         there = x.drop_nulls()
         return _rows(_polars(there.explode(), name, False), x.is_null().to_numpy(), (there.arr if kind == "Array" else there.list).len().to_numpy(), name)
     if kind != "Boolean" and not dtype.is_float() and not dtype.is_integer():
-        raise _refuse(name, dtype)
+        raise _refuse(name, dtype, labels)
     return _nullable(x.fill_null(False if kind == "Boolean" else 0).to_numpy(), x.is_null().to_numpy())
 
 
@@ -148,7 +149,7 @@ def _arrow(x: Any, name: str, labels: bool) -> Plain:
         compute, there = tool("pyarrow.compute", "files"), x.drop_null()
         return _rows(_arrow(compute.list_flatten(there), name, False), x.is_null(), compute.list_value_length(there), name)
     if not _is_number(kind):
-        raise _refuse(name, kind)
+        raise _refuse(name, kind, labels)
     zero = pyarrow.scalar(False if types.is_boolean(kind) else 0).cast(kind) if x.null_count else None
     return _nullable(x.fill_null(zero) if x.null_count else x, x.is_null())
 
@@ -256,7 +257,7 @@ def _plain(x: Any, name: str, labels: bool) -> Plain:
     elif array.dtype.kind == "O":
         raise _object(array, x, name)
     elif array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise _refuse(name, array.dtype)
+        raise _refuse(name, array.dtype, labels)
     elif array.dtype.kind == "f":
         out = out._replace(dtype=array.dtype.newbyteorder("="))
     if not array.dtype.isnative:

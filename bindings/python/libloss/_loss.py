@@ -516,9 +516,11 @@ class Loss:
         return np.array(list(found)) if info.per_row else float(found[0])
 
     def _classes_of(self, target: Plain, class_weight: Any) -> int:
-        """How many classes there are: as many as have weights, else one more than the largest label that is there."""
+        """How many classes there are: as many as have weights, or categories, else one more than the largest label that is there."""
         if class_weight is not None:
             return int(np.size(class_weight))
+        if target.categories:
+            return len(target.categories)
         labels = target.array if target.mask is None else target.array[~target.mask]
         ignored = self._parameters.get("ignore_index")
         if ignored is not None:

@@ -327,10 +327,12 @@ class Counts:
 
 
 def _classes_in(prediction: Any, target: Any, weight: Any) -> int | None:
-    """How many classes whole arrays of labels hold: one more than the largest; None where the prediction is no labels."""
+    """How many classes whole arrays of labels hold: as many as categories, or one more than the largest; None where the prediction is no labels."""
     p, t = plain(prediction, "prediction", True), plain(target, "target", True)
     if p.array.ndim != t.array.ndim or p.array.dtype.kind not in "iub" or t.array.dtype.kind not in "iub":
         return None
+    if known := p.categories or t.categories:
+        return max(2, len(known))
     top = 1
     for array, mask in ((p.array, p.mask), (t.array, t.mask)):
         there = np.ones(array.shape, bool) if mask is None else ~mask

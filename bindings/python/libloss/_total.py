@@ -72,6 +72,8 @@ class Total:
             known = metric.parameters
             if known.get("classes", 0) is None and p.array.ndim == t.array.ndim + 1 and p.array.shape[-1] > 1:
                 metric = metric.replace(classes=p.array.shape[-1])
+            elif known.get("classes", 0) is None and t.categories:
+                metric = metric.replace(classes=max(2, len(t.categories)))
             if known.get("outputs", 0) is None and t.array.ndim > 1 and t.array.shape[-1] > 0:
                 metric = metric.replace(outputs=t.array.shape[-1])
             metric._evaluate(given, weight, want="plan")  # shapes that do not fit leave the total as it was
