@@ -9,7 +9,7 @@ import numpy as np
 
 from ._core import Info, create, describe, is_flat, is_of_batch, names
 from ._libloss import quick
-from ._loss import LABELS, Loss
+from ._loss import CATEGORIES, LABELS, Loss
 from ._texts import INSIGHTS
 
 EXAMPLES = {  # what an input of each kind looks like in an example
@@ -40,7 +40,6 @@ SHORT = """\
             return value
 """
 
-CATEGORIES = "; of a table a column of categories too, in the order of its type (pandas dtype.categories, polars Enum, Arrow dictionary)"
 MOST_KEPT = 64  # losses per function: a parameter that is learned is another one at every step
 
 

@@ -29,6 +29,7 @@ GRAD = VALUE | {"wrt"}
 HESS = GRAD | {"curvature"}
 OPTIONS = HESS | {"upstream"}
 LABELS = ("class", "label")  # kinds of inputs that are integers which stand for something
+CATEGORIES = "; of a table a column of categories too, in the order of its type (pandas dtype.categories, polars Enum, Arrow dictionary)"
 ROLES = {"input": 0, "weight": 1, "upstream": 2, "values": 3, "grad": 4, "hess": 5, "auxiliary": 6}
 
 

@@ -13,7 +13,7 @@ from ._arrays import Plain, absent, columns_of, plain, same_categories, same_ind
 from ._core import Info, check, create, describe, text
 from ._errors import ArgumentError, DTypeError, Error, located
 from ._libloss import ffi, lib
-from ._loss import FORMAT, LABELS, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
+from ._loss import CATEGORIES, FORMAT, LABELS, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
 from ._texts import INSIGHTS
 from ._total import Total
 
@@ -351,7 +351,8 @@ def {name}(*, {inputs}, weight=None{parameters}):
 def _docstring(info: Info) -> str:
     insight = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []
     lines = [f"{info.title}.", "", *insight, f"    {info.formula}", "", "Args:"]
-    lines += [f"    {i.name}: {i.description}." for i in info.inputs]
+    counts = any(p.name == "threshold" for p in info.parameters)
+    lines += [f"    {i.name}: {i.description}{CATEGORIES if i.kind in LABELS or (counts and i.name == 'prediction') else ''}." for i in info.inputs]
     lines.append("    weight: a number, one per case, or one per leading index; 0 means not there.")
     for p in info.parameters:
         doc = "number of classes; None: one more than the largest label, or the length of rows of scores" if p.name == "classes" else f"{p.doc}, {p.range}"
