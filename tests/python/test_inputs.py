@@ -173,7 +173,7 @@ def test_pandas():
     assert Loss("cross_entropy")(logits, labels) == Loss("cross_entropy")(logits.to_numpy()[[0, 2]], [0, 1])
     for bad in (S(["1", "2", "3"]), S(["1", "2", "3"], dtype="category"), S(pandas.date_range("2020", periods=3)), S(pandas.interval_range(0, 3)),
                 pandas.DataFrame({"a": P, "b": ["1", "2", "3"]}), S([1, 2, 3], dtype=object)):
-        with pytest.raises(libloss.DTypeError, match="prediction has dtype") as caught:
+        with pytest.raises(libloss.DTypeError, match=r'prediction (\(column "b"\) )?has dtype') as caught:
             LOSS(bad, np.zeros(bad.shape))
         assert caught.value.argument == "prediction"
     shifted = S(P, index=[3, 4, 5])
@@ -199,9 +199,9 @@ def test_polars():
     assert LOSS.grad(polars.Series([1.0], dtype=polars.Float32), [0]).dtype == np.float32
     assert np.isnan(LOSS(polars.Series([1.0, float("nan")]), [0, 0]))
     assert LOSS(polars.DataFrame({"a": [0.5, None], "b": [1, 2]}), np.zeros((2, 2))) == (0.25 + 1 + 4) / 3
-    for bad in (polars.Series(["1"]), polars.Series(["1"], dtype=polars.Categorical), polars.Series([datetime.date(2020, 1, 1)]), polars.Series([[1.0]]),
+    for bad in (polars.Series(["1"]), polars.Series(["1"], dtype=polars.Categorical), polars.Series([datetime.date(2020, 1, 1)]), polars.Series([["1"]]),
                 polars.Series([1]).cast(polars.Decimal(10, 2)), polars.DataFrame({"a": ["1"]})):
-        with pytest.raises(libloss.DTypeError, match="prediction has dtype"):
+        with pytest.raises(libloss.DTypeError, match=r'prediction (\(column "a"\) )?has dtype'):
             LOSS(bad, [0])
     with pytest.raises(libloss.DTypeError, match=r"collect\(\)"):
         LOSS(polars.DataFrame({"a": [1.0]}).lazy(), [0])
@@ -218,10 +218,150 @@ def test_arrow():
     table = pa.table({"a": [0.5, None], "b": [1, 2]})
     assert LOSS(table, np.zeros((2, 2))) == (0.25 + 1 + 4) / 3 == LOSS(table.to_batches()[0], np.zeros((2, 2)))
     for bad in (pa.array(["1"]), pa.array(["1"]).dictionary_encode(), pa.nulls(1), pa.array([datetime.datetime(2020, 1, 1)]), pa.table({"a": ["1"]})):
-        with pytest.raises(libloss.DTypeError, match="prediction has dtype"):
+        with pytest.raises(libloss.DTypeError, match=r'prediction (\(column "a"\) )?has dtype'):
             LOSS(bad, [0])
     with pytest.raises(libloss.DTypeError, match="DoubleScalar"):
         LOSS(pa.scalar(1.0), 0)
+
+
+def as_pandas(values, name, classes=None):
+    import pandas
+
+    return pandas.Series(values, name=name, dtype=None if classes is None else pandas.CategoricalDtype(classes))
+
+
+def as_polars(values, name, classes=None):
+    import polars
+
+    return polars.Series(name, values, dtype=None if classes is None else polars.Enum(classes))
+
+
+def as_arrow(values, name, classes=None):
+    """A column in pandas whose memory is Arrow's; its dictionary has the order that is asked for."""
+    import pandas
+    import pyarrow as pa
+
+    column = pa.array(values)
+    if classes is not None:
+        column = pa.DictionaryArray.from_arrays(pa.array([None if v is None else classes.index(v) for v in values], pa.int8()), classes)
+    return pandas.Series(column, name=name, dtype=pandas.ArrowDtype(column.type))
+
+
+COLUMNS = pytest.mark.parametrize("column", [as_pandas, as_polars, as_arrow])
+SCORES, SPECIES, CLASSES = np.array([[0.5, 2, 1], [1, 2, 2], [0, 1, -1], [3, 1, 0]]), ["dog", None, "ant", "cat"], ["dog", "ant", "cat"]
+
+
+@COLUMNS
+def test_categories_are_class_indices(column):
+    loss, there = Loss("cross_entropy"), [0, 2, 3]
+    labels = column(SPECIES, "species", CLASSES)
+    assert loss(SCORES, labels) == loss(SCORES[there], [0, 1, 2]) == libloss.cross_entropy(SCORES, labels)
+    np.testing.assert_array_equal(loss.grad(SCORES, labels)[there], loss.grad(SCORES[there], [0, 1, 2]))
+    assert not loss.grad(SCORES, labels)[1].any()
+    np.testing.assert_array_equal(loss.fit_constant(labels), loss.fit_constant([0, 1, 2]))
+    assert Total(loss).add(SCORES, labels).mean == loss(SCORES, labels)
+    guess = column(["dog", "dog", "cat", "cat"], "guess", CLASSES)
+    assert libloss.metrics.accuracy(prediction=guess, target=labels) == 2 / 3
+    assert libloss.metrics.recall(prediction=guess, target=labels, average="macro") == 2 / 3
+    assert Total("recall(average=macro, classes=3)").add(prediction=guess, target=labels).value == 2 / 3
+    twos = column(["dog", "ant", "ant", "dog"], "guess", CLASSES)
+    counts = [[2, 0, 0], [0, 2, 0], [0, 0, 0]]
+    assert libloss.metrics.confusion_matrix(prediction=twos, target=twos).tolist() == counts, "a class that is not there is a class"
+    assert Total("confusion_matrix").add(prediction=twos, target=twos).value.tolist() == counts
+    assert loss.fit_constant(twos).tolist() == loss.fit_constant([0, 1, 1, 0], classes=3).tolist()
+    words = column(["dog", "ant", "cat", "dog"], "species")
+    with pytest.raises(libloss.DTypeError, match=r'target \(column "species"\) has dtype .*: class indices are integers, or categories \(pandas.CategoricalDtype'):
+        loss(SCORES, words)
+    with pytest.raises(libloss.ArgumentError, match=r"prediction .*and target have different categories, 'dog', 'cat', 'ant' and 'dog', 'ant', 'cat'"):
+        libloss.metrics.accuracy(prediction=column(SPECIES, "guess", ["dog", "cat", "ant"]), target=labels)
+    for call in (lambda: libloss.squared_error([0, 0, 0, 0], labels), lambda: libloss.metrics.roc_auc(prediction=labels, target=[0, 1, 0, 1])):
+        with pytest.raises(libloss.DTypeError, match=r'(target|prediction) \(column "species"\) has dtype') as caught:
+            call()
+        assert caught.value.argument in ("target", "prediction")
+
+
+def test_columns_named_after_the_classes_are_in_their_order():
+    import pandas
+
+    labels = as_pandas(SPECIES, "species", CLASSES)
+    frame = pandas.DataFrame(SCORES, columns=CLASSES)
+    assert libloss.cross_entropy(frame, labels) == libloss.cross_entropy(SCORES, labels)
+    with pytest.raises(libloss.ArgumentError, match="classes 'ant', 'cat', 'dog', and target 'dog', 'ant', 'cat': the same in another order"):
+        libloss.cross_entropy(frame[sorted(CLASSES)], labels)
+
+
+def test_which_order_categories_have():
+    """Sorted by pandas, as declared in an Enum, by appearance in an Arrow dictionary, whose pieces are put together first."""
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    loss, words = Loss("cross_entropy"), ["b", "c", "a"]
+    assert loss(SCORES[:3], pandas.Series(words, dtype="category")) == loss(SCORES[:3], [1, 2, 0])
+    assert loss(SCORES[:3], polars.Series(words, dtype=polars.Enum(["c", "a", "b"]))) == loss(SCORES[:3], [2, 0, 1])
+    assert loss(SCORES[:3], pa.array(words).dictionary_encode()) == loss(SCORES[:3], [0, 1, 2])
+    pieces = pa.chunked_array([pa.array(["b", "c"]).dictionary_encode(), pa.array(["c", "a"]).dictionary_encode()])
+    assert loss(SCORES, pieces) == loss(SCORES, [0, 1, 1, 2])
+    with pytest.raises(libloss.DTypeError, match=r'target \(column "s"\) has dtype Categorical, which has no order of its own: cast it to polars.Enum'):
+        loss(SCORES[:3], polars.Series("s", words, dtype=polars.Categorical))
+    for numbers in (pandas.Series([2, 0, 1]).astype("category"), pa.array([2, 0, 1]).dictionary_encode()):
+        assert loss(SCORES[:3], numbers) == loss(SCORES[:3], [2, 0, 1]), "numbers stay numbers"
+    empty = pa.chunked_array([], pa.dictionary(pa.int8(), pa.string()))
+    assert np.isnan(loss(np.zeros((0, 3)), empty))
+
+
+@COLUMNS
+def test_columns_are_named(column):
+    bad = column([0.5, 1.5, 0.5], "score")
+    with pytest.raises(libloss.DomainError, match=r'prediction \(column "score"\)\[1\] = 1.5') as caught:
+        libloss.binary_cross_entropy(bad, [1.0, 0, 1])
+    assert (caught.value.argument, caught.value.position, caught.value.value) == ("prediction", (1,), 1.5)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.argument, again.position, str(again)) == ("prediction", (1,), str(caught.value))
+    for call in (lambda w: LOSS(P, T, weight=w), lambda w: Total(LOSS).add(P, T, weight=w), lambda w: libloss.metrics.r2(prediction=P, target=T, weight=w)):
+        with pytest.raises(libloss.DomainError, match=r'weight \(column "w"\)\[2\] = -1'):
+            call(column([1.0, 0, -1], "w"))
+    with pytest.raises(libloss.ShapeError, match=r'target has shape \(2,\), but prediction \(column "score"\) has \(3,\)|target .*prediction'):
+        LOSS(bad, [1.0, 2])
+    with pytest.raises(libloss.DomainError, match=r"prediction\[1\] = 1.5"):
+        libloss.binary_cross_entropy(bad.rename(None) if hasattr(bad, "index") else bad.alias(""), [1.0, 0, 1])
+
+
+def test_columns_of_tables_are_named():
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    columns = {"p": [0.5, 0.5], 'q "x"': [0.5, -1.0]}
+    for table in (pandas.DataFrame(columns), polars.DataFrame(columns), pa.table(columns), pa.record_batch(columns)):
+        with pytest.raises(libloss.DomainError) as caught:
+            libloss.binary_cross_entropy(table, np.ones((2, 2)))
+        assert 'prediction (column "q \\"x\\"")[1, 1] = -1' in str(caught.value)
+        assert (caught.value.argument, caught.value.position) == ("prediction", (1, 1))
+    with pytest.raises(libloss.DTypeError, match=r'prediction \(column "b"\)\[1, 1\] = \'x\' is no number'):
+        LOSS(pandas.DataFrame({"a": [1, 2], "b": [1, "x"]}, dtype=object), np.zeros((2, 2)))
+    assert LOSS(pandas.DataFrame({"a": [True, False], "b": [2, 3]}), np.zeros((2, 2))) == 14 / 4
+
+
+def test_columns_of_rows():
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    loss, rows = Loss("cross_entropy"), [[0.5, 2, 1], None, [1, None, 0], [3, 1, 0]]
+    value = loss(SCORES[[0, 3]], [0, 2])
+    for column in (pa.array(rows), pa.array(rows, pa.list_(pa.float64(), 3)), pa.array(rows, pa.large_list(pa.float64())),
+                   pa.chunked_array([rows[:2], rows[2:]]), polars.Series(rows), polars.Series(rows, dtype=polars.Array(polars.Float64, 3)),
+                   pandas.Series(pa.array(rows), dtype=pandas.ArrowDtype(pa.list_(pa.float64())))):
+        assert loss(column, [0, 1, 1, 2]) == value
+        assert loss(column[1:3], [0, 1], reduction="sum") == 0
+    stacked = pandas.Series([np.ones(3), np.zeros(3)], name="embedding")
+    with pytest.raises(libloss.DTypeError, match=r'prediction \(column "embedding"\)\[0\] = <ndarray> is no number: numpy.stack\(prediction\) makes rows'):
+        loss(stacked, [0, 1])
+    assert loss(np.stack(stacked), [0, 1]) == loss([[1, 1, 1], [0, 0, 0]], [0, 1])
+    for column in (pa.array([[1.0], None, [1, 2]]), polars.Series("s", [[1.0], None, [1, 2]])):
+        with pytest.raises(libloss.ShapeError, match=r"prediction.*\[2\] has 2 values, and prediction.*\[0\] has 1: rows are of one length"):
+            loss(column, [0, 0, 0])
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._errors import DeviceError, DTypeError, ShapeError
+from ._errors import ArgumentError, DeviceError, DTypeError, ShapeError, located
+from ._extras import tool
 
 Array = np.ndarray[Any, Any]
 FOREIGN = ("torch", "pandas", "polars", "pyarrow", "jax")
@@ -18,6 +19,7 @@ class Plain(NamedTuple):
     bfloat16: bool = False
     mask: Array | None = None  # True where nothing is there
     dtype: Any = np.float64  # of its gradient
+    categories: tuple[Any, ...] | None = None  # what its class indices stand for
 
 
 def _package(x: Any) -> str | None:
@@ -29,8 +31,9 @@ def _package(x: Any) -> str | None:
     return None
 
 
-def _refuse(name: str, dtype: Any) -> DTypeError:
-    return DTypeError(f"{name} has dtype {dtype}: numbers of at most 64 bits are needed")
+def _refuse(name: str, dtype: Any, labels: bool = False) -> DTypeError:
+    needed = "class indices are integers, or categories (pandas.CategoricalDtype, polars.Enum) in the order of the classes"
+    return DTypeError(f"{name} has dtype {dtype}: {needed if labels else 'numbers of at most 64 bits are needed'}")
 
 
 def _torch(x: Any, name: str) -> Plain:
@@ -49,63 +52,126 @@ def _torch(x: Any, name: str) -> Plain:
 
 
 # ---- tables: nulls are not there; a float NaN is a NaN ----
+#
+# Categories that are numbers are those numbers. Other categories (strings, mostly) are class indices where labels are asked for, in the order
+# of the type: of pandas ``dtype.categories`` (sorted, unless one says otherwise), of a polars Enum as declared, of an Arrow dictionary its own
+# (mostly that of first appearance). A polars Categorical has no order: its codes depend on what the process has seen before.
 
 
-def _nullable(values: Any, null: Any) -> Plain:
+def columns_of(x: Any) -> tuple[str, ...]:
+    """The names of a table's columns; one for a Series; none for what has none."""
+    package = _package(x)
+    if package == "pyarrow":
+        names = x.schema.names if hasattr(x, "schema") else ()
+    elif package in ("pandas", "polars"):
+        names = x.columns if getattr(x, "ndim", 0) == 2 or hasattr(x, "get_columns") else (getattr(x, "name", None) if hasattr(x, "dtype") else None,)
+    else:
+        names = ()
+    return tuple("" if name is None else str(name) for name in names)
+
+
+def _nullable(values: Any, null: Any, categories: Any = None) -> Plain:
     values, null = np.asarray(values), np.asarray(null)
-    return Plain(values, False, null if null.any() else None)
+    return Plain(values, mask=null if null.any() else None, categories=None if categories is None else tuple(categories))
 
 
-def _pandas(x: Any, name: str) -> Plain:
+def _rows(flat: Plain, null: Any, widths: Any, name: str) -> Plain:
+    """A column of lists, which must be of one length, as rows; ``flat`` and ``widths`` are without the lists that are null."""
+    null, widths = np.asarray(null), np.asarray(widths)
+    width = int(widths[0]) if len(widths) else 0
+    if (odd := np.flatnonzero(widths != width)).size:
+        row, first = np.flatnonzero(~null)[[odd[0], 0]]
+        raise ShapeError(f"{name}[{row}] has {widths[odd[0]]} values, and {name}[{first}] has {width}: rows are of one length")
+    rows, mask = np.zeros((len(null), width), flat.array.dtype), np.repeat(null[:, None], width, 1)
+    rows[~null] = flat.array[: len(widths) * width].reshape(-1, width)
+    if flat.mask is not None:
+        mask[~null] = flat.mask[: len(widths) * width].reshape(-1, width)
+    return _nullable(rows, mask)
+
+
+def _pandas(x: Any, name: str, labels: bool) -> Plain:
     pandas = sys.modules["pandas"]
     if hasattr(x, "dtypes") and x.ndim == 2:
-        if all(isinstance(t, np.dtype) for t in x.dtypes):
+        if len(set(x.dtypes)) == 1 and isinstance(x.dtypes.iloc[0], np.dtype):
             return Plain(np.asarray(x))
-        return _columns([_pandas(x.iloc[:, k], name) for k in range(x.shape[1])])
+        return _table([x.iloc[:, k] for k in range(x.shape[1])], columns_of(x), _pandas, name)
     dtype = x.dtype
-    if isinstance(dtype, np.dtype):
+    if isinstance(dtype, (np.dtype, pandas.SparseDtype)):
         return Plain(np.asarray(x))
     if isinstance(dtype, pandas.CategoricalDtype):
-        kinds, codes = np.asarray(dtype.categories), np.asarray(pandas.Categorical(x).codes)
-        if kinds.dtype.kind not in "fiub":
+        codes, kinds = np.asarray(pandas.Categorical(x).codes), np.asarray(dtype.categories)
+        if kinds.dtype.kind in "fiub":
+            return _nullable(kinds[codes] if len(kinds) else np.zeros(len(codes)), codes < 0)
+        if not labels:
             raise _refuse(name, f"category of {dtype.categories.dtype}")
-        return _nullable(kinds[codes] if len(kinds) else np.zeros(len(codes)), codes < 0)
-    if isinstance(dtype, pandas.SparseDtype):
-        return Plain(np.asarray(x))
+        return _nullable(np.maximum(codes, 0), codes < 0, dtype.categories)
+    if isinstance(dtype, pandas.ArrowDtype):
+        return _arrow(pandas.array(x).__arrow_array__(), name, labels)
     stored = getattr(dtype, "numpy_dtype", None)
     if stored is None or np.dtype(stored).kind not in "fiub":
-        raise _refuse(name, dtype)
+        raise _refuse(name, dtype, labels)
     return _nullable(x.to_numpy(dtype=stored, na_value=np.zeros((), stored).item()), x.isna())
 
 
-def _polars(x: Any, name: str) -> Plain:
+def _polars(x: Any, name: str, labels: bool) -> Plain:
     if hasattr(x, "get_columns"):
-        return _columns([_polars(column, name) for column in x.get_columns()])
-    dtype = getattr(x, "dtype", None)
-    boolean = str(dtype) == "Boolean"
-    if dtype is None or not (boolean or dtype.is_float() or dtype.is_integer()):
-        raise _refuse(name, dtype) if dtype is not None else DTypeError(f"{name} is a {type(x).__name__}: collect() it first")
-    return _nullable(x.fill_null(False if boolean else 0).to_numpy(), x.is_null().to_numpy())
+        return _table(x.get_columns(), columns_of(x), _polars, name)
+    if not hasattr(x, "dtype"):
+        raise DTypeError(f"{name} is a {type(x).__name__}, which has no numbers yet: collect() it first")
+    dtype, kind = x.dtype, type(x.dtype).__name__
+    if kind == "Enum" and labels:
+        return _polars(x.to_physical(), name, False)._replace(categories=tuple(dtype.categories))
+    if kind == "Categorical" and labels:
+        raise DTypeError(f"{name} has dtype Categorical, which has no order of its own: cast it to polars.Enum(classes), in the order of the classes")
+    if kind in ("Array", "List"):
+        there = x.drop_nulls()
+        return _rows(_polars(there.explode(), name, False), x.is_null().to_numpy(), (there.arr if kind == "Array" else there.list).len().to_numpy(), name)
+    if kind != "Boolean" and not dtype.is_float() and not dtype.is_integer():
+        raise _refuse(name, dtype, labels)
+    return _nullable(x.fill_null(False if kind == "Boolean" else 0).to_numpy(), x.is_null().to_numpy())
 
 
-def _arrow(x: Any, name: str) -> Plain | None:
+def _arrow(x: Any, name: str, labels: bool) -> Plain:
     pyarrow = sys.modules["pyarrow"]
+    types = pyarrow.types
     if isinstance(x, (pyarrow.Table, pyarrow.RecordBatch)):
-        return _columns([_arrow(column, name) for column in x.columns])
+        return _table(x.columns, columns_of(x), _arrow, name)
     if not isinstance(x, (pyarrow.Array, pyarrow.ChunkedArray)):
-        return None
-    if isinstance(x.type, pyarrow.DictionaryType):
-        x = x.cast(x.type.value_type)
-    boolean = pyarrow.types.is_boolean(x.type)
-    if not (boolean or pyarrow.types.is_integer(x.type) or pyarrow.types.is_floating(x.type)):
-        raise _refuse(name, x.type)
-    zero = pyarrow.scalar(False if boolean else 0).cast(x.type) if x.null_count else None
+        raise DTypeError(f"{name} is a {type(x).__name__}, not an array of numbers")
+    kind = x.type
+    if types.is_dictionary(kind):
+        if not labels or _is_number(kind.value_type):
+            return _arrow(x.cast(kind.value_type), name, False)
+        whole = (x if isinstance(x, pyarrow.ChunkedArray) else pyarrow.chunked_array([x])).unify_dictionaries()
+        codes = pyarrow.chunked_array([piece.indices for piece in whole.chunks], kind.index_type)
+        return _arrow(codes, name, False)._replace(categories=tuple(whole.chunk(0).dictionary.to_pylist()) if whole.num_chunks else ())
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        compute, there = tool("pyarrow.compute", "files"), x.drop_null()
+        return _rows(_arrow(compute.list_flatten(there), name, False), x.is_null(), compute.list_value_length(there), name)
+    if not _is_number(kind):
+        raise _refuse(name, kind, labels)
+    zero = pyarrow.scalar(False if types.is_boolean(kind) else 0).cast(kind) if x.null_count else None
     return _nullable(x.fill_null(zero) if x.null_count else x, x.is_null())
 
 
-def _columns(columns: list[Any]) -> Plain:
-    null = [np.zeros(c.array.shape, bool) if c.mask is None else c.mask for c in columns]
-    return _nullable(np.stack([c.array for c in columns], 1), np.stack(null, 1)) if columns else Plain(np.zeros((0, 0)))
+def _is_number(kind: Any) -> bool:
+    """Whether an Arrow type is one of numbers that NumPy has too."""
+    types = sys.modules["pyarrow"].types
+    return bool(types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind))
+
+
+def _table(columns: list[Any], names: tuple[str, ...], take: Any, name: str) -> Plain:
+    """Columns side by side, as rows."""
+    taken = []
+    for column, title in zip(columns, names, strict=True):
+        try:
+            taken.append(take(column, name, False))
+        except DTypeError as problem:
+            raise located(problem, {name: (title,)}) from problem.__cause__
+    if not taken:
+        return Plain(np.zeros((0, 0)))
+    null = [np.zeros(c.array.shape, bool) if c.mask is None else c.mask for c in taken]
+    return _nullable(np.stack([c.array for c in taken], 1), np.stack(null, 1))
 
 
 def _other(x: Any, name: str) -> Plain | None:
@@ -121,7 +187,7 @@ def _other(x: Any, name: str) -> Plain | None:
     return None if hasattr(x, "__array__") or hasattr(x, "__array_interface__") else Plain(np.from_dlpack(x))
 
 
-TAKE = {"torch": _torch, "pandas": _pandas, "polars": _polars, "pyarrow": _arrow}
+TABLES = {"pandas": _pandas, "polars": _polars, "pyarrow": _arrow}
 
 
 def same_index(named: list[tuple[str, Any]]) -> None:
@@ -132,6 +198,19 @@ def same_index(named: list[tuple[str, Any]]) -> None:
             raise ShapeError(f"{name} and {indexed[0][0]} have different indexes, and nothing is aligned here: pass {name}.to_numpy(), or align them first")
 
 
+def same_categories(prediction: Plain | None, target: Plain | None, columns: tuple[str, ...]) -> None:
+    """A class index means one class: categories of prediction and target, or the columns of its scores, are the same in the same order."""
+    ours, theirs = prediction and prediction.categories, target and target.categories
+    if ours is not None and theirs is not None and ours != theirs:
+        raise ArgumentError(f"prediction and target have different categories, {_few(ours)} and {_few(theirs)}: give both one type, with all classes")
+    if theirs is not None and columns != theirs and set(columns) == set(theirs):
+        raise ArgumentError(f"prediction has the classes {_few(columns)}, and target {_few(theirs)}: the same in another order")
+
+
+def _few(names: tuple[Any, ...]) -> str:
+    return ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+
+
 def _object(array: Array, x: Any, name: str) -> DTypeError:
     """What is wrong with an array of Python objects."""
     if array.ndim == 0:
@@ -139,35 +218,46 @@ def _object(array: Array, x: Any, name: str) -> DTypeError:
     for position, item in np.ndenumerate(array):
         if not isinstance(item, (int, float, np.number, np.bool_)):
             shown = repr(item) if isinstance(item, (str, bytes, type(None))) else f"<{type(item).__name__}>"
-            return DTypeError(f"{name} has dtype object: {name}[{', '.join(map(str, position))}] = {shown} is no number")
+            rows = f": numpy.stack({name}) makes rows of a column of lists" if isinstance(item, (list, tuple, np.ndarray)) else ""
+            return DTypeError(f"{name} has dtype object: {name}[{', '.join(map(str, position))}] = {shown} is no number{rows}")
     return DTypeError(f"{name} has dtype object: numbers of at most 64 bits are needed; {name}.astype(float) makes them")
 
 
-def plain(x: Any, name: str) -> Plain:
-    """An ndarray that the shim takes, or an exception that names the argument."""
+def plain(x: Any, name: str, labels: bool = False) -> Plain:
+    """An ndarray that the shim takes, or an exception that names the argument, and the column where there are columns.
+
+    ``labels``: class indices are asked for, so that categories may stand for them.
+    """
+    try:
+        return _plain(x, name, labels)
+    except (DTypeError, DeviceError, ShapeError) as problem:
+        raise located(problem, {name: columns_of(x)}) from problem.__cause__
+
+
+def _plain(x: Any, name: str, labels: bool) -> Plain:
     out = None
     try:
         if isinstance(x, np.ma.MaskedArray):
             mask = np.ma.getmaskarray(x)
             out = Plain(np.asarray(x.data), False, mask if mask.any() else None)
         elif not isinstance(x, (np.ndarray, int, float, list, tuple)):
-            take = TAKE.get(_package(x) or "")
-            out = (take(x, name) if take else None) or _other(x, name)
+            package = _package(x)
+            out = _torch(x, name) if package == "torch" else TABLES[package](x, name, labels) if package in TABLES else _other(x, name)
         if out is None:
             out = Plain(np.asarray(x))
-    except (DTypeError, DeviceError):
+    except (DTypeError, DeviceError, ShapeError):
         raise
     except Exception as problem:
         traced = _package(x) == "jax"
         raise DTypeError(f"{name} is traced by JAX and has no numbers yet: call libloss outside of jit, grad and vmap"
                          if traced else f"{name} is no array of numbers: {problem}") from problem
     array = out.array
-    if array.dtype.name == "bfloat16":
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
         array, out = array.view(np.uint16), out._replace(bfloat16=True, dtype=array.dtype)
     elif array.dtype.kind == "O":
         raise _object(array, x, name)
     elif array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise _refuse(name, array.dtype)
+        raise _refuse(name, array.dtype, labels)
     elif array.dtype.kind == "f":
         out = out._replace(dtype=array.dtype.newbyteorder("="))
     if not array.dtype.isnative:

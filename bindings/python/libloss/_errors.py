@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from ._libloss import lib
 
-NAMED = re.compile(r"""(?:^|[:;]\ )(\w+)(?:\[([\d, ]+)\])?\ =\ ('[^']*'|\[[^\]]*\]|[^\s,;:(]+)""", re.VERBOSE)
+COLUMN = r"""(?:\ \(column\ "(?:[^"\\]|\\.)*"\))?"""
+NAMED = re.compile(rf"""(?:^|[:;]\ )(\w+){COLUMN}(?:\[([\d, ]+)\])?\ =\ ('[^']*'|\[[^\]]*\]|[^\s,;:(]+)""", re.VERBOSE)
 ABOUT = re.compile(
-    r"""(?:\w+:\ )?(?:(?:there\ is\ no|a)\ derivative\ with\ respect\ to\ (\w+)
+    rf"""(?:\w+:\ )?(?:(?:there\ is\ no|a)\ derivative\ with\ respect\ to\ (\w+)
     |unknown\ parameter\ "(\w+)"
-    |(?!\w+\ is\ a\ (?:metric|loss)\b)(\w+)\ (?:has|is|requires|needs|overlaps|and\ \w+\ have)\b)""",
+    |(?!\w+\ is\ a\ (?:metric|loss)\b)(\w+){COLUMN}\ (?:has|is|requires|needs|overlaps|and\ \w+\ have)\b)""",
     re.VERBOSE,
 )
 
@@ -123,3 +126,24 @@ def error(status: int, message: str) -> Error | MemoryError:
     if status == lib.LIBLOSS_ERR_PARAMETER and "unknown parameter" in message:
         return UnknownNameError(message, status)
     return KINDS.get(status, ArgumentError)(message, status)
+
+
+E = TypeVar("E", bound=Error)
+
+
+def located(problem: E, columns: Mapping[str, Sequence[str]], first: int = 0) -> E:
+    """The same exception with the columns of tables named, and rows counted from ``first``: target (column "y")[17].
+
+    ``columns``: by argument, one name for a Series, several for a table, whose last axis they are; "" is no name.
+    """
+
+    def named(found: re.Match[str]) -> str:
+        position = [int(i) for i in found[2].split(",")] if found[2] else []
+        names = columns.get(found[1], ())
+        name = names[0] if len(names) == 1 else names[position[-1]] if len(position) == 2 and position[1] < len(names) else ""
+        if position:
+            position[0] += first
+        return found[1] + (f" (column {json.dumps(name, ensure_ascii=False)})" if name else "") + (f"[{', '.join(map(str, position))}]" if position else "")
+
+    message = re.sub(r"\b(\w+)(?:\[(\d[\d, ]*)\]|(?=\ (?:has|is|requires|needs|overlaps|and)\b))", named, str(problem))
+    return problem if message == str(problem) else type(problem)(message, problem.status)

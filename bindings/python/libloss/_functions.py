@@ -9,7 +9,7 @@ import numpy as np
 
 from ._core import Info, create, describe, is_flat, is_of_batch, names
 from ._libloss import quick
-from ._loss import Loss
+from ._loss import CATEGORIES, LABELS, Loss
 from ._texts import INSIGHTS
 
 EXAMPLES = {  # what an input of each kind looks like in an example
@@ -91,6 +91,7 @@ def docstring(info: Info) -> str:
     for i in info.inputs:
         per = {"value": "one per row, or rows shaped like the prediction" if i.or_rows else "one per value", "class": "(classes,)"}.get(i.per, shape)
         told = i.description if "shape (" in i.description else f"{i.description}; {per}"
+        told += CATEGORIES if i.kind in LABELS else ""
         lines.append(f"    {i.name}: {told}{'; optional' if i.optional else ''}.")
     lines += [f"    {p.name}: {p.doc}, {p.range}; default {p.default!r}{'; learnable' if p.learnable else ''}." for p in info.parameters]
     if is_of_batch(info):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
-from ._arrays import Plain, absent, plain, same_index, weighed, wide
+from ._arrays import Plain, absent, columns_of, plain, same_categories, same_index, weighed, wide
 from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, is_flat, is_of_batch, numbers, text, word
-from ._errors import ArgumentError, DTypeError, IncompatibleVersionError, NotDifferentiableError, ShapeError
+from ._errors import ArgumentError, DTypeError, Error, IncompatibleVersionError, NotDifferentiableError, ShapeError, located
 from ._libloss import ffi, lib, quick
 from ._threads import wished
 
@@ -28,6 +28,8 @@ VALUE = frozenset(("weight", "reduction", "divisor", "empty", "axis", "threads",
 GRAD = VALUE | {"wrt"}
 HESS = GRAD | {"curvature"}
 OPTIONS = HESS | {"upstream"}
+LABELS = ("class", "label")  # kinds of inputs that are integers which stand for something
+CATEGORIES = "; of a table a column of categories too, in the order of its type (pandas dtype.categories, polars Enum, Arrow dictionary)"
 ROLES = {"input": 0, "weight": 1, "upstream": 2, "values": 3, "grad": 4, "hess": 5, "auxiliary": 6}
 
 
@@ -120,6 +122,9 @@ class Loss:
 
     Share it between threads; compare, hash, pickle and copy it freely. Derivatives are those of the *reduced* value under the
     same ``reduction`` (default the mean, so 1/n times each value's own; ``"sum"`` and ``"none"`` give every value's own).
+
+    Inputs are whatever holds numbers in memory: arrays, tensors, columns of tables (pandas, polars, Arrow), whole tables as rows. Nulls
+    and masked values are not there; a float NaN is a NaN. Categories that are no numbers are class indices in the order of their type.
     """
 
     __slots__ = ("__weakref__", "_address", "_flat", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
@@ -171,7 +176,15 @@ class Loss:
 
     # ---- evaluation ----
 
-    def _evaluate(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], *, wrt: str | tuple[str, ...] | None = None,
+    def _evaluate(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], **options: Any) -> dict[str, Any]:
+        """What is wanted, by name; an exception names the columns of tables."""
+        try:
+            return self._compute(inputs, named, want, **options)
+        except Error as problem:
+            given = {**dict(zip((i.name for i in self._info.inputs), inputs, strict=False)), **named, "weight": options.get("weight")}
+            raise located(problem, {name: columns_of(x) for name, x in given.items()}) from problem.__cause__
+
+    def _compute(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], *, wrt: str | tuple[str, ...] | None = None,
                   curvature: str = "exact", matrices: bool = False, weight: Any = None, reduction: str = "mean", divisor: float | None = None,
                   empty: str = "nan", upstream: Any = None, axis: int = -1, out: Mapping[str, Any] | None = None,
                   threads: int | None = None, unit_axes: int = 0, total: Any = None) -> dict[str, Any]:
@@ -197,7 +210,7 @@ class Loss:
             if x is None:
                 arrays.append(None)
                 continue
-            p = plain(x, info.inputs[k].name)
+            p = plain(x, info.inputs[k].name, info.inputs[k].kind in LABELS)
             if info.inputs[k].per == "class":
                 if p.mask is not None:  # a class that is not there
                     p = p._replace(array=np.where(p.mask, p.array.dtype.type(0), p.array), mask=None)
@@ -208,6 +221,8 @@ class Loss:
             slots.append((p.array, ROLES["input"], k, p.bfloat16))
         first = arrays[0]
         assert first is not None
+        if len(arrays) > 1 and arrays[1] is not None and arrays[1].categories is not None:
+            same_categories(first, arrays[1], columns_of(given[0]))
         shaped = next((a for a in arrays if a is not None and a.array.ndim), first).array
         shape = self._unit_shape(args, slots) if info.per_unit else shaped.shape[:-1] if info.per_row else shaped.shape
         masks = [p.mask for p in arrays if p is not None]
@@ -476,7 +491,7 @@ class Loss:
         info = self._info
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
-        t = plain(target, "target")
+        t = plain(target, "target", len(info.inputs) > 1 and info.inputs[1].kind in LABELS)
         by_class = len(info.inputs) > 1 and info.inputs[1].kind == "class" and t.array.dtype.kind != "f" and not t.bfloat16
         keep = [_tensor(t.array if by_class else wide(t))]
         args.input[1] = keep[0][0]
@@ -502,9 +517,11 @@ class Loss:
         return np.array(list(found)) if info.per_row else float(found[0])
 
     def _classes_of(self, target: Plain, class_weight: Any) -> int:
-        """How many classes there are: as many as have weights, else one more than the largest label that is there."""
+        """How many classes there are: as many as have weights, or categories, else one more than the largest label that is there."""
         if class_weight is not None:
             return int(np.size(class_weight))
+        if target.categories:
+            return len(target.categories)
         labels = target.array if target.mask is None else target.array[~target.mask]
         ignored = self._parameters.get("ignore_index")
         if ignored is not None:

@@ -9,11 +9,11 @@ from typing import Any, final
 import numpy as np
 
 from . import _core
-from ._arrays import absent, plain, same_index, weighed, wide
+from ._arrays import Plain, absent, columns_of, plain, same_categories, same_index, weighed, wide
 from ._core import Info, check, create, describe, text
-from ._errors import ArgumentError, DTypeError
+from ._errors import ArgumentError, DTypeError, Error, located
 from ._libloss import ffi, lib
-from ._loss import FORMAT, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
+from ._loss import CATEGORIES, FORMAT, LABELS, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
 from ._texts import INSIGHTS
 from ._total import Total
 
@@ -70,11 +70,25 @@ class Metric:
             raise TypeError(f"{self.name} needs {' and '.join(missing)}")
         return {name: given[name] for name in inputs if name in given and not (given[name] is None and inputs[name].optional)}
 
-    def _evaluate(self, inputs: Mapping[str, Any], weight: Any, *, total: Any = None, want: str = "value") -> Any:
+    def _evaluate(self, inputs: Mapping[str, Any], weight: Any, **options: Any) -> Any:
+        """What is wanted; an exception names the columns of tables."""
+        try:
+            return self._compute(inputs, weight, **options)
+        except Error as problem:
+            raise located(problem, {name: columns_of(x) for name, x in (*inputs.items(), ("weight", weight))}) from problem.__cause__
+
+    def _plain(self, prediction: Any, target: Any) -> tuple[Plain, Plain]:
+        """Prediction and target; where labels are counted, categories stand for class indices in both."""
+        known = {i.name: i.kind in LABELS for i in self._info.inputs}
+        p, t = plain(prediction, "prediction", "threshold" in self._parameters), plain(target, "target", known["target"])
+        same_categories(p, t, columns_of(prediction))
+        return p, t
+
+    def _compute(self, inputs: Mapping[str, Any], weight: Any, *, total: Any = None, want: str = "value") -> Any:
         """The numbers ("value"); nothing but a plan ("plan"); a gradient, which is refused ("gradient")."""
         prediction, target = inputs["prediction"], inputs["target"]
         same_index([("prediction", prediction), ("target", target), ("weight", weight)])
-        p, t = plain(prediction, "prediction"), plain(target, "target")
+        p, t = self._plain(prediction, target)
         slots: list[Any] = [(p.array, ROLES["input"], 0, p.bfloat16), (t.array, ROLES["input"], 1, t.bfloat16)]
         for k, i in enumerate(self._info.inputs[2:], 2):
             if i.name in inputs:
@@ -313,10 +327,12 @@ class Counts:
 
 
 def _classes_in(prediction: Any, target: Any, weight: Any) -> int | None:
-    """How many classes whole arrays of labels hold: one more than the largest; None where the prediction is no labels."""
-    p, t = plain(prediction, "prediction"), plain(target, "target")
+    """How many classes whole arrays of labels hold: as many as categories, or one more than the largest; None where the prediction is no labels."""
+    p, t = plain(prediction, "prediction", True), plain(target, "target", True)
     if p.array.ndim != t.array.ndim or p.array.dtype.kind not in "iub" or t.array.dtype.kind not in "iub":
         return None
+    if known := p.categories or t.categories:
+        return max(2, len(known))
     top = 1
     for array, mask in ((p.array, p.mask), (t.array, t.mask)):
         there = np.ones(array.shape, bool) if mask is None else ~mask
@@ -335,7 +351,8 @@ def {name}(*, {inputs}, weight=None{parameters}):
 def _docstring(info: Info) -> str:
     insight = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []
     lines = [f"{info.title}.", "", *insight, f"    {info.formula}", "", "Args:"]
-    lines += [f"    {i.name}: {i.description}." for i in info.inputs]
+    counts = any(p.name == "threshold" for p in info.parameters)
+    lines += [f"    {i.name}: {i.description}{CATEGORIES if i.kind in LABELS or (counts and i.name == 'prediction') else ''}." for i in info.inputs]
     lines.append("    weight: a number, one per case, or one per leading index; 0 means not there.")
     for p in info.parameters:
         doc = "number of classes; None: one more than the largest label, or the length of rows of scores" if p.name == "classes" else f"{p.doc}, {p.range}"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arrays import plain
 from ._core import REDUCTIONS, check, create, describe
 from ._errors import ArgumentError
 from ._libloss import ffi, lib
@@ -69,10 +68,12 @@ class Total:
         weight = options.pop("weight", None)
         given = metric._inputs(options)
         if not self._memory.size:
-            p, t = plain(given["prediction"], "prediction"), plain(given["target"], "target")
+            p, t = metric._plain(given["prediction"], given["target"])
             known = metric.parameters
             if known.get("classes", 0) is None and p.array.ndim == t.array.ndim + 1 and p.array.shape[-1] > 1:
                 metric = metric.replace(classes=p.array.shape[-1])
+            elif known.get("classes", 0) is None and t.categories:
+                metric = metric.replace(classes=max(2, len(t.categories)))
             if known.get("outputs", 0) is None and t.array.ndim > 1 and t.array.shape[-1] > 0:
                 metric = metric.replace(outputs=t.array.shape[-1])
             metric._evaluate(given, weight, want="plan")  # shapes that do not fit leave the total as it was
