@@ -195,5 +195,6 @@ XLA_FFI_Error *libloss_jet(XLA_FFI_CallFrame *frame)
         for (int64_t i = 0; i < frame->rets.size; i++) result[i].tensor.data = (char *)result[i].tensor.data + result[i].step;
     }
     free(parameters);
-    return status == LIBLOSS_OK ? NULL : failure(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, message);
+    if (status == LIBLOSS_OK) return NULL;
+    return failure(frame, status == LIBLOSS_ERR_MEMORY ? XLA_FFI_Error_Code_RESOURCE_EXHAUSTED : XLA_FFI_Error_Code_OUT_OF_RANGE, message);
 }

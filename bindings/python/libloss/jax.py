@@ -154,7 +154,7 @@ def loss(spec: str | Loss, /, *, reduction: str = "mean", empty: str = "nan", ax
         ShapeError, DTypeError, ArgumentError: as libloss does.
         NotDifferentiableError: a derivative that libloss does not have.
     Raises (when run):
-        jax.errors.JaxRuntimeError: labels, weights, parameters out of range, in libloss's words.
+        jax.errors.JaxRuntimeError, or ValueError as JAX chooses: labels, weights, parameters out of range, in libloss's words.
     """
     base = Loss(spec, **parameters)
     info = base.info
