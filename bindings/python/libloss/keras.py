@@ -5,9 +5,12 @@ Here arguments come in Keras's order, (y_true, y_pred). What is masked or weighs
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from . import _loss
 from ._core import REDUCTIONS
@@ -61,6 +64,7 @@ class _Adapter:
             if len(target.shape) == rank and target.shape[-1] == 1 != prediction.shape[-1]:
                 target = ops.squeeze(target, -1)
             target = ops.cast(target, dtype) if len(target.shape) == rank else _indices(target)
+            mask = self._known(target, mask) if len(target.shape) == rank - 1 else mask
         else:
             target = _same_rank(ops.cast(target, dtype), prediction)
         values = tuple(prediction.shape[:-1] if info.per_row else prediction.shape)
@@ -72,6 +76,14 @@ class _Adapter:
             weight = ops.where(mask, ops.ones_like(mask, dtype=dtype) if weight is None else _deeper(weight, most), ops.zeros((), dtype))
         elementwise = not info.per_row and not info.per_unit
         return Prepared(prediction, target, weight, mask, None if info.per_unit else values, prediction.shape[-1] if elementwise and rank > 1 else 0)
+
+    def _known(self, target: Any, mask: Any) -> Any:
+        """The mask without ignored labels, which Keras takes for masked."""
+        ignored = self.base.parameters.get("ignore_index")
+        if ignored is None:
+            return mask
+        known = functools.reduce(ops.logical_and, (ops.not_equal(target, each) for each in np.atleast_1d(ignored).tolist()))
+        return known if mask is None else ops.logical_and(known, ops.convert_to_tensor(mask, dtype="bool"))
 
     def samples(self, batch: Prepared) -> Any:
         """A number per sample."""
