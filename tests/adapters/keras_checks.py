@@ -132,7 +132,11 @@ def test_ranks():
     labels = libloss.keras.Loss("cross_entropy")
     close(labels(LABELS[:, None], PREDICTION), labels(LABELS, PREDICTION), 0)
     image, classes = RNG.normal(size=(2, K, 4, 4)).astype("float32"), RNG.integers(0, K, (2, 4, 4))
-    close(libloss.keras.Loss("cross_entropy", axis=1)(classes, image), labels(classes, np.moveaxis(image, 1, -1)), 0)
+    first, last = libloss.keras.Loss("cross_entropy", axis=1), np.moveaxis(image, 1, -1)
+    close(first(classes, image), labels(classes, last), 0)
+    close(first(classes[:, None], image, classes), labels(classes, last, classes), 0)
+    close(first(np.moveaxis(np.eye(K)[classes], -1, 1), image), labels(classes, last), 1e-6)
+    close(gradient(lambda x: first(classes, x), image), np.moveaxis(gradient(lambda x: labels(classes, x), last), -1, 1), 0)
 
 
 def test_labels_that_are_floats():

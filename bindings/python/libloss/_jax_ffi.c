@@ -30,12 +30,12 @@ typedef struct known {
 static _Atomic(known *) all;
 
 /* What Python looks up. */
-void libloss_jax_start(libloss_status (*create)(const char *, libloss_object **), libloss_status (*eval)(const libloss_object *, const libloss_args *),
-                       const char *(*message)(void));
+void libloss_jax_start(libloss_status (*create)(const char *, libloss_object **),
+                       libloss_status (*eval)(const libloss_object *, const libloss_args *), const char *(*message)(void));
 XLA_FFI_Handler libloss_jet;
 
-void libloss_jax_start(libloss_status (*create)(const char *, libloss_object **), libloss_status (*eval)(const libloss_object *, const libloss_args *),
-                       const char *(*message)(void))
+void libloss_jax_start(libloss_status (*create)(const char *, libloss_object **),
+                       libloss_status (*eval)(const libloss_object *, const libloss_args *), const char *(*message)(void))
 {
     core.create = create;
     core.eval = eval;
@@ -69,7 +69,8 @@ static XLA_FFI_Error *failure(const XLA_FFI_CallFrame *frame, XLA_FFI_Error_Code
 static void *attribute(const XLA_FFI_CallFrame *frame, const char *name)
 {
     for (int64_t i = 0; i < frame->attrs.size; i++)
-        if (frame->attrs.names[i]->len == strlen(name) && memcmp(frame->attrs.names[i]->ptr, name, strlen(name)) == 0) return frame->attrs.attrs[i];
+        if (frame->attrs.names[i]->len == strlen(name) && memcmp(frame->attrs.names[i]->ptr, name, strlen(name)) == 0)
+            return frame->attrs.attrs[i];
     return NULL;
 }
 
@@ -81,10 +82,12 @@ static const int64_t *integers(const XLA_FFI_CallFrame *frame, const char *name)
 /* The type of a buffer's elements; 0 for what XLA has and libloss has not. */
 static int element(XLA_FFI_DataType dtype, libloss_tensor *t)
 {
-    static const struct { uint8_t xla, code, bits; } types[] = {
-        { XLA_FFI_DataType_PRED, 6, 8 }, { XLA_FFI_DataType_S8, 0, 8 }, { XLA_FFI_DataType_S16, 0, 16 }, { XLA_FFI_DataType_S32, 0, 32 },
-        { XLA_FFI_DataType_S64, 0, 64 }, { XLA_FFI_DataType_U8, 1, 8 }, { XLA_FFI_DataType_U16, 1, 16 }, { XLA_FFI_DataType_U32, 1, 32 },
-        { XLA_FFI_DataType_U64, 1, 64 }, { XLA_FFI_DataType_F16, 2, 16 }, { XLA_FFI_DataType_F32, 2, 32 }, { XLA_FFI_DataType_F64, 2, 64 },
+    static const struct {
+        uint8_t xla, code, bits;
+    } types[] = {
+        { XLA_FFI_DataType_PRED, 6, 8 },  { XLA_FFI_DataType_S8, 0, 8 },   { XLA_FFI_DataType_S16, 0, 16 }, { XLA_FFI_DataType_S32, 0, 32 },
+        { XLA_FFI_DataType_S64, 0, 64 },  { XLA_FFI_DataType_U8, 1, 8 },   { XLA_FFI_DataType_U16, 1, 16 }, { XLA_FFI_DataType_U32, 1, 32 },
+        { XLA_FFI_DataType_U64, 1, 64 },  { XLA_FFI_DataType_F16, 2, 16 }, { XLA_FFI_DataType_F32, 2, 32 }, { XLA_FFI_DataType_F64, 2, 64 },
         { XLA_FFI_DataType_BF16, 4, 16 },
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -124,20 +127,20 @@ static double number(const libloss_tensor *t, int64_t i)
 
 static void store(const libloss_tensor *t, int64_t i, double x)
 {
-    if (t->dtype_bits == 64) ((double *)t->data)[i] = x;
-    else ((float *)t->data)[i] = (float)x;
+    if (t->dtype_bits == 64)
+        ((double *)t->data)[i] = x;
+    else
+        ((float *)t->data)[i] = (float)x;
 }
 
-static int64_t count(const libloss_tensor *t)
-{
-    return t->ndim ? t->shape[0] : 1;
-}
+static int64_t count(const libloss_tensor *t) { return t->ndim ? t->shape[0] : 1; }
 
 XLA_FFI_Error *libloss_jet(XLA_FFI_CallFrame *frame)
 {
     for (XLA_FFI_Extension_Base *e = frame->extension_start; e; e = e->next) {
         if (e->type != XLA_FFI_Extension_Metadata) continue;
-        XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)e)->metadata; /* XLA only asks for which of its versions this was made */
+        XLA_FFI_Metadata *metadata =
+            ((XLA_FFI_Metadata_Extension *)e)->metadata; /* XLA only asks for which of its versions this was made */
         metadata->api_version.major_version = XLA_FFI_API_MAJOR;
         metadata->api_version.minor_version = XLA_FFI_API_MINOR;
         return NULL;
@@ -147,7 +150,8 @@ XLA_FFI_Error *libloss_jet(XLA_FFI_CallFrame *frame)
 
     part operand[MOST], result[MOST];
     const int64_t *roles = integers(frame, "roles"), *ranks = integers(frame, "ranks");
-    if (frame->args.size > MOST || frame->rets.size > MOST) return failure(frame, XLA_FFI_Error_Code_INTERNAL, "libloss: too many operands");
+    if (frame->args.size > MOST || frame->rets.size > MOST)
+        return failure(frame, XLA_FFI_Error_Code_INTERNAL, "libloss: too many operands");
     for (int64_t i = 0; i < frame->args.size + frame->rets.size; i++) {
         const int out = i >= frame->args.size;
         const int64_t k = out ? i - frame->args.size : i;
@@ -164,32 +168,48 @@ XLA_FFI_Error *libloss_jet(XLA_FFI_CallFrame *frame)
     const int64_t *options = integers(frame, "options");
     char message[1024] = "";
     double value = 0;
-    libloss_args args = { .struct_size = sizeof args, .reduction = (int32_t)options[0], .empty = (int32_t)options[1], .unit_axes = (int32_t)options[2],
-                          .hessian_kind = (int32_t)options[3], .threads = (int32_t)options[4], .parameters = parameters, .message = message,
+    libloss_args args = { .struct_size = sizeof args,
+                          .reduction = (int32_t)options[0],
+                          .empty = (int32_t)options[1],
+                          .unit_axes = (int32_t)options[2],
+                          .hessian_kind = (int32_t)options[3],
+                          .threads = (int32_t)options[4],
+                          .parameters = parameters,
+                          .message = message,
                           .message_size = sizeof message };
     for (int64_t i = 0; i < frame->args.size; i++) {
-        if (operand[i].role < WEIGHT) args.input[operand[i].role] = &operand[i].tensor;
-        else if (operand[i].role == WEIGHT) args.weight = &operand[i].tensor;
+        if (operand[i].role < WEIGHT)
+            args.input[operand[i].role] = &operand[i].tensor;
+        else if (operand[i].role == WEIGHT)
+            args.weight = &operand[i].tensor;
     }
     for (int64_t i = 0; i < frame->rets.size; i++) {
         const int64_t role = result[i].role;
-        if (role >= PARAMETER_GRADIENT) args.parameter_gradient = parameters + fixed->size;
-        else if (role >= HESSIAN) args.hessian[role - HESSIAN] = &result[i].tensor;
-        else if (role >= GRADIENT) args.gradient[role - GRADIENT] = &result[i].tensor;
-        else if (args.reduction == LIBLOSS_NONE) args.values = &result[i].tensor;
-        else args.value = &value;
+        if (role >= PARAMETER_GRADIENT)
+            args.parameter_gradient = parameters + fixed->size;
+        else if (role >= HESSIAN)
+            args.hessian[role - HESSIAN] = &result[i].tensor;
+        else if (role >= GRADIENT)
+            args.gradient[role - GRADIENT] = &result[i].tensor;
+        else if (args.reduction == LIBLOSS_NONE)
+            args.values = &result[i].tensor;
+        else
+            args.value = &value;
     }
     libloss_status status = LIBLOSS_OK;
     for (int64_t b = 0; b < result[0].batch && status == LIBLOSS_OK; b++) {
         for (int64_t i = 0; i < frame->args.size; i++)
             if (operand[i].role >= PARAMETER)
-                for (int64_t k = 0; k < count(&operand[i].tensor); k++) parameters[operand[i].role - PARAMETER + k] = number(&operand[i].tensor, k);
+                for (int64_t k = 0; k < count(&operand[i].tensor); k++)
+                    parameters[operand[i].role - PARAMETER + k] = number(&operand[i].tensor, k);
         status = core.eval(loss, &args);
         for (int64_t i = 0; i < frame->rets.size && status == LIBLOSS_OK; i++) {
             const int64_t role = result[i].role;
-            if (role == VALUE && args.value) store(&result[i].tensor, 0, value);
+            if (role == VALUE && args.value)
+                store(&result[i].tensor, 0, value);
             else if (role >= PARAMETER_GRADIENT)
-                for (int64_t k = 0; k < count(&result[i].tensor); k++) store(&result[i].tensor, k, args.parameter_gradient[role - PARAMETER_GRADIENT + k]);
+                for (int64_t k = 0; k < count(&result[i].tensor); k++)
+                    store(&result[i].tensor, k, args.parameter_gradient[role - PARAMETER_GRADIENT + k]);
         }
         for (int64_t i = 0; i < frame->args.size; i++) operand[i].tensor.data = (char *)operand[i].tensor.data + operand[i].step;
         for (int64_t i = 0; i < frame->rets.size; i++) result[i].tensor.data = (char *)result[i].tensor.data + result[i].step;

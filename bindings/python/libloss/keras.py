@@ -23,7 +23,7 @@ ops = keras.ops
 register = keras.saving.register_keras_serializable(package="libloss")
 
 KERAS_NAMES = {None: "none", "sum_over_batch_size": "size_mean", "mean_with_sample_weight": "weighted_mean"}
-WHOLE = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24}  # below it a float tells every whole number from its neighbours
+EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24}  # below it a float tells a whole number from its neighbours
 NO_CLASS = -(2**31)  # stands for a label that is no whole number
 
 
@@ -59,23 +59,30 @@ class _Adapter:
         """A batch in libloss's shapes and dtypes."""
         mask, info = _mask(y_pred), self.base.info
         prediction, target = ops.convert_to_tensor(y_pred, dtype=dtype), ops.convert_to_tensor(y_true)
-        rank, kind = len(prediction.shape), info.inputs[1].kind
-        if kind in ("class", "label"):
+        rank = len(prediction.shape)
+        if self.axis != -1:
+            target = ops.moveaxis(target, self.axis, -1) if len(target.shape) == rank else target
+            prediction = ops.moveaxis(prediction, self.axis, -1)
+        if info.inputs[1].kind in ("class", "label"):
             if len(target.shape) == rank and target.shape[-1] == 1 != prediction.shape[-1]:
                 target = ops.squeeze(target, -1)
-            target = ops.cast(target, dtype) if len(target.shape) == rank else _indices(target)
-            mask = self._known(target, mask) if len(target.shape) == rank - 1 else mask
+            if len(target.shape) == rank:
+                target = ops.cast(target, dtype)
+            else:
+                target = _indices(target)
+                mask = self._known(target, mask)
         else:
             target = _same_rank(ops.cast(target, dtype), prediction)
-        values = tuple(prediction.shape[:-1] if info.per_row else prediction.shape)
-        mask = None if mask is None else _fit(ops.convert_to_tensor(mask, dtype="bool"), values)
-        weight = None if sample_weight is None else _fit(ops.convert_to_tensor(sample_weight, dtype=dtype), values)
+        shape = tuple(prediction.shape[:-1] if info.per_row else prediction.shape)
+        weight = None if sample_weight is None else _fit(ops.convert_to_tensor(sample_weight, dtype=dtype), shape)
         if mask is not None:
-            most = max(len(mask.shape), len(weight.shape) if weight is not None else 0)
-            mask = _deeper(mask, most)
-            weight = ops.where(mask, ops.ones_like(mask, dtype=dtype) if weight is None else _deeper(weight, most), ops.zeros((), dtype))
-        elementwise = not info.per_row and not info.per_unit
-        return Prepared(prediction, target, weight, mask, None if info.per_unit else values, prediction.shape[-1] if elementwise and rank > 1 else 0)
+            mask = _fit(ops.convert_to_tensor(mask, dtype="bool"), shape)
+            weight = ops.ones_like(mask, dtype=dtype) if weight is None else weight
+            most = max(len(mask.shape), len(weight.shape))
+            mask, weight = _deeper(mask, most), _deeper(weight, most)
+            weight = ops.where(mask, weight, ops.zeros_like(weight))
+        of_elements = not info.per_row and not info.per_unit
+        return Prepared(prediction, target, weight, mask, None if info.per_unit else shape, shape[-1] if of_elements and rank > 1 else 0)
 
     def _known(self, target: Any, mask: Any) -> Any:
         """The mask without ignored labels, which Keras takes for masked."""
@@ -92,9 +99,7 @@ class _Adapter:
 
     def evaluate(self, batch: Prepared, reduction: str) -> Any:
         """The reduced number, or the values, as a tensor of the backend's."""
-        options: dict[str, Any] = {"reduction": reduction, "empty": "zero"}
-        options |= {"axis": self.axis} if self.axis != -1 else {}
-        options |= {"unit_axes": self.unit_axes} if self.unit_axes else {}
+        options = {"reduction": reduction, "empty": "zero", **({"unit_axes": self.unit_axes} if self.unit_axes else {})}
         return _function_of(self.base, options)(batch.prediction, batch.target, weight=batch.weight)
 
 
@@ -119,10 +124,10 @@ def _mask(x: Any) -> Any:
 
 def _indices(target: Any) -> Any:
     """Class indices, which Keras may have made floats."""
-    exact = WHOLE.get(keras.backend.standardize_dtype(target.dtype), 2**31)
-    if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(target.dtype)):
+    dtype = keras.backend.standardize_dtype(target.dtype)
+    if not keras.backend.is_float_dtype(dtype):
         return target
-    whole = ops.logical_and(ops.equal(target, ops.floor(target)), ops.less(ops.abs(target), exact))
+    whole = ops.logical_and(ops.equal(target, ops.floor(target)), ops.less(ops.abs(target), EXACT.get(dtype, 2**31)))
     return ops.cast(ops.where(whole, target, float(NO_CLASS)), "int32")
 
 
@@ -189,7 +194,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc, name-defined]
             if self._reduction == "sum":
                 return self._adapter.evaluate(batch, "sum") / (batch.width or 1)
             if self._reduction == "size_mean" and batch.mask is not None and batch.values is not None:
-                left = ops.sum(ops.cast(batch.mask, self.dtype)) * (math.prod(batch.values) / math.prod(batch.mask.shape))
+                left = ops.sum(ops.cast(batch.mask, self.dtype)) * (math.prod(batch.values) / max(math.prod(batch.mask.shape), 1))
                 return ops.divide_no_nan(self._adapter.evaluate(batch, "sum"), left)
             return self._adapter.evaluate(batch, self._reduction)
 
