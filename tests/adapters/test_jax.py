@@ -67,8 +67,8 @@ def test_ffi_is_there():
     assert libloss.jax.backend() == "ffi"
 
 
-@pytest.mark.parametrize("spec", PEERS)
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean", "weighted_mean", "size_mean", "batch_mean"])
+@pytest.mark.parametrize("spec, reduction", [*((spec, "mean") for spec in PEERS), *((spec, reduction) for spec in ("huber", "cross_entropy", "cross_entropy()")
+                                             for reduction in ("none", "sum", "weighted_mean", "size_mean", "batch_mean"))])
 def test_values_and_gradients_are_those_of_peers(spec, reduction):
     x, t, peer = PEERS[spec]
     loss = libloss.jax.loss(spec, reduction=reduction)
@@ -378,6 +378,21 @@ f = jax.jit(jax.value_and_grad(libloss.jax.loss("huber(delta=0.5)")))
 value, grad = f(jnp.array([3.0, 0.25]), jnp.zeros(2))
 print(libloss.jax.backend(), value, *grad)
 """
+
+
+def test_on_two_devices():
+    """Half of the rows on each: put there by jit, or taken apart by shard_map."""
+    assert python("""
+import jax, jax.numpy as jnp, libloss.jax, optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+mesh = Mesh(jax.devices(), ("rows",))
+x, t = (jax.device_put(a, NamedSharding(mesh, P("rows"))) for a in (jnp.linspace(-3, 3, 16), jnp.zeros(16)))
+loss = libloss.jax.loss("huber")
+parts = jax.shard_map(lambda x, t: jax.lax.pmean(loss(x, t), "rows"), mesh=mesh, in_specs=P("rows"), out_specs=P(), check_vma=False)
+want = jax.value_and_grad(lambda x: optax.huber_loss(x, t).mean())(x)
+for f in (loss, parts):
+    print(all(jnp.allclose(a, b) for a, b in zip(jax.jit(jax.value_and_grad(f))(x, t), want)))
+""", XLA_FLAGS="--xla_force_host_platform_device_count=2") == ["True", "True"]
 
 
 def test_without_a_compiler_a_callback_stands_in(tmp_path):

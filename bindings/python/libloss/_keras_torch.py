@@ -42,6 +42,7 @@ class _Evaluate(torch.autograd.Function):  # type: ignore[misc, name-defined]
 def loss(base: Loss, **options: Any) -> Callable[..., Any]:
     """What ``libloss.jax.loss`` is for JAX: a function of tensors, which autograd differentiates once."""
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def function(*inputs: Any, weight: Any = None) -> Any:
         return _Evaluate.apply(base, options, weight, *inputs)
 

@@ -127,7 +127,7 @@ def _chosen(loss: Loss, wish: Backend | None) -> Backend:
 
 
 def _array(x: Any, name: str) -> Any:
-    x = jnp.asarray(x)
+    x = x if isinstance(x, jax.Array) else jnp.asarray(x)
     if x.dtype.name not in DTYPES:
         raise _refuse(name, x.dtype)
     return x
@@ -148,7 +148,7 @@ def loss(spec: str | Loss, /, *, reduction: str = "mean", empty: str = "nan", ax
     The function takes the loss's inputs by position or name, then by name ``weight``, optional inputs such as ``class_weight``, and any learnable
     parameter, which is differentiable there. Inputs of float16, bfloat16, float32 and, under ``jax_enable_x64``, float64, in any mixture; class indices
     of any integer dtype. It returns float32, or float64 where a real input is float64, rounded once from the exact sum; gradients have their
-    input's dtype. Second derivatives are those by one input, twice.
+    input's dtype. Second derivatives are those by one input, twice. ``jax.shard_map`` takes it with ``check_vma=False``.
 
     Raises (when traced):
         ShapeError, DTypeError, ArgumentError: as libloss does.
