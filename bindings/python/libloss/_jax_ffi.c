@@ -12,7 +12,8 @@
 
 enum { WEIGHT = 8, PARAMETER = 16 };
 enum { VALUE = 0, GRADIENT = 8, HESSIAN = 16, PARAMETER_GRADIENT = 32 };
-enum { MOST = 32 };
+enum { REDUCTION, EMPTY, UNIT_AXES, HESSIAN_KIND, THREADS }; /* places in `options` */
+enum { MOST = 64 };
 
 static struct {
     libloss_status (*create)(const char *spec, libloss_object **out);
@@ -120,101 +121,104 @@ static int view(const XLA_FFI_Buffer *b, int64_t role, int64_t rank, part *p)
     return 1;
 }
 
-static double number(const libloss_tensor *t, int64_t i)
-{
-    return t->dtype_bits == 64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
-}
+static int64_t count(const part *p) { return p->tensor.ndim ? p->tensor.shape[0] : 1; }
 
-static void store(const libloss_tensor *t, int64_t i, double x)
+static void advance(part *p) { p->tensor.data = (char *)p->tensor.data + p->step; }
+
+/* The call's arguments that stay the same for the whole batch: the tensors, of which only the data move on. */
+static void bind(libloss_args *args, const part *p, double *value, double *parameter_gradient, int is_result)
 {
-    if (t->dtype_bits == 64)
-        ((double *)t->data)[i] = x;
+    if (!is_result) {
+        if (p->role < WEIGHT)
+            args->input[p->role] = &p->tensor;
+        else if (p->role == WEIGHT)
+            args->weight = &p->tensor;
+    } else if (p->role >= PARAMETER_GRADIENT)
+        args->parameter_gradient = parameter_gradient;
+    else if (p->role >= HESSIAN)
+        args->hessian[p->role - HESSIAN] = &p->tensor;
+    else if (p->role >= GRADIENT)
+        args->gradient[p->role - GRADIENT] = &p->tensor;
+    else if (args->reduction == LIBLOSS_NONE)
+        args->values = &p->tensor;
     else
-        ((float *)t->data)[i] = (float)x;
+        args->value = value;
 }
 
-static int64_t count(const libloss_tensor *t) { return t->ndim ? t->shape[0] : 1; }
+/* Parameters come as float or double, and are double in C. */
+static void load(const part *p, double *parameters)
+{
+    if (p->role < PARAMETER) return;
+    for (int64_t k = 0; k < count(p); k++)
+        parameters[p->role - PARAMETER + k] =
+            p->tensor.dtype_bits == 64 ? ((const double *)p->tensor.data)[k] : (double)((const float *)p->tensor.data)[k];
+}
+
+/* Numbers that C gives as double, each rounded once. */
+static void store(const part *p, const libloss_args *args)
+{
+    const int by_parameters = p->role >= PARAMETER_GRADIENT;
+    if (!by_parameters && (p->role != VALUE || !args->value)) return;
+    const double *from = by_parameters ? args->parameter_gradient + (p->role - PARAMETER_GRADIENT) : args->value;
+    for (int64_t k = 0; k < (by_parameters ? count(p) : 1); k++) {
+        if (p->tensor.dtype_bits == 64)
+            ((double *)p->tensor.data)[k] = from[k];
+        else
+            ((float *)p->tensor.data)[k] = (float)from[k];
+    }
+}
+
+/* NULL, or the error of the first call that failed. */
+static XLA_FFI_Error *run(XLA_FFI_CallFrame *frame, const libloss_object *loss, double *parameters, int64_t numbers)
+{
+    const int64_t given = frame->args.size, wanted = frame->rets.size;
+    const int64_t *roles = integers(frame, "roles"), *ranks = integers(frame, "ranks"), *options = integers(frame, "options");
+    char message[1024] = "";
+    double value = 0;
+    libloss_args args = { .struct_size = sizeof args,
+                          .reduction = (int32_t)options[REDUCTION],
+                          .empty = (int32_t)options[EMPTY],
+                          .unit_axes = (int32_t)options[UNIT_AXES],
+                          .hessian_kind = (int32_t)options[HESSIAN_KIND],
+                          .threads = (int32_t)options[THREADS],
+                          .parameters = parameters,
+                          .message = message,
+                          .message_size = sizeof message };
+    part parts[MOST];
+    for (int64_t i = 0; i < given + wanted; i++) {
+        if (!view(i < given ? frame->args.args[i] : frame->rets.rets[i - given], roles[i], ranks[i], &parts[i]))
+            return failure(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "libloss: a type of number that it does not know");
+        bind(&args, &parts[i], &value, parameters ? parameters + numbers : NULL, i >= given);
+    }
+    for (int64_t b = 0; b < parts[given].batch; b++) {
+        for (int64_t i = 0; i < given; i++) load(&parts[i], parameters);
+        const libloss_status status = core.eval(loss, &args);
+        if (status == LIBLOSS_ERR_MEMORY) return failure(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, message);
+        if (status != LIBLOSS_OK) return failure(frame, XLA_FFI_Error_Code_OUT_OF_RANGE, message);
+        for (int64_t i = given; i < given + wanted; i++) store(&parts[i], &args);
+        for (int64_t i = 0; i < given + wanted; i++) advance(&parts[i]);
+    }
+    return NULL;
+}
 
 XLA_FFI_Error *libloss_jet(XLA_FFI_CallFrame *frame)
 {
     for (XLA_FFI_Extension_Base *e = frame->extension_start; e; e = e->next) {
         if (e->type != XLA_FFI_Extension_Metadata) continue;
-        XLA_FFI_Metadata *metadata =
-            ((XLA_FFI_Metadata_Extension *)e)->metadata; /* XLA only asks for which of its versions this was made */
+        XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)e)->metadata; /* XLA asks for the version that this was made for */
         metadata->api_version.major_version = XLA_FFI_API_MAJOR;
         metadata->api_version.minor_version = XLA_FFI_API_MINOR;
         return NULL;
     }
+    if (frame->args.size + frame->rets.size > MOST) return failure(frame, XLA_FFI_Error_Code_INTERNAL, "libloss: too many operands");
     const libloss_object *loss = object_of(attribute(frame, "spec"));
     if (!loss) return failure(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, core.message());
-
-    part operand[MOST], result[MOST];
-    const int64_t *roles = integers(frame, "roles"), *ranks = integers(frame, "ranks");
-    if (frame->args.size > MOST || frame->rets.size > MOST)
-        return failure(frame, XLA_FFI_Error_Code_INTERNAL, "libloss: too many operands");
-    for (int64_t i = 0; i < frame->args.size + frame->rets.size; i++) {
-        const int out = i >= frame->args.size;
-        const int64_t k = out ? i - frame->args.size : i;
-        if (!view(out ? frame->rets.rets[k] : frame->args.args[k], roles[i], ranks[i], out ? &result[k] : &operand[k]))
-            return failure(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "libloss: a type of number that it does not know");
-    }
-    const XLA_FFI_Array *fixed = attribute(frame, "parameters");
-    double *parameters = NULL;
-    if (fixed->size) {
-        parameters = malloc(2 * fixed->size * sizeof *parameters);
-        if (!parameters) return failure(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "libloss: out of memory");
-        memcpy(parameters, fixed->data, fixed->size * sizeof *parameters);
-    }
-    const int64_t *options = integers(frame, "options");
-    char message[1024] = "";
-    double value = 0;
-    libloss_args args = { .struct_size = sizeof args,
-                          .reduction = (int32_t)options[0],
-                          .empty = (int32_t)options[1],
-                          .unit_axes = (int32_t)options[2],
-                          .hessian_kind = (int32_t)options[3],
-                          .threads = (int32_t)options[4],
-                          .parameters = parameters,
-                          .message = message,
-                          .message_size = sizeof message };
-    for (int64_t i = 0; i < frame->args.size; i++) {
-        if (operand[i].role < WEIGHT)
-            args.input[operand[i].role] = &operand[i].tensor;
-        else if (operand[i].role == WEIGHT)
-            args.weight = &operand[i].tensor;
-    }
-    for (int64_t i = 0; i < frame->rets.size; i++) {
-        const int64_t role = result[i].role;
-        if (role >= PARAMETER_GRADIENT)
-            args.parameter_gradient = parameters + fixed->size;
-        else if (role >= HESSIAN)
-            args.hessian[role - HESSIAN] = &result[i].tensor;
-        else if (role >= GRADIENT)
-            args.gradient[role - GRADIENT] = &result[i].tensor;
-        else if (args.reduction == LIBLOSS_NONE)
-            args.values = &result[i].tensor;
-        else
-            args.value = &value;
-    }
-    libloss_status status = LIBLOSS_OK;
-    for (int64_t b = 0; b < result[0].batch && status == LIBLOSS_OK; b++) {
-        for (int64_t i = 0; i < frame->args.size; i++)
-            if (operand[i].role >= PARAMETER)
-                for (int64_t k = 0; k < count(&operand[i].tensor); k++)
-                    parameters[operand[i].role - PARAMETER + k] = number(&operand[i].tensor, k);
-        status = core.eval(loss, &args);
-        for (int64_t i = 0; i < frame->rets.size && status == LIBLOSS_OK; i++) {
-            const int64_t role = result[i].role;
-            if (role == VALUE && args.value)
-                store(&result[i].tensor, 0, value);
-            else if (role >= PARAMETER_GRADIENT)
-                for (int64_t k = 0; k < count(&result[i].tensor); k++)
-                    store(&result[i].tensor, k, args.parameter_gradient[role - PARAMETER_GRADIENT + k]);
-        }
-        for (int64_t i = 0; i < frame->args.size; i++) operand[i].tensor.data = (char *)operand[i].tensor.data + operand[i].step;
-        for (int64_t i = 0; i < frame->rets.size; i++) result[i].tensor.data = (char *)result[i].tensor.data + result[i].step;
-    }
+    const XLA_FFI_Array *fixed = attribute(frame, "parameters"); /* all of the object's, where some are learned; else none */
+    if (!fixed->size) return run(frame, loss, NULL, 0);
+    double *parameters = malloc(2 * fixed->size * sizeof *parameters); /* and as many numbers of a gradient */
+    if (!parameters) return failure(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "libloss: out of memory");
+    memcpy(parameters, fixed->data, fixed->size * sizeof *parameters);
+    XLA_FFI_Error *error = run(frame, loss, parameters, (int64_t)fixed->size);
     free(parameters);
-    if (status == LIBLOSS_OK) return NULL;
-    return failure(frame, status == LIBLOSS_ERR_MEMORY ? XLA_FFI_Error_Code_RESOURCE_EXHAUSTED : XLA_FFI_Error_Code_OUT_OF_RANGE, message);
+    return error;
 }
