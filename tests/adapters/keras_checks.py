@@ -181,6 +181,17 @@ def test_fit_takes_the_path_of_keras(spec, target, peer, weight):
     close(ours, theirs)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="JAX compiles every fit here")
+def test_compiled_by_torch():
+    """The compiler leaves the loss out and keeps its gradient."""
+    import torch
+
+    loss = libloss.keras.Loss("huber")
+    target = torch.tensor(TARGET)
+    compiled = torch.compile(lambda x: 2 * loss(target, x * 1.5), backend="eager")
+    close(gradient(compiled, PREDICTION), gradient(lambda x: 2 * keras.losses.Huber()(target, x * 1.5), PREDICTION))
+
+
 def test_fit_learns_past_nan():
     """Targets that are not known, of weight 0: the same path as with anything else in their place."""
     known = np.arange(len(Y)) % 3 != 0

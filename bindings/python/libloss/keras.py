@@ -22,7 +22,7 @@ keras = tool("keras")
 ops = keras.ops
 register = keras.saving.register_keras_serializable(package="libloss")
 
-KERAS_NAMES = {None: "none", "sum_over_batch_size": "size_mean", "mean_with_sample_weight": "weighted_mean"}
+KERAS_NAMES: dict[str | None, str] = {None: "none", "sum_over_batch_size": "size_mean", "mean_with_sample_weight": "weighted_mean"}
 EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24}  # below it a float tells a whole number from its neighbours
 NO_CLASS = -(2**31)  # stands for a label that is no whole number
 
@@ -176,7 +176,7 @@ class Loss(keras.losses.Loss):  # type: ignore[misc, name-defined]
     def __init__(self, spec: str | _loss.Loss, *, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
                  axis: int = -1, unit_axes: int = 0, **parameters: Any) -> None:
         self._adapter = _Adapter(spec, parameters, axis, unit_axes)
-        self._reduction = KERAS_NAMES.get(reduction, reduction) or "none"
+        self._reduction = KERAS_NAMES.get(reduction, str(reduction))
         choose(REDUCTIONS, self._reduction, "reduction")
         super().__init__(name=name or self.loss.name, dtype=dtype)
         self.reduction = reduction
