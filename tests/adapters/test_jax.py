@@ -357,6 +357,7 @@ def test_derivatives_that_are_not_there_are_named():
         (lambda: jax.jacfwd(jax.grad(loss("huber")), 1)(X, T), "by prediction, then by target"),
         (lambda: jax.hessian(lambda d: loss("huber")(X, T, delta=d))(0.7), "by delta, then by delta"),
         (lambda: jax.jacfwd(jax.hessian(loss("log_cosh")))(X, T), "no third derivative"),
+        (lambda: jax.hessian(loss("cosine_distance"))(X, T), "the matrix of a row is not known"),
         (lambda: jax.hessian(loss("dice"))(BITS, BITS), "more than its own row"),
         (lambda: jax.hessian(loss("nt_xent"))(X[:4]), "more than its own row"),
         (lambda: jax.jacrev(loss("nt_xent", reduction="none"))(X[:4]), "differentiate a reduced one"),

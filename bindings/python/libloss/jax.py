@@ -16,9 +16,10 @@ from typing import Any, Literal
 from . import _jax_ffi
 from ._arrays import _refuse
 from ._core import REDUCTIONS
-from ._errors import ArgumentError, NotDifferentiableError, ShapeError
+from ._errors import ArgumentError, Error, NotDifferentiableError, ShapeError
 from ._extras import tool
 from ._jax_call import DTYPES, PARAMETER, WEIGHT, Call, is_real, learnable, request, wide
+from ._libloss import lib
 from ._loss import EMPTY, Loss, choose
 from ._threads import current
 
@@ -92,7 +93,12 @@ def _second(call: Call, wrt: tuple[int, ...], primals: Any, tangents: Any) -> An
         raise NotDifferentiableError(f"{call.loss.name}: there is no second derivative by {first}, then by {second}: only twice by one input")
     if not call.separate:
         raise NotDifferentiableError(f"{call.loss.name}: there is no second derivative, for a value depends on more than its own row")
-    value, grad, hess = _operation(call, wrt, True)(*primals)
+    try:
+        value, grad, hess = _operation(call, wrt, True)(*primals)
+    except Error as problem:
+        if problem.status != lib.LIBLOSS_ERR_UNSUPPORTED:
+            raise
+        raise NotDifferentiableError(f"{call.loss.name}: there is no second derivative, for the matrix of a row is not known") from None
     tangent = tangents[wrt[0]].astype(grad.dtype)
     turned = hess * tangent if hess.ndim == grad.ndim else jnp.einsum("...ij,...j->...i", hess, tangent, precision="highest")
     return (value, grad), (_along(value, grad, tangent), turned)
