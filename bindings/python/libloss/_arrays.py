@@ -249,7 +249,7 @@ def _plain(x: Any, name: str, labels: bool) -> Plain:
         raise
     except Exception as problem:
         traced = _package(x) == "jax"
-        raise DTypeError(f"{name} is traced by JAX and has no numbers yet: call libloss outside of jit, grad and vmap"
+        raise DTypeError(f"{name} is traced by JAX and has no numbers yet: libloss.jax.loss makes what jit, grad and vmap take"
                          if traced else f"{name} is no array of numbers: {problem}") from problem
     array = out.array
     if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
