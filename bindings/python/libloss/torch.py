@@ -1,0 +1,507 @@
+"""Every loss as a module of PyTorch: autograd, ``torch.func`` and ``torch.compile`` work with it.
+
+    criterion = libloss.torch.Loss("huber", delta=2.0)
+    criterion(model(x), y).backward()
+
+Value and gradient come from one pass of the C library over the tensors' own memory, on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _loss
+from ._core import REDUCTIONS, ParameterInfo, numbers
+from ._errors import ArgumentError, DTypeError, NotDifferentiableError
+from ._extras import tool
+from ._libloss import ffi, quick
+from ._loss import EMPTY, ROLES, choose
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = tool("torch")
+    Tensor = torch.Tensor
+
+transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active  # what Function.apply itself asks
+
+_own: dict[str, _loss.Loss] = {}  # losses that no spec makes again
+
+
+def _key(loss: _loss.Loss) -> str:
+    """A text by which an operator finds a loss: of a built-in one its spec, so that it holds in any process."""
+    if all(term._origin is None for _, term in loss.terms):
+        return loss.spec
+    key = f"{loss.spec} #{id(loss)}"
+    _own[key] = loss
+    return key
+
+
+def _extent(loss: _loss.Loss) -> str:
+    """What a value depends on: "value" (one number of each input), "row" (one row of each) or "batch" (anything)."""
+    if loss.name == "sum":
+        extents = {_extent(term) for _, term in loss.terms}
+        return extents.pop() if len(extents) == 1 else "batch"
+    if loss.info.per_unit or loss.info.family == "batchwise":
+        return "batch"
+    return "row" if loss.info.per_row else "value"
+
+
+class Call:
+    """What is asked of a loss, beside its tensors.
+
+    Args:
+        key: which loss.
+        names: of the tensors: inputs, then "weight", "divisor", "upstream" and parameters, as far as they are given.
+        wrt: those of them that the value is differentiated by.
+        reduction, empty, axis, unit_axes: as everywhere.
+    """
+
+    def __init__(self, key: str, names: tuple[str, ...], wrt: tuple[str, ...], reduction: str, empty: str, axis: int, unit_axes: int) -> None:
+        self.loss = loss = _own.get(key) or _loss.Loss(key)
+        self.key, self.names, self.wrt, self.axis = key, names, wrt, axis
+        self.reduction = sys.intern(reduction)  # quick() compares addresses
+        self.options: dict[str, Any] = {"reduction": reduction, "empty": empty, "axis": axis, "unit_axes": unit_axes}
+        self.fields = key, " ".join(names), " ".join(wrt), reduction, empty, axis, unit_axes
+        self.at = tuple(names.index(name) for name in wrt)
+        inputs = tuple(i.name for i in loss.info.inputs)
+        self.inputs = [k for k, name in enumerate(names) if name in inputs]
+        held = [numbers(loss._handle, k) for k in range(len(loss.info.parameters))]
+        self.parameters = [number for each in held for number in each]
+        places = {p.name: sum(map(len, held[:k])) for k, p in enumerate(loss.info.parameters)}
+        self.learned = {name: places[name] for name in names if name in places}
+        self.extent = _extent(loss)
+        # A gradient is computed with the value, unless what it will be multiplied by has to be known first.
+        self.fused = bool(wrt) and (reduction != "none" or (self.extent != "batch" and not self.learned))
+        self.short = (len(inputs) == 2 and names in (inputs, (*inputs, "weight")) and wrt in ((), inputs[:1])
+                      and reduction != "none" and empty == "nan" and axis == -1 and unit_axes == 0)
+
+    def pulled(self) -> Call:
+        """The same with an upstream gradient as the last tensor."""
+        return _call(self.key, (*self.names, "upstream"), self.wrt, *self.fields[3:])
+
+    def evaluate(self, tensors: Sequence[Tensor], want: Sequence[str], **how: Any) -> dict[str, Any]:
+        """The long way into the library."""
+        given: dict[str, Any] = {name: x.detach() for name, x in zip(self.names, tensors, strict=True)}
+        weight, divisor, upstream = (given.pop(name, None) for name in ("weight", "divisor", "upstream"))
+        parameters = list(self.parameters) if self.learned else None
+        for name, place in self.learned.items():
+            parameters[place] = float(given.pop(name))  # type: ignore[index]
+        return self.loss._evaluate((), given, want, weight=weight, divisor=None if divisor is None else float(divisor), upstream=upstream,
+                                   parameters=parameters, **self.options, **how)
+
+    def spread(self, upstream: Tensor) -> Tensor:
+        """One number per value, in a shape that multiplies a gradient."""
+        return upstream.unsqueeze(self.axis) if self.extent == "row" and self.reduction == "none" else upstream
+
+    def turn(self, curvature: Tensor, direction: Tensor) -> Tensor:
+        """The Hessian times a direction."""
+        if self.extent == "value":
+            return curvature * direction
+        return (curvature @ direction.movedim(self.axis, -1)[..., None])[..., 0].movedim(-1, self.axis)
+
+
+@lru_cache(maxsize=256)
+def _call(key: str, names: tuple[str, ...], wrt: tuple[str, ...], reduction: str, empty: str, axis: int, unit_axes: int) -> Call:
+    return Call(key, names, wrt, reduction, empty, axis, unit_axes)
+
+
+# ---- what an answer looks like: of real tensors to write into, of fake ones for torch.compile ----
+
+
+def _arithmetic(call: Call, tensors: Sequence[Tensor]) -> torch.dtype:
+    """The type that libloss computes in, which the value has."""
+    floats = [tensors[k].dtype for k in call.inputs if tensors[k].dtype.is_floating_point]
+    return torch.float64 if torch.float64 in floats or not floats else torch.float32
+
+
+def _value_like(call: Call, tensors: Sequence[Tensor]) -> Tensor:
+    shape: Any = ()
+    if call.reduction == "none":
+        shaped = next((tensors[k] for k in call.inputs if tensors[k].dim()), tensors[0])
+        info = call.loss.info
+        shape = _unit_shape(call, tensors) if info.per_unit else shaped.movedim(call.axis, -1).shape[:-1] if info.per_row else shaped.shape
+    return tensors[0].new_empty(shape, dtype=_arithmetic(call, tensors))
+
+
+def _unit_shape(call: Call, tensors: Sequence[Tensor]) -> tuple[int, ...]:
+    args = ffi.new("libloss_args *")
+    args.struct_size, args.reduction, args.unit_axes = ffi.sizeof("libloss_args"), REDUCTIONS["none"], call.options["unit_axes"]
+    names = [i.name for i in call.loss.info.inputs]
+    blank = [np.zeros([int(n) for n in tensors[k].shape], np.float32 if tensors[k].dtype.is_floating_point else np.int64) for k in call.inputs]
+    return call.loss._unit_shape(args, [(x, ROLES["input"], names.index(call.names[k]), False) for x, k in zip(blank, call.inputs, strict=True)])
+
+
+def _gradients_like(call: Call, tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Half types get theirs in float32: a factor comes before the rounding, and may be a scale without which they would be 0."""
+    return [torch.empty_like(x, dtype=x.dtype if name in call.learned or x.dtype == torch.float64 else torch.float32)
+            for name, x in zip(call.wrt, (tensors[k] for k in call.at), strict=True)]
+
+
+def _curvature_like(call: Call, tensors: Sequence[Tensor]) -> Tensor:
+    gradient = _gradients_like(call, tensors)[0]
+    if call.extent == "value":
+        return gradient
+    shape = gradient.movedim(call.axis, -1).shape
+    return gradient.new_empty((*shape, shape[-1]))
+
+
+# ---- what is computed: each a function of a call and its tensors ----
+
+
+def evaluate(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The value, then its gradients if they are fused with it."""
+    if call.short and (short := _evaluate_short(call, tensors)) is not None:
+        return short
+    gradients = _gradients_like(call, tensors) if call.fused else []
+    out = tuple(None if name in call.learned else g.numpy() for name, g in zip(call.wrt, gradients, strict=False))
+    got = call.evaluate(tensors, ("value", "grad"), wrt=call.wrt, out={"grad": out}) if call.fused else call.evaluate(tensors, ("value",))
+    for name, gradient, number in zip(call.wrt, gradients, got.get("grad", ()), strict=False):
+        if name in call.learned:
+            gradient.fill_(number)
+    return torch.as_tensor(got["value"], dtype=_arithmetic(call, tensors)), *gradients
+
+
+def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
+    """The commonest call of all without the detours of the others; None: it is another one."""
+    first = tensors[0]
+    if first.dtype not in (torch.float32, torch.float64):
+        return None
+    try:
+        arrays = [x.detach().numpy() for x in tensors]
+    except (RuntimeError, TypeError):  # bfloat16, another device: the long way takes it, or says what is wrong
+        return None
+    gradients = [torch.empty_like(first)] if call.at else []
+    value = quick(call.loss._address, arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None, gradients[0].numpy() if gradients else None,
+                  call.reduction, call.loss._flat)
+    return None if value is None else (torch.scalar_tensor(value, dtype=_arithmetic(call, tensors)), *gradients)
+
+
+def pull_back(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The gradients of sum(upstream*values)."""
+    gradients = _gradients_like(call, tensors)
+    out = tuple(None if name in call.learned else g.numpy() for name, g in zip(call.wrt, gradients, strict=True))
+    got = call.evaluate(tensors, ("grad",), wrt=call.wrt, out={"grad": out})["grad"]
+    return tuple(g.fill_(number) if name in call.learned else g for name, g, number in zip(call.wrt, gradients, got, strict=True))
+
+
+def curvature(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor]:
+    """All second derivatives by one input: the diagonal where values have one number of it each, else a matrix per row."""
+    out = _curvature_like(call, tensors)
+    call.evaluate(tensors, ("hess",), wrt=call.wrt[0], matrices=call.extent == "row", out={"hess": out.numpy()})
+    return (out,)
+
+
+# ---- how it is differentiated, which is the same for all ways ----
+
+
+def _differentiate(derive: Any, call: Call, saved: Sequence[Tensor], upstream: Tensor | None, along: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The gradients by all tensors, given those by the value and by each of the gradients that came with it.
+
+    ``saved`` is the tensors and these gradients; ``derive(compute, call, tensors)`` is how a derivative is computed that has none itself."""
+    tensors, gradients = saved[: len(call.names)], saved[len(call.names) :]
+    result: list[Tensor | None] = [None] * len(tensors)
+    if upstream is not None:
+        slopes = [call.spread(upstream) * g for g in gradients] if call.fused else derive(pull_back, call.pulled(), (*tensors, upstream))
+        for k, slope in zip(call.at, slopes, strict=True):
+            result[k] = slope.to(tensors[k].dtype)
+    for direction in along:
+        if direction is None:
+            continue
+        if call.extent == "batch":
+            raise NotDifferentiableError(f"{call.loss.name}: no second derivative, for its Hessian would be a matrix of the whole batch")
+        if len(call.wrt) > 1 or call.learned:
+            several = ", ".join(dict.fromkeys((*call.wrt, *call.learned)))
+            raise NotDifferentiableError(f"{call.loss.name}: no second derivative by several things at once: {several}; detach all inputs but one")
+        (k,) = call.at
+        turned = call.turn(derive(curvature, call, tensors)[0], direction).to(tensors[k].dtype)
+        result[k] = turned if result[k] is None else result[k] + turned
+    return result
+
+
+def _no_more(call: Call) -> NotDifferentiableError:
+    if call.fused:
+        return NotDifferentiableError(f"{call.loss.name}: no third derivative")
+    return NotDifferentiableError(f"{call.loss.name}: no second derivative of unreduced values that share inputs or learned parameters; reduce them")
+
+
+def _each(apply: Any, count: int, in_dims: Sequence[int | None], tensors: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    """vmap, slice by slice: the mean of a slice has a divisor of its own."""
+    answers = [apply(*(x if d is None else x.select(d, i) for x, d in zip(tensors, in_dims, strict=True))) for i in range(count)]
+    return tuple(torch.stack(each) for each in zip(*answers, strict=True)), (0,) * len(answers[0])
+
+
+class _Traced(torch.autograd.Function):
+    """For ``torch.func``: the gradients are outputs too, with a rule of their own."""
+
+    @staticmethod
+    def forward(call: Call, *tensors: Tensor) -> Any:
+        return evaluate(call, tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.call = inputs[0]
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*inputs[1:], *output[1:])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor | None, *along: Tensor | None) -> Any:
+        return None, *_differentiate(_Last.of, ctx.call, ctx.saved_tensors, upstream, along)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], call: Call, *tensors: Tensor) -> Any:
+        return _each(lambda *slices: _Traced.apply(call, *slices), info.batch_size, in_dims[1:], tensors)
+
+
+class _Eager(torch.autograd.Function):
+    """The same without what ``torch.func`` needs, which takes as long as a small loss."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, *tensors: Tensor) -> Any:
+        output = evaluate(call, tensors)
+        _Traced.setup_context(ctx, (call, *tensors), output)
+        return output
+
+    backward = _Traced.backward
+
+
+class _Last(torch.autograd.Function):
+    """A derivative that has none of its own."""
+
+    @staticmethod
+    def of(compute: Any, call: Call, tensors: Sequence[Tensor]) -> Any:
+        return _Last.apply(compute, call, *tensors)
+
+    @staticmethod
+    def forward(compute: Any, call: Call, *tensors: Tensor) -> Any:
+        return compute(call, tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.call = inputs[1]
+
+    @staticmethod
+    def backward(ctx: Any, *_: Any) -> Any:
+        raise _no_more(ctx.call)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], compute: Any, call: Call, *tensors: Tensor) -> Any:
+        return _each(lambda *slices: _Last.apply(compute, call, *slices), info.batch_size, in_dims[2:], tensors)
+
+
+# ---- the operators that torch.compile sees ----
+
+
+def _of(key: str, names: str, wrt: str, *options: Any) -> Call:
+    return _call(key, tuple(names.split()), tuple(wrt.split()), *options)
+
+
+def _operator(compute: Callable[[Call, Sequence[Tensor]], Sequence[Tensor]], fake: Callable[[Call, Sequence[Tensor]], Sequence[Tensor]]) -> Any:
+    op = torch.library.custom_op(
+        f"libloss::{compute.__name__}", lambda tensors, *fields: list(compute(_of(*fields), tensors)), mutates_args=(),
+        schema="(Tensor[] tensors, str loss, str names, str wrt, str reduction, str empty, int axis, int unit_axes) -> Tensor[]")
+    op.register_fake(lambda tensors, *fields: list(fake(_of(*fields), tensors)))
+
+    def vmap(info: Any, in_dims: Any, tensors: Sequence[Tensor], *fields: Any) -> Any:
+        stacked, dims = _each(lambda *slices: op(list(slices), *fields), info.batch_size, in_dims[0], tensors)
+        return list(stacked), list(dims)
+
+    op.register_vmap(vmap)
+    return op
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) -> None:
+    tensors, *fields = inputs
+    _Traced.setup_context(ctx, (_of(*fields), *tensors), tuple(output))
+
+
+def _backward(ctx: Any, cotangents: Sequence[Tensor | None]) -> Any:
+    upstream, *along = cotangents
+    result = _differentiate(lambda compute, call, tensors: OPERATORS[compute](list(tensors), *call.fields), ctx.call, ctx.saved_tensors, upstream, along)
+    return result, *[None] * 7
+
+
+def _end(ctx: Any, cotangents: Any) -> Any:
+    raise _no_more(ctx.call)
+
+
+OPERATORS: Mapping[Any, Any] = {
+    evaluate: _operator(evaluate, lambda call, tensors: [_value_like(call, tensors), *(_gradients_like(call, tensors) if call.fused else [])]),
+    pull_back: _operator(pull_back, _gradients_like),
+    curvature: _operator(curvature, lambda call, tensors: [_curvature_like(call, tensors)]),
+}
+OPERATORS[evaluate].register_autograd(_backward, setup_context=_setup_context)
+for _compute in (pull_back, curvature):
+    OPERATORS[_compute].register_autograd(_end, setup_context=lambda ctx, inputs, output: setattr(ctx, "call", _of(*inputs[1:])))
+
+
+# ---- the module ----
+
+
+def _ends(p: ParameterInfo) -> tuple[float, float]:
+    low, high = (float(end) for end in p.range.strip("[]()").split(", "))
+    return low, high
+
+
+def _constrain(p: ParameterInfo, raw: Tensor) -> Tensor:
+    """From any real number to one inside the parameter's range."""
+    low, high = _ends(p)
+    if math.isfinite(low) and math.isfinite(high):
+        return low + (high - low) * torch.sigmoid(raw)
+    return low + torch.exp(raw) if math.isfinite(low) else raw.clone()
+
+
+def _unconstrain(p: ParameterInfo, value: float) -> float:
+    low, high = _ends(p)
+    if not low < value < high:
+        raise ArgumentError(f"{p.name} = {value!r} lies on the end of its range {p.range}: what is learned starts inside")
+    if math.isfinite(low) and math.isfinite(high):
+        return math.log((value - low) / (high - value))
+    return math.log(value - low) if math.isfinite(low) else value
+
+
+class Loss(torch.nn.Module):
+    """A loss of libloss as a module: ``Loss("huber", delta=2.0)(prediction, target)``.
+
+    Args:
+        spec: a name, a spec ("huber(delta=2)", "0.7*bce_with_logits + 0.3*hinge_embedding") or a ``libloss.Loss``.
+        reduction: "mean" (over the values present), "sum", "none", "weighted_mean", "size_mean" or "batch_mean".
+        learn: names of parameters that are learned with the model. What an optimizer steps is ``raw[name]``, any real number; the loss
+            gets its image in the parameter's range: itself where the range has no end below, low + exp(raw) where it has one, low + (high -
+            low)*sigmoid(raw) where it has two. So no step can leave the range, and nothing is clipped. ``learned`` holds the images.
+        class_weight: of losses over classes, a factor per class; a buffer, so it is part of the state.
+        empty: what a mean of nothing is: "nan" or "zero".
+        axis: where the classes are: -1, unlike torch.nn's losses, whose is 1.
+        unit_axes: of losses of many elements together (dice, rmse): how many last axes are one value's.
+        parameters: of the loss.
+
+    The call takes tensors in the registry's order (the prediction first, as PyTorch does), further inputs by name, and:
+
+        weight: one number per value or per leading index of it; 0 (or False) means not there.
+        divisor: a number to divide by instead of the reduction's own: the count over all ranks and micro-batches.
+
+    It returns a tensor in the type of the arithmetic: float64 if a floating-point input has it, else float32, so that the mean of half
+    numbers does not overflow. The gradient by an input has that input's type and is rounded to it once.
+
+    Every input that the loss differentiates gets its gradient. Second derivatives are there by one input whose value has one number of it
+    (an exact diagonal), or one row (an exact matrix per row) where the loss has such matrices; third ones are not.
+
+    Raises:
+        NotDifferentiableError: for a gradient that the loss does not have; DeviceError: for tensors elsewhere than on the CPU;
+        ShapeError, DTypeError, DomainError, ArgumentError: as ``libloss.Loss`` does, with argument, position and value.
+    """
+
+    def __init__(self, spec: str | _loss.Loss, /, *, reduction: str = "mean", learn: Sequence[str] = (), class_weight: Any = None,
+                 empty: str = "nan", axis: int = -1, unit_axes: int = 0, **parameters: Any) -> None:
+        super().__init__()
+        choose(REDUCTIONS, reduction, "reduction")
+        choose(EMPTY, empty, "empty")
+        self.reduction, self.empty, self.axis, self.unit_axes = reduction, empty, axis, unit_axes
+        self.learn = (learn,) if isinstance(learn, str) else tuple(learn)
+        self._start = loss = _loss.Loss(spec, **parameters)
+        self._ready()
+        if class_weight is not None and "class_weight" not in self._inputs:
+            raise ArgumentError(f"class_weight: {loss.name} has none")
+        self.register_buffer("class_weight", None if class_weight is None else torch.as_tensor(class_weight))
+        learnable = {p.name: p for p in loss.info.parameters if p.learnable}
+        for name in self.learn:
+            if name not in learnable:
+                raise NotDifferentiableError(f"{loss.name}: {name} is not learnable; learnable: {', '.join(learnable) or 'nothing'}")
+        self.raw = torch.nn.ParameterDict({
+            name: torch.nn.Parameter(torch.tensor(_unconstrain(learnable[name], loss.parameters[name]))) for name in self.learn})
+
+    def _ready(self) -> None:
+        """What a call needs, as plain values that torch.compile can follow."""
+        info = self._start.info
+        self._key = _key(self._start)
+        self._needed = tuple(i.name for i in info.inputs if not i.optional)
+        self._inputs = {i.name: i.differentiable for i in info.inputs}
+        self._ranges = {p.name: p for p in info.parameters if p.name in self.learn}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._ready()
+
+    @property
+    def learned(self) -> dict[str, Tensor]:
+        """The parameters that are learned, as they are now."""
+        return {name: _constrain(p, self.raw[name]) for name, p in self._ranges.items()}
+
+    @property
+    def loss(self) -> _loss.Loss:
+        """The loss with its parameters as they are now."""
+        return self._start.replace(**{name: x.item() for name, x in self.learned.items()}) if self.learn else self._start
+
+    def extra_repr(self) -> str:
+        shown = {"reduction": (self.reduction, "mean"), "learn": (self.learn, ()), "empty": (self.empty, "nan"), "axis": (self.axis, -1),
+                 "unit_axes": (self.unit_axes, 0)}
+        return ", ".join([repr(str(self.loss)), *(f"{name}={value!r}" for name, (value, usual) in shown.items() if value != usual)])
+
+    def forward(self, *inputs: Any, weight: Any = None, divisor: Any = None, **named: Any) -> Tensor:
+        """The reduced value, or the values under ``reduction="none"``."""
+        given = dict(zip(self._needed, inputs, strict=False))
+        for name in named:
+            if name not in self._inputs or name in given:
+                self._start._bind(inputs, named)  # says what is wrong
+        given.update(named)
+        if self.class_weight is not None:
+            given.setdefault("class_weight", self.class_weight)
+        if len(inputs) > len(self._needed) or any(given.get(name) is None for name in self._needed):
+            self._start._bind(inputs, named)
+        traced = torch.compiler.is_compiling() is False and transforms_active()
+        differentiating = torch.is_grad_enabled()
+        names, tensors, wrt = [], [], []
+        for name, differentiable in self._inputs.items():
+            x = given.get(name)
+            if x is None:
+                continue
+            if not isinstance(x, Tensor):
+                x = _number(x, name, tensors)
+            if differentiable and x.dtype.is_floating_point and differentiating and (traced or x.requires_grad):
+                wrt.append(name)
+            elif x.requires_grad and differentiating:
+                raise NotDifferentiableError(f"{name} requires grad, and {self._start.name} has no derivative by it: pass {name}.detach()")
+            names.append(name)
+            tensors.append(x)
+        shaped = next((x for x in tensors if x.dim()), None)
+        if shaped is not None:  # a gradient by one number is a sum, which is autograd's
+            tensors = [x.expand(shaped.shape) if name in wrt and not x.dim() else x for name, x in zip(names, tensors, strict=True)]
+        if weight is not None:
+            if isinstance(weight, Tensor) and weight.requires_grad and differentiating:
+                raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(), or multiply the values"
+                                             " of reduction='none'")
+            names.append("weight")
+            tensors.append(torch.as_tensor(weight))
+        if divisor is not None:
+            names.append("divisor")
+            tensors.append(torch.as_tensor(divisor, dtype=torch.float64))
+        for name, value in self.learned.items():
+            names.append(name)
+            tensors.append(value)
+            if differentiating and (traced or value.requires_grad):
+                wrt.append(name)
+        options = self.reduction, self.empty, self.axis, self.unit_axes
+        if torch.compiler.is_compiling():
+            return OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)[0]
+        call = _call(self._key, tuple(names), tuple(wrt), *options)
+        if traced:
+            return _Traced.apply(call, *tensors)[0]
+        return (_Eager.apply(call, *tensors) if wrt else evaluate(call, tensors))[0]
+
+
+def _number(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
+    """A number or an array as a tensor; a float of the first input's type."""
+    try:
+        return torch.as_tensor(x, dtype=before[0].dtype if isinstance(x, float) and before and before[0].dtype.is_floating_point else None)
+    except (RuntimeError, TypeError, ValueError) as problem:
+        raise DTypeError(f"{name} is a {type(x).__name__}, not a tensor: {problem}") from problem
+
+
+__all__ = ["Loss"]
