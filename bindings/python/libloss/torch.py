@@ -71,7 +71,7 @@ class Call:
         self.options: dict[str, Any] = {"reduction": reduction, "empty": empty, "axis": axis, "unit_axes": unit_axes}
         self.fields = key, " ".join(names), " ".join(wrt), reduction, empty, axis, unit_axes
         self.at = tuple(names.index(name) for name in wrt)
-        inputs = tuple(i.name for i in loss.info.inputs)
+        inputs, needed = (tuple(i.name for i in loss.info.inputs if not (i.optional and needed)) for needed in (False, True))
         self.inputs = [k for k, name in enumerate(names) if name in inputs]
         held = [numbers(loss._handle, k) for k in range(len(loss.info.parameters))]
         self.parameters = [number for each in held for number in each]
@@ -80,7 +80,7 @@ class Call:
         self.extent = _extent(loss)
         # A gradient is computed with the value, unless what it will be multiplied by has to be known first.
         self.fused = bool(wrt) and (reduction != "none" or (self.extent != "batch" and not self.learned))
-        self.short = (len(inputs) == 2 and names in (inputs, (*inputs, "weight")) and wrt in ((), inputs[:1])
+        self.short = (len(needed) == 2 and names in (needed, (*needed, "weight")) and wrt in ((), needed[:1])
                       and reduction != "none" and empty == "nan" and axis == -1 and unit_axes == 0)
 
     def pulled(self) -> Call:
@@ -222,7 +222,8 @@ def _differentiate(derive: Any, call: Call, saved: Sequence[Tensor], upstream: T
             raise NotDifferentiableError(f"{call.loss.name}: no second derivative by several things at once: {several}; detach all inputs but one")
         (k,) = call.at
         turned = call.turn(derive(curvature, call, tensors)[0], direction).to(tensors[k].dtype)
-        result[k] = turned if result[k] is None else result[k] + turned
+        slope = result[k]
+        result[k] = turned if slope is None else slope + turned
     return result
 
 
@@ -257,7 +258,7 @@ class _Traced(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], call: Call, *tensors: Tensor) -> Any:
-        return _each(lambda *slices: _Traced.apply(call, *slices), info.batch_size, in_dims[1:], tensors)
+        return _each(lambda *slices: _Traced.apply(call, *slices), info.batch_size, in_dims[1:], tensors)  # type: ignore[no-untyped-call]
 
 
 class _Eager(torch.autograd.Function):
@@ -277,7 +278,7 @@ class _Last(torch.autograd.Function):
 
     @staticmethod
     def of(compute: Any, call: Call, tensors: Sequence[Tensor]) -> Any:
-        return _Last.apply(compute, call, *tensors)
+        return _Last.apply(compute, call, *tensors)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def forward(compute: Any, call: Call, *tensors: Tensor) -> Any:
@@ -293,7 +294,7 @@ class _Last(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], compute: Any, call: Call, *tensors: Tensor) -> Any:
-        return _each(lambda *slices: _Last.apply(compute, call, *slices), info.batch_size, in_dims[2:], tensors)
+        return _each(lambda *slices: _Last.of(compute, call, slices), info.batch_size, in_dims[2:], tensors)
 
 
 # ---- the operators that torch.compile sees ----
@@ -426,7 +427,7 @@ class Loss(torch.nn.Module):
         self._ranges = {p.name: p for p in info.parameters if p.name in self.learn}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._ready()
 
     @property
@@ -439,44 +440,41 @@ class Loss(torch.nn.Module):
         """The loss with its parameters as they are now."""
         return self._start.replace(**{name: x.item() for name, x in self.learned.items()}) if self.learn else self._start
 
-    def extra_repr(self) -> str:
+    def __repr__(self) -> str:
         shown = {"reduction": (self.reduction, "mean"), "learn": (self.learn, ()), "empty": (self.empty, "nan"), "axis": (self.axis, -1),
                  "unit_axes": (self.unit_axes, 0)}
-        return ", ".join([repr(str(self.loss)), *(f"{name}={value!r}" for name, (value, usual) in shown.items() if value != usual)])
+        changed = "".join(f", {name}={value!r}" for name, (value, usual) in shown.items() if value != usual)
+        return f"{type(self).__name__}({str(self.loss)!r}{changed})"
 
     def forward(self, *inputs: Any, weight: Any = None, divisor: Any = None, **named: Any) -> Tensor:
         """The reduced value, or the values under ``reduction="none"``."""
-        given = dict(zip(self._needed, inputs, strict=False))
-        for name in named:
-            if name not in self._inputs or name in given:
-                self._start._bind(inputs, named)  # says what is wrong
-        given.update(named)
-        if self.class_weight is not None:
-            given.setdefault("class_weight", self.class_weight)
-        if len(inputs) > len(self._needed) or any(given.get(name) is None for name in self._needed):
-            self._start._bind(inputs, named)
-        traced = torch.compiler.is_compiling() is False and transforms_active()
-        differentiating = torch.is_grad_enabled()
-        names, tensors, wrt = [], [], []
+        given = self._bind(inputs, named)
+        compiling = torch.compiler.is_compiling()
+        traced = not compiling and transforms_active()
+        enabled = torch.is_grad_enabled()
+        names: list[str] = []
+        tensors: list[Tensor] = []
+        wrt: list[str] = []
         for name, differentiable in self._inputs.items():
             x = given.get(name)
             if x is None:
                 continue
             if not isinstance(x, Tensor):
                 x = _number(x, name, tensors)
-            if differentiable and x.dtype.is_floating_point and differentiating and (traced or x.requires_grad):
-                wrt.append(name)
-            elif x.requires_grad and differentiating:
-                raise NotDifferentiableError(f"{name} requires grad, and {self._start.name} has no derivative by it: pass {name}.detach()")
+            if enabled and (traced or x.requires_grad):  # what a transform sees from outside does not show in requires_grad
+                if differentiable and x.dtype.is_floating_point:
+                    wrt.append(name)
+                elif x.requires_grad:
+                    raise NotDifferentiableError(f"{name} requires grad, and {self._start.name} has no derivative by it: pass {name}.detach()")
             names.append(name)
             tensors.append(x)
-        shaped = next((x for x in tensors if x.dim()), None)
-        if shaped is not None:  # a gradient by one number is a sum, which is autograd's
-            tensors = [x.expand(shaped.shape) if name in wrt and not x.dim() else x for name, x in zip(names, tensors, strict=True)]
+        if wrt:  # a gradient by one number for all is a sum, which is autograd's
+            shape = next((x.shape for x in tensors if x.dim()), ())
+            tensors = [x if x.dim() or name not in wrt else x.expand(shape) for name, x in zip(names, tensors, strict=True)]
         if weight is not None:
-            if isinstance(weight, Tensor) and weight.requires_grad and differentiating:
-                raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(), or multiply the values"
-                                             " of reduction='none'")
+            if enabled and isinstance(weight, Tensor) and weight.requires_grad:
+                raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(),"
+                                             " or multiply what reduction='none' gives")
             names.append("weight")
             tensors.append(torch.as_tensor(weight))
         if divisor is not None:
@@ -485,15 +483,25 @@ class Loss(torch.nn.Module):
         for name, value in self.learned.items():
             names.append(name)
             tensors.append(value)
-            if differentiating and (traced or value.requires_grad):
+            if enabled and (traced or value.requires_grad):
                 wrt.append(name)
         options = self.reduction, self.empty, self.axis, self.unit_axes
-        if torch.compiler.is_compiling():
-            return OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)[0]
-        call = _call(self._key, tuple(names), tuple(wrt), *options)
-        if traced:
-            return _Traced.apply(call, *tensors)[0]
-        return (_Eager.apply(call, *tensors) if wrt else evaluate(call, tensors))[0]
+        output: Sequence[Tensor]
+        if compiling:
+            output = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
+        else:
+            call = _call(self._key, tuple(names), tuple(wrt), *options)
+            output = (_Traced if traced else _Eager).apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
+        return output[0]
+
+    def _bind(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs by name."""
+        given = {**dict(zip(self._needed, inputs, strict=False)), **named}
+        if len(given) < len(inputs) + len(named) or not self._inputs.keys() >= named.keys() or any(given.get(name) is None for name in self._needed):
+            self._start._bind(tuple(inputs), named)  # says what is wrong
+        if self.class_weight is not None and given.get("class_weight") is None:
+            given["class_weight"] = self.class_weight
+        return given
 
 
 def _number(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
