@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import io
 import math
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from libloss.torch import Loss
+from sklearn import datasets
 from torch.nn import functional as F
 
 NAMES = libloss.losses()
@@ -202,7 +204,7 @@ def test_class_weights_divide_as_pytorchs_do_under_weighted_mean():
 
 
 def test_soft_targets_and_their_gradient():
-    p, t = data("class", torch.float64)
+    p = data("class", torch.float64)[0]
     q = torch.softmax(torch.randn(20, 5, dtype=torch.float64), 1)
     ours, theirs = (leaves({"p": p, "q": q}, ["p", "q"]) for _ in range(2))
     Loss("cross_entropy")(*ours.values()).backward()
@@ -281,6 +283,9 @@ def test_numbers_stand_for_tensors():
     shift = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
     Loss("squared_error")(shift, z.detach()).backward()
     torch.testing.assert_close(shift.grad, 2 * (shift.detach() - z.detach()).mean())
+    one = torch.tensor([[0.3]], dtype=torch.float64, requires_grad=True)
+    Loss("squared_error")(one.expand(2, 3), z.detach().reshape(2, 3)).backward()
+    torch.testing.assert_close(one.grad, shift.grad.reshape(1, 1))
 
 
 def test_whole_images_have_one_value_each():
@@ -299,14 +304,15 @@ def test_a_sum_of_losses():
     mixed = Loss(libloss.Loss("bce") + libloss.Loss("dice"))
     assert torch.autograd.gradcheck(lambda x: mixed(x, t), p)
     (g,) = torch.autograd.grad(mixed(p, t), p, create_graph=True)
-    with pytest.raises(libloss.NotDifferentiableError, match="^sum: no second derivative, for its Hessian"):
+    with pytest.raises(libloss.NotDifferentiableError, match=r"^sum: no second derivative, for its Hessian"):
         g.sum().backward()
 
 
 def test_a_loss_of_ones_own():
     @libloss.define
-    def cauchy(r, c=1.0):
-        return np.log1p((r / c) ** 2), 2 * r / (c * c + r * r)
+    def cauchy(prediction, target, scale=1.0):
+        r = (prediction - target) / scale
+        return np.log1p(r * r), 2 * r / scale / (1 + r * r)
 
     module = Loss(cauchy)
     x = torch.randn(8, dtype=torch.float64, requires_grad=True)
@@ -387,17 +393,16 @@ def test_a_weight_has_no_derivative():
 def test_curvature_between_two_inputs_is_refused_not_dropped():
     p, t = (x.requires_grad_() for x in data("real", torch.float64))
     (g,) = torch.autograd.grad(Loss("huber")(p, t), p, create_graph=True)
-    with pytest.raises(libloss.NotDifferentiableError, match="^huber: no second derivative by several things at once: prediction, target; detach"):
+    with pytest.raises(libloss.NotDifferentiableError, match=r"^huber: no second derivative by several things at once, .*\(prediction, target\); detach"):
         g.sum().backward()
 
 
-@pytest.mark.parametrize("way", [lambda m: m, lambda m: torch.compile(m, backend="aot_eager", fullgraph=True)], ids=["eager", "compiled"])
-def test_third_derivatives_are_refused(way):
+def test_third_derivatives_are_refused():
     p, t = data("real", torch.float64)
     x = p.requires_grad_()
     (g,) = torch.autograd.grad(Loss("log_cosh")(x, t), x, create_graph=True)
     (h,) = torch.autograd.grad(g.sum(), x, create_graph=True)
-    with pytest.raises(libloss.NotDifferentiableError, match="^log_cosh: no third derivative"):
+    with pytest.raises(libloss.NotDifferentiableError, match=r"^log_cosh: no third derivative"):
         h.sum().backward()
 
 
@@ -406,6 +411,136 @@ def test_hessians():
     ours, theirs = (torch.func.jacrev(torch.func.jacrev(lambda x, f=f: f(x, t[:4])))(p[:4]) for f in (Loss("cross_entropy"), F.cross_entropy))
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(torch.autograd.functional.hessian(lambda x: Loss("cross_entropy")(x, t[:4]), p[:4]), theirs)
+    p, t = (x.flatten() for x in data("real", torch.float64))
+    torch.testing.assert_close(torch.func.jacrev(torch.func.jacrev(lambda x: Loss("squared_error")(x, t)))(p), torch.eye(100).double() / 50)
+
+
+# ---- torch.compile ----
+
+
+@pytest.fixture
+def fresh():
+    torch.compiler.reset()
+
+
+def compiled(module, **options):
+    return torch.compile(module, fullgraph=True, **{"backend": "aot_eager", **options})
+
+
+@pytest.mark.parametrize(("name", "reduction"), [*((name, "mean") for name in NAMES),
+                                                 *((name, "none") for name in ("huber", "cross_entropy", "dice", "info_nce", "ranknet", "ctc"))])
+def test_compiled_equals_eager(name, reduction, fresh):
+    given = inputs_of(name)
+    names = differentiable(name, given)
+    module = Loss(name, reduction=reduction)
+    ours, theirs = leaves(given, names), leaves(given, names)
+    value, expected = compiled(module)(**ours), module(**theirs)
+    value.sum().backward()
+    expected.sum().backward()
+    assert torch.equal(value, expected)
+    assert all(torch.equal(ours[n].grad, theirs[n].grad) for n in names)
+
+
+def test_compiled_with_a_model_by_inductor(fresh):
+    """The loss inside the graph of the model, with all that a call can have."""
+    model, (p, t) = torch.nn.Linear(5, 5), data("class", torch.float32)
+    module = Loss("cross_entropy", class_weight=torch.arange(1.0, 6))
+
+    def step(x, t, weight):
+        return module(model(x), t, weight=weight, divisor=7.0)
+
+    weight = torch.rand(20)
+    step(p, t, weight).backward()
+    expected = model.weight.grad.clone()
+    model.zero_grad()
+    compiled(step, backend="inductor")(p, t, weight).backward()
+    torch.testing.assert_close(model.weight.grad, expected)
+
+
+def test_compiled_for_any_number_of_rows(fresh):
+    graphs = []
+    module = compiled(Loss("cross_entropy", reduction="none"), dynamic=True, backend=lambda graph, _: graphs.append(graph) or graph)
+    for rows in (3, 4, 7):
+        z, k = torch.randn(rows, 5, requires_grad=True), torch.arange(rows) % 5
+        torch.testing.assert_close(module(z, k), F.cross_entropy(z, k, reduction="none"))
+    assert len(graphs) == 1
+
+
+def test_compiled_learning(fresh):
+    r = torch.randn(30)
+    module = Loss("adaptive_robust", learn=("alpha", "scale"))
+    twin = copy.deepcopy(module)
+    module(r, torch.zeros(30)).backward()
+    compiled(twin)(r, torch.zeros(30)).backward()
+    assert all(torch.equal(a.grad, b.grad) for a, b in zip(module.parameters(), twin.parameters(), strict=True))
+
+
+def test_compiled_vmap_and_export(fresh):
+    p, t = data("class", torch.float64)
+    assert torch.equal(compiled(torch.func.vmap(Loss("cross_entropy")))(p, t), Loss("cross_entropy", reduction="none")(p, t))
+    program = torch.export.export(Loss("cross_entropy"), (p, t))
+    assert torch.equal(program.module()(p, t), Loss("cross_entropy")(p, t))
+
+
+def test_compiled_errors_keep_their_kind(fresh):
+    p, t = data("class", torch.float64)
+    with pytest.raises(libloss.DomainError, match=r"target\[0\] = .* is not in \[0, 5\)"):
+        compiled(Loss("cross_entropy"))(p, t + 5)
+
+
+# ---- processes and threads ----
+
+
+class Pairs(torch.utils.data.Dataset):
+    """Whose items are losses: computed in a worker."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, k):
+        x = torch.full((70_000, 5), float(k), requires_grad=True)  # enough for threads of libloss's own
+        value = Loss("huber", reduction="sum")(x, torch.zeros(70_000, 5))
+        value.backward()
+        return value.item(), x.grad[0, 0].item()
+
+
+def test_a_forked_worker_computes_what_its_parent_does():
+    dataset = Pairs()
+    expected = [dataset[k] for k in range(6)]  # before the fork, so that threads have been there
+    loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=60)
+    assert [tuple(item) for item in loader] == expected
+    assert expected[:2] == [(0.0, 0.0), (175_000.0, 1.0)]
+
+
+def test_one_module_for_many_threads():
+    module, t = Loss("huber"), torch.zeros(1000)
+    xs = [torch.randn(1000, generator=torch.Generator().manual_seed(k)).requires_grad_() for k in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda x: [module(x, t).backward() for _ in range(20)], xs))
+    for x in xs:
+        y = x.detach().clone().requires_grad_()
+        F.huber_loss(y, t).backward()
+        torch.testing.assert_close(x.grad, 20 * y.grad)
+
+
+def test_training_on_digits_ends_where_pytorchs_own_loss_does():
+    digits = datasets.load_digits()
+    x, t = torch.tensor(digits.data / 16, dtype=torch.float64), torch.tensor(digits.target)
+
+    def train(criterion):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10)).double()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for step in range(280):  # ten epochs
+            rows = slice(step % 28 * 64, step % 28 * 64 + 64)
+            optimizer.zero_grad()
+            criterion(model(x[rows]), t[rows]).backward()
+            optimizer.step()
+        return model(x), t
+
+    ours, theirs = train(Loss("cross_entropy")), train(torch.nn.CrossEntropyLoss())
+    torch.testing.assert_close(ours[0], theirs[0], rtol=1e-6, atol=1e-6)
+    assert (ours[0].argmax(1) == t).double().mean() > 0.95
 
 
 # ---- mistakes ----
@@ -430,7 +565,7 @@ def test_mistakes_are_named():
         module(p, "cat")
     with pytest.raises(libloss.DTypeError, match="target is None"):
         module(p, None)
-    with pytest.raises(libloss.ArgumentError, match="reduction = 'batchmean' is none of .*; did you mean 'batch_mean'"):
+    with pytest.raises(libloss.ArgumentError, match=r"reduction = 'batchmean' is none of .*; did you mean 'batch_mean'"):
         Loss("kl_div", reduction="batchmean")
     with pytest.raises(libloss.UnknownNameError, match="hubber"):
         Loss("hubber")
@@ -501,7 +636,7 @@ def test_learning_mistakes():
     module = Loss("huber", learn="delta")
     x = torch.randn(3, requires_grad=True)
     (g,) = torch.autograd.grad(module(x, torch.zeros(3)), x, create_graph=True)
-    with pytest.raises(libloss.NotDifferentiableError, match="no second derivative by several things at once: prediction, delta"):
+    with pytest.raises(libloss.NotDifferentiableError, match=r"no second derivative by .* parameters \(prediction, delta\)"):
         g.sum().backward()
 
 

@@ -83,6 +83,10 @@ class Call:
         self.short = (len(needed) == 2 and names in (needed, (*needed, "weight")) and wrt in ((), needed[:1])
                       and reduction != "none" and empty == "nan" and axis == -1 and unit_axes == 0)
 
+    def by(self, name: str) -> Call:
+        """The same, differentiated by one tensor."""
+        return _call(self.key, self.names, (name,), *self.fields[3:])
+
     def pulled(self) -> Call:
         """The same with an upstream gradient as the last tensor."""
         return _call(self.key, (*self.names, "upstream"), self.wrt, *self.fields[3:])
@@ -202,8 +206,9 @@ def curvature(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor]:
 # ---- how it is differentiated, which is the same for all ways ----
 
 
-def _differentiate(derive: Any, call: Call, saved: Sequence[Tensor], upstream: Tensor | None, along: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """The gradients by all tensors, given those by the value and by each of the gradients that came with it.
+def _differentiate(derive: Any, call: Call, saved: Sequence[Tensor], needed: Sequence[bool], upstream: Tensor | None,
+                   along: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The gradients by the tensors that are needed, given those by the value and by each of the gradients that came with it.
 
     ``saved`` is the tensors and these gradients; ``derive(compute, call, tensors)`` is how a derivative is computed that has none itself."""
     tensors, gradients = saved[: len(call.names)], saved[len(call.names) :]
@@ -212,16 +217,16 @@ def _differentiate(derive: Any, call: Call, saved: Sequence[Tensor], upstream: T
         slopes = [call.spread(upstream) * g for g in gradients] if call.fused else derive(pull_back, call.pulled(), (*tensors, upstream))
         for k, slope in zip(call.at, slopes, strict=True):
             result[k] = slope.to(tensors[k].dtype)
-    for direction in along:
+    for k, direction in zip(call.at, along, strict=False):
         if direction is None:
             continue
         if call.extent == "batch":
             raise NotDifferentiableError(f"{call.loss.name}: no second derivative, for its Hessian would be a matrix of the whole batch")
-        if len(call.wrt) > 1 or call.learned:
-            several = ", ".join(dict.fromkeys((*call.wrt, *call.learned)))
-            raise NotDifferentiableError(f"{call.loss.name}: no second derivative by several things at once: {several}; detach all inputs but one")
-        (k,) = call.at
-        turned = call.turn(derive(curvature, call, tensors)[0], direction).to(tensors[k].dtype)
+        several = [name for name, wanted in zip(call.names, needed, strict=True) if wanted]
+        if several != [call.names[k]] or call.names[k] in call.learned:
+            raise NotDifferentiableError(f"{call.loss.name}: no second derivative by several things at once, or by parameters ({', '.join(several)});"
+                                         " detach all inputs but one")
+        turned = call.turn(derive(curvature, call.by(call.names[k]), tensors)[0], direction).to(tensors[k].dtype)
         slope = result[k]
         result[k] = turned if slope is None else slope + turned
     return result
@@ -254,7 +259,7 @@ class _Traced(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor | None, *along: Tensor | None) -> Any:
-        return None, *_differentiate(_Last.of, ctx.call, ctx.saved_tensors, upstream, along)
+        return None, *_differentiate(_Last.of, ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:], upstream, along)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], call: Call, *tensors: Tensor) -> Any:
@@ -325,8 +330,11 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Sequence[Tensor]) 
 
 def _backward(ctx: Any, cotangents: Sequence[Tensor | None]) -> Any:
     upstream, *along = cotangents
-    result = _differentiate(lambda compute, call, tensors: OPERATORS[compute](list(tensors), *call.fields), ctx.call, ctx.saved_tensors, upstream, along)
-    return result, *[None] * 7
+    return _differentiate(_operate, ctx.call, ctx.saved_tensors, ctx.needs_input_grad[0], upstream, along), *[None] * 7
+
+
+def _operate(compute: Any, call: Call, tensors: Sequence[Tensor]) -> Any:
+    return OPERATORS[compute](list(tensors), *call.fields)
 
 
 def _end(ctx: Any, cotangents: Any) -> Any:
@@ -468,9 +476,9 @@ class Loss(torch.nn.Module):
                     raise NotDifferentiableError(f"{name} requires grad, and {self._start.name} has no derivative by it: pass {name}.detach()")
             names.append(name)
             tensors.append(x)
-        if wrt:  # a gradient by one number for all is a sum, which is autograd's
+        if wrt:
             shape = next((x.shape for x in tensors if x.dim()), ())
-            tensors = [x if x.dim() or name not in wrt else x.expand(shape) for name, x in zip(names, tensors, strict=True)]
+            tensors = [_apart(x, shape) if name in wrt else x for name, x in zip(names, tensors, strict=True)]
         if weight is not None:
             if enabled and isinstance(weight, Tensor) and weight.requires_grad:
                 raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(),"
@@ -510,6 +518,12 @@ def _number(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
         return torch.as_tensor(x, dtype=before[0].dtype if isinstance(x, float) and before and before[0].dtype.is_floating_point else None)
     except (RuntimeError, TypeError, ValueError) as problem:
         raise DTypeError(f"{name} is a {type(x).__name__}, not a tensor: {problem}") from problem
+
+
+def _apart(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """One number for all values as many numbers: the library has gradients by those, and autograd adds them up."""
+    x = x if x.dim() else x.expand(shape)
+    return x if any(x.stride()) else x.contiguous()
 
 
 __all__ = ["Loss"]
