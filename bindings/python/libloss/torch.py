@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _loss
-from ._core import REDUCTIONS, ParameterInfo, numbers
+from ._core import REDUCTIONS, ParameterInfo, check, numbers
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError
 from ._extras import tool
-from ._libloss import ffi, quick
+from ._libloss import ffi, lib, quick
 from ._loss import EMPTY, ROLES, choose
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Call:
         self.fused = bool(wrt) and (reduction != "none" or (self.extent != "batch" and not self.learned))
         self.short = (len(needed) == 2 and names in (needed, (*needed, "weight")) and wrt in ((), needed[:1])
                       and reduction != "none" and empty == "nan" and axis == -1 and unit_axes == 0)
+        self.plain = loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class"
+        self.number = REDUCTIONS[reduction]
 
     def by(self, name: str) -> Call:
         """The same, differentiated by one tensor."""
@@ -94,6 +96,8 @@ class Call:
     def evaluate(self, tensors: Sequence[Tensor], want: Sequence[str], **how: Any) -> dict[str, Any]:
         """The long way into the library."""
         given: dict[str, Any] = {name: x.detach() for name, x in zip(self.names, tensors, strict=True)}
+        for name in self.wrt:  # the library has derivatives by many numbers, not by one that a stride of 0 repeats
+            given[name] = given[name] if any(given[name].stride()) else given[name].contiguous()
         weight, divisor, upstream = (given.pop(name, None) for name in ("weight", "divisor", "upstream"))
         parameters = list(self.parameters) if self.learned else None
         for name, place in self.learned.items():
@@ -174,18 +178,54 @@ def evaluate(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
-    """The commonest call of all without the detours of the others; None: it is another one."""
-    first = tensors[0]
-    if first.dtype not in (torch.float32, torch.float64):
+    """The commonest calls of all without the detours of the others; None: it is another one."""
+    prediction, target, *weight = tensors
+    dtype = prediction.dtype
+    if dtype not in (torch.float32, torch.float64):
+        return None
+    gradients = [torch.empty_like(prediction)] if call.at else []
+    entry = ENTRIES.get((call.extent, dtype, target.dtype)) if call.plain and not weight else None
+    if entry and _dense(prediction, target) and 0 < (count := prediction.numel()) <= FEW:
+        function, real, other = entry
+        shape, sizes = prediction.shape, [count]
+        if call.extent == "row":
+            shape, sizes = shape[:-1], [count // shape[-1], shape[-1]]
+        if target.shape == shape:
+            number = ffi.new("double *")
+            check(function(call.loss._handle, call.number, *sizes, ffi.cast(real, prediction.data_ptr()), ffi.cast(other, target.data_ptr()), number,
+                           ffi.cast(real, gradients[0].data_ptr()) if gradients else ffi.NULL))
+            return torch.scalar_tensor(number[0], dtype=dtype), *gradients
+    if gradients and not any(prediction.stride()):
         return None
     try:
         arrays = [x.detach().numpy() for x in tensors]
     except (RuntimeError, TypeError):  # bfloat16, another device: the long way takes it, or says what is wrong
         return None
-    gradients = [torch.empty_like(first)] if call.at else []
-    value = quick(call.loss._address, arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else None, gradients[0].numpy() if gradients else None,
+    value = quick(call.loss._address, arrays[0], arrays[1], arrays[2] if weight else None, gradients[0].numpy() if gradients else None,
                   call.reduction, call.loss._flat)
     return None if value is None else (torch.scalar_tensor(value, dtype=_arithmetic(call, tensors)), *gradients)
+
+
+FEW = 1 << 16  # elements; more may want several threads, or a look at what else goes on
+
+ENTRIES = {  # of C, for plain arrays: of a small batch everything takes longer than the loss, and these need nothing but addresses
+    (extent, getattr(torch, of), getattr(torch, by)): (getattr(lib, name), ffi.typeof(f"{real} *"), ffi.typeof(f"{other} *"))
+    for extent, of, by, name, real, other in (
+        ("value", "float32", "float32", "libloss_call_f32", "float", "float"),
+        ("value", "float64", "float64", "libloss_call_f64", "double", "double"),
+        ("row", "float32", "int32", "libloss_rows_f32_i32", "float", "int32_t"),
+        ("row", "float32", "int64", "libloss_rows_f32_i64", "float", "int64_t"),
+        ("row", "float64", "int32", "libloss_rows_f64_i32", "double", "int32_t"),
+        ("row", "float64", "int64", "libloss_rows_f64_i64", "double", "int64_t"))
+}
+
+
+def _dense(*tensors: Tensor) -> bool:
+    """Whether their numbers lie in memory in their order, as they are."""
+    for x in tensors:  # noqa: SIM110
+        if not (x.is_cpu and x.layout is torch.strided and x.is_contiguous() and not x.is_neg()):
+            return False
+    return True
 
 
 def pull_back(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -267,7 +307,7 @@ class _Traced(torch.autograd.Function):
 
 
 class _Eager(torch.autograd.Function):
-    """The same without what ``torch.func`` needs, which takes as long as a small loss."""
+    """The same without what ``torch.func`` needs, which takes as long as a small loss; and without what ``loss.backward()`` does not."""
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> Any:
@@ -275,7 +315,15 @@ class _Eager(torch.autograd.Function):
         _Traced.setup_context(ctx, (call, *tensors), output)
         return output
 
-    backward = _Traced.backward
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor | None, *along: Tensor | None) -> Any:
+        if upstream is None or upstream.dim() or len(along) != 1 or along[0] is not None or torch.is_grad_enabled() or upstream.item() != 1:
+            return _Traced.backward(ctx, upstream, *along)
+        *tensors, gradient = ctx.saved_tensors
+        result: list[Tensor | None] = [None] * (len(tensors) + 1)
+        (k,) = ctx.call.at
+        result[k + 1] = gradient.to(tensors[k].dtype)
+        return tuple(result)
 
 
 class _Last(torch.autograd.Function):
@@ -415,10 +463,10 @@ class Loss(torch.nn.Module):
         self.reduction, self.empty, self.axis, self.unit_axes = reduction, empty, axis, unit_axes
         self.learn = (learn,) if isinstance(learn, str) else tuple(learn)
         self._start = loss = _loss.Loss(spec, **parameters)
-        self._ready()
-        if class_weight is not None and "class_weight" not in self._inputs:
+        if class_weight is not None and all(i.name != "class_weight" for i in loss.info.inputs):
             raise ArgumentError(f"class_weight: {loss.name} has none")
         self.register_buffer("class_weight", None if class_weight is None else torch.as_tensor(class_weight))
+        self._ready()
         learnable = {p.name: p for p in loss.info.parameters if p.learnable}
         for name in self.learn:
             if name not in learnable:
@@ -433,6 +481,8 @@ class Loss(torch.nn.Module):
         self._needed = tuple(i.name for i in info.inputs if not i.optional)
         self._inputs = {i.name: i.differentiable for i in info.inputs}
         self._ranges = {p.name: p for p in info.parameters if p.name in self.learn}
+        # With all else absent, what two inputs need is known beforehand.
+        self._usual = len(self._needed) == 2 and self._inputs[self._needed[0]] and not self.learn and self.class_weight is None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
@@ -456,6 +506,12 @@ class Loss(torch.nn.Module):
 
     def forward(self, *inputs: Any, weight: Any = None, divisor: Any = None, **named: Any) -> Tensor:
         """The reduced value, or the values under ``reduction="none"``."""
+        if self._usual and len(inputs) == 2 and not named and weight is None and divisor is None and not torch.compiler.is_compiling():
+            prediction, target = inputs
+            if type(prediction) is type(target) is Tensor and prediction.dim() and not target.requires_grad and not transforms_active():
+                differentiated = prediction.requires_grad and torch.is_grad_enabled()
+                call = _call(self._key, self._needed, self._needed[:1] if differentiated else (), self.reduction, self.empty, self.axis, self.unit_axes)
+                return (_Eager.apply(call, prediction, target) if differentiated else evaluate(call, inputs))[0]  # type: ignore[no-untyped-call]
         given = self._bind(inputs, named)
         compiling = torch.compiler.is_compiling()
         traced = not compiling and transforms_active()
@@ -476,9 +532,9 @@ class Loss(torch.nn.Module):
                     raise NotDifferentiableError(f"{name} requires grad, and {self._start.name} has no derivative by it: pass {name}.detach()")
             names.append(name)
             tensors.append(x)
-        if wrt:
+        if wrt:  # a gradient by one number for all is a sum, which is autograd's
             shape = next((x.shape for x in tensors if x.dim()), ())
-            tensors = [_apart(x, shape) if name in wrt else x for name, x in zip(names, tensors, strict=True)]
+            tensors = [x.expand(shape) if name in wrt and not x.dim() else x for name, x in zip(names, tensors, strict=True)]
         if weight is not None:
             if enabled and isinstance(weight, Tensor) and weight.requires_grad:
                 raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(),"
@@ -518,12 +574,6 @@ def _number(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
         return torch.as_tensor(x, dtype=before[0].dtype if isinstance(x, float) and before and before[0].dtype.is_floating_point else None)
     except (RuntimeError, TypeError, ValueError) as problem:
         raise DTypeError(f"{name} is a {type(x).__name__}, not a tensor: {problem}") from problem
-
-
-def _apart(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """One number for all values as many numbers: the library has gradients by those, and autograd adds them up."""
-    x = x if x.dim() else x.expand(shape)
-    return x if any(x.stride()) else x.contiguous()
 
 
 __all__ = ["Loss"]
