@@ -71,7 +71,8 @@ def alone(criterion: torch.nn.Module, rows: int, classes: int):
 
 def report(what: str, times: dict[str, tuple[float, float]]) -> None:
     (ours, our_median), (theirs, their_median) = times["libloss"], times["torch"]
-    print(f"{what:32} libloss {ours:8.1f} ({our_median:.1f})  torch {theirs:8.1f} ({their_median:.1f}) us  torch takes {theirs / ours:5.2f} of libloss", flush=True)
+    print(f"{what:32} libloss {ours:8.1f} ({our_median:.1f})  torch {theirs:8.1f} ({their_median:.1f}) us  torch takes {theirs / ours:5.2f} of libloss",
+          flush=True)
 
 
 def main() -> None:
@@ -79,7 +80,8 @@ def main() -> None:
     for batch in (32, 64, 256, 1797):
         report(f"training on digits, batch {batch}", race({name: training(criterion, batch) for name, criterion in LOSSES.items()}))
     for rows, classes in ((64, 10), (256, 10), (64, 1000), (256, 10_000)):
-        report(f"cross_entropy of {rows} x {classes}", race({name: alone(criterion, rows, classes) for name, criterion in LOSSES.items()}, 5 if classes > 1000 else 50))
+        work = {name: alone(criterion, rows, classes) for name, criterion in LOSSES.items()}
+        report(f"cross_entropy of {rows} x {classes}", race(work, 5 if classes > 1000 else 50))
 
 
 if __name__ == "__main__":

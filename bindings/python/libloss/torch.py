@@ -322,7 +322,8 @@ class _Eager(torch.autograd.Function):
         *tensors, gradient = ctx.saved_tensors
         result: list[Tensor | None] = [None] * (len(tensors) + 1)
         (k,) = ctx.call.at
-        result[k + 1] = gradient.to(tensors[k].dtype)
+        ctx.held = gradient.detach()  # so that no leaf takes it for its own and adds to it: a graph that is kept needs it again
+        result[k + 1] = ctx.held.to(tensors[k].dtype)
         return tuple(result)
 
 
