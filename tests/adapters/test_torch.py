@@ -194,6 +194,50 @@ def test_equals_the_functions_of_pytorch(spec, dtype, reduction):
     torch.testing.assert_close(ours.grad, theirs.grad, **close)
 
 
+MORE = {  # all inputs, with gradients by each that has one
+    "binary_cross_entropy": (F.binary_cross_entropy, ("probability", "probability")),
+    "gaussian_nll(eps=1e-6)": (F.gaussian_nll_loss, ("real", "real", "positive")),
+    "triplet_margin": (lambda a, p, n, **k: F.triplet_margin_loss(a, p, n, eps=0, **k), ("real", "real", "real")),
+    "margin_ranking(margin=0.25)": (lambda a, b, t, **k: F.margin_ranking_loss(a, b, t, margin=0.25, **k), ("real", "real", "signs")),
+    "cosine_embedding(margin=0.25)": (lambda a, b, t, **k: F.cosine_embedding_loss(a, b, t, margin=0.25, **k), ("real", "real", "sign")),
+    "kl_pointwise": (F.kl_div, ("real", "probability")),
+}
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean'")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("spec", MORE)
+def test_equals_the_functions_of_pytorch_by_every_input(spec, reduction):
+    peer, kinds = MORE[spec]
+    rng = np.random.default_rng(8)
+    draw = {"real": rng.normal, "probability": lambda size: rng.uniform(0.05, 0.95, size), "positive": lambda size: rng.uniform(0.5, 2, size),
+            "signs": lambda size: rng.choice([-1.0, 1.0], size), "sign": lambda size: rng.choice([-1.0, 1.0], size[0])}
+    module = Loss(spec, reduction=reduction)
+    inputs = [torch.tensor(draw[kind](size=(6, 4))) for kind in kinds]
+    wanted = [i.differentiable for i in module.loss.info.inputs]
+    ours, theirs = ([x.clone().requires_grad_(grad) for x, grad in zip(inputs, wanted, strict=True)] for _ in range(2))
+    value, expected = module(*ours), peer(*theirs, reduction=reduction)
+    torch.testing.assert_close(value, expected)
+    value.sum().backward()
+    expected.sum().backward()
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.grad is b.grad is None or torch.allclose(a.grad, b.grad, rtol=1e-7, atol=1e-12)
+
+
+def test_equals_ctc_of_pytorch():
+    g = torch.Generator().manual_seed(0)
+    z = torch.randn(3, 12, 5, generator=g, dtype=torch.float64)
+    target, steps, lengths = torch.randint(1, 5, (3, 4), generator=g), torch.tensor([12, 9, 10]), torch.tensor([4, 2, 3])
+    ours, theirs = z.clone().requires_grad_(), z.clone().requires_grad_()
+    value = Loss("ctc", reduction="none")(ours, target, input_length=steps, target_length=lengths)
+    expected = F.ctc_loss(theirs.log_softmax(2).transpose(0, 1), target, steps, lengths, reduction="none")
+    torch.testing.assert_close(value, expected)
+    upstream = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    value.backward(upstream)
+    expected.backward(upstream)
+    torch.testing.assert_close(ours.grad, theirs.grad)
+
+
 def test_class_weights_divide_as_pytorchs_do_under_weighted_mean():
     p, t = data("class", torch.float64)
     weight = torch.tensor([0.5, 1, 2, 0.25, 3], dtype=torch.float64)
@@ -300,6 +344,10 @@ def test_a_sum_of_losses():
     module = Loss("0.7*bce_with_logits + 0.3*logistic(labels=zero_one)")
     torch.testing.assert_close(module(z, t), F.binary_cross_entropy_with_logits(z, t))
     assert torch.autograd.gradgradcheck(lambda x: module(x, t), z)
+    rows = Loss("cross_entropy + 2*softmax_focal")
+    k = torch.tensor([6, 0, 3])
+    torch.testing.assert_close(rows(z, k), Loss("cross_entropy")(z, k) + 2 * Loss("softmax_focal")(z, k))
+    assert torch.autograd.gradgradcheck(lambda x: rows(x, k), z)
     p = torch.rand(3, 7, dtype=torch.float64, requires_grad=True)
     mixed = Loss(libloss.Loss("bce") + libloss.Loss("dice"))
     assert torch.autograd.gradcheck(lambda x: mixed(x, t), p)
@@ -379,6 +427,13 @@ def test_a_scaled_loss_has_gradients_that_half_numbers_hold():
     assert 2 / n * 0.01 < torch.finfo(torch.float16).smallest_normal / 1000
 
 
+def test_the_value_is_where_the_inputs_are():
+    p, t = data("real", torch.float32)
+    with torch.device("meta"):
+        value, learned = (Loss("huber")(p, t), Loss("huber").cpu()(p, t, weight=torch.ones(20, device="cpu")))
+    assert value.device == learned.device == p.device
+
+
 def test_negative_views():
     z = torch.complex(torch.zeros(6, dtype=torch.float64), torch.arange(6, dtype=torch.float64)).conj().imag
     assert z.is_neg() and Loss("squared_error")(z, torch.zeros(6)) == F.mse_loss(z.resolve_neg(), torch.zeros(6, dtype=torch.float64))
@@ -416,6 +471,12 @@ def test_third_derivatives_are_refused():
     (h,) = torch.autograd.grad(g.sum(), x, create_graph=True)
     with pytest.raises(libloss.NotDifferentiableError, match=r"^log_cosh: no third derivative"):
         h.sum().backward()
+
+
+def test_forward_mode_is_refused():
+    p, t = data("real", torch.float64)
+    with pytest.raises(libloss.NotDifferentiableError, match=r"^there is no forward mode: .* for a Hessian jacrev\(jacrev\(f\)\)"):
+        torch.func.hessian(lambda x: Loss("huber")(x, t))(p)
 
 
 def test_hessians():
@@ -567,6 +628,10 @@ def test_mistakes_are_named():
         module(p, t[:, None])
     with pytest.raises(TypeError, match="no input 'input'; here it is called 'prediction'"):
         module(input=p, target=t)
+    with pytest.raises(TypeError, match=r"reduction belongs to the module: Loss\('cross_entropy', reduction=\.\.\.\)"):
+        module(p, t, reduction="sum")
+    with pytest.raises(libloss.DTypeError, match="weight is a str, not a tensor"):
+        module(p, t, weight="heavy")
     with pytest.raises(TypeError, match="cross_entropy needs target"):
         module(p)
     with pytest.raises(TypeError, match="takes 2 positional inputs"):

@@ -82,8 +82,8 @@ class Call:
         self.fused = bool(wrt) and (reduction != "none" or (self.extent != "batch" and not self.learned))
         self.short = (len(needed) == 2 and names in (needed, (*needed, "weight")) and wrt in ((), needed[:1])
                       and reduction != "none" and empty == "nan" and axis == -1 and unit_axes == 0)
-        self.plain = loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class"
-        self.number = REDUCTIONS[reduction]
+        self.plain = self.short and (loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class")
+        self.number = choose(REDUCTIONS, reduction, "reduction")
 
     def by(self, name: str) -> Call:
         """The same, differentiated by one tensor."""
@@ -174,7 +174,7 @@ def evaluate(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     for name, gradient, number in zip(call.wrt, gradients, got.get("grad", ()), strict=False):
         if name in call.learned:
             gradient.fill_(number)
-    return torch.as_tensor(got["value"], dtype=_arithmetic(call, tensors)), *gradients
+    return torch.as_tensor(got["value"], dtype=_arithmetic(call, tensors), device=tensors[0].device), *gradients
 
 
 def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
@@ -185,7 +185,7 @@ def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]
         return None
     gradients = [torch.empty_like(prediction)] if call.at else []
     entry = ENTRIES.get((call.extent, dtype, target.dtype)) if call.plain and not weight else None
-    if entry and _dense(prediction, target) and 0 < (count := prediction.numel()) <= FEW:
+    if entry and _dense(prediction) and _dense(target) and 0 < (count := prediction.numel()) <= FEW:
         function, real, other = entry
         shape, sizes = prediction.shape, [count]
         if call.extent == "row":
@@ -194,7 +194,7 @@ def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]
             number = ffi.new("double *")
             check(function(call.loss._handle, call.number, *sizes, ffi.cast(real, prediction.data_ptr()), ffi.cast(other, target.data_ptr()), number,
                            ffi.cast(real, gradients[0].data_ptr()) if gradients else ffi.NULL))
-            return torch.scalar_tensor(number[0], dtype=dtype), *gradients
+            return torch.scalar_tensor(number[0], dtype=dtype, device=prediction.device), *gradients
     if gradients and not any(prediction.stride()):
         return None
     try:
@@ -203,7 +203,7 @@ def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]
         return None
     value = quick(call.loss._address, arrays[0], arrays[1], arrays[2] if weight else None, gradients[0].numpy() if gradients else None,
                   call.reduction, call.loss._flat)
-    return None if value is None else (torch.scalar_tensor(value, dtype=_arithmetic(call, tensors)), *gradients)
+    return None if value is None else (torch.scalar_tensor(value, dtype=_arithmetic(call, tensors), device=prediction.device), *gradients)
 
 
 FEW = 1 << 16  # elements; more may want several threads, or a look at what else goes on
@@ -220,12 +220,9 @@ ENTRIES = {  # of C, for plain arrays: of a small batch everything takes longer 
 }
 
 
-def _dense(*tensors: Tensor) -> bool:
-    """Whether their numbers lie in memory in their order, as they are."""
-    for x in tensors:  # noqa: SIM110
-        if not (x.is_cpu and x.layout is torch.strided and x.is_contiguous() and not x.is_neg()):
-            return False
-    return True
+def _dense(x: Tensor) -> bool:
+    """Whether its numbers lie in memory in their order, as they are."""
+    return x.is_cpu and x.layout is torch.strided and x.is_contiguous() and not x.is_neg()
 
 
 def pull_back(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -300,6 +297,10 @@ class _Traced(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor | None, *along: Tensor | None) -> Any:
         return None, *_differentiate(_Last.of, ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:], upstream, along)
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> Any:
+        raise NotDifferentiableError("there is no forward mode: torch.func.vjp or jacrev, and for a Hessian jacrev(jacrev(f))")
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], call: Call, *tensors: Tensor) -> Any:
@@ -433,7 +434,8 @@ class Loss(torch.nn.Module):
         reduction: "mean" (over the values present), "sum", "none", "weighted_mean", "size_mean" or "batch_mean".
         learn: names of parameters that are learned with the model. What an optimizer steps is ``raw[name]``, any real number; the loss
             gets its image in the parameter's range: itself where the range has no end below, low + exp(raw) where it has one, low + (high -
-            low)*sigmoid(raw) where it has two. So no step can leave the range, and nothing is clipped. ``learned`` holds the images.
+            low)*sigmoid(raw) where it has two. So no step can leave the range, and nothing is clipped; but weight decay would pull to
+            raw = 0. ``learned`` holds the images.
         class_weight: of losses over classes, a factor per class; a buffer, so it is part of the state.
         empty: what a mean of nothing is: "nan" or "zero".
         axis: where the classes are: -1, unlike torch.nn's losses, whose is 1.
@@ -513,9 +515,32 @@ class Loss(torch.nn.Module):
                 differentiated = prediction.requires_grad and torch.is_grad_enabled()
                 call = _call(self._key, self._needed, self._needed[:1] if differentiated else (), self.reduction, self.empty, self.axis, self.unit_axes)
                 return (_Eager.apply(call, prediction, target) if differentiated else evaluate(call, inputs))[0]  # type: ignore[no-untyped-call]
-        given = self._bind(inputs, named)
         compiling = torch.compiler.is_compiling()
         traced = not compiling and transforms_active()
+        names, tensors, wrt = self._gather(self._bind(inputs, named), weight, divisor, traced)
+        options = self.reduction, self.empty, self.axis, self.unit_axes
+        output: Sequence[Tensor]
+        if compiling:
+            output = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
+        else:
+            call = _call(self._key, tuple(names), tuple(wrt), *options)
+            output = (_Traced if traced else _Eager).apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
+        return output[0]
+
+    def _bind(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs by name."""
+        given = {**dict(zip(self._needed, inputs, strict=False)), **named}
+        if len(given) < len(inputs) + len(named) or not self._inputs.keys() >= named.keys() or any(given.get(name) is None for name in self._needed):
+            for name in ("reduction", "learn", "empty", "axis", "unit_axes"):
+                if name in named:
+                    raise TypeError(f"{name} belongs to the module: Loss({self._start.name!r}, {name}=...)")
+            self._start._bind(tuple(inputs), named)  # says what is wrong
+        if self.class_weight is not None and given.get("class_weight") is None:
+            given["class_weight"] = self.class_weight
+        return given
+
+    def _gather(self, given: Mapping[str, Any], weight: Any, divisor: Any, traced: bool) -> tuple[list[str], list[Tensor], list[str]]:
+        """All tensors with their names, and the names of those that the value is differentiated by."""
         enabled = torch.is_grad_enabled()
         names: list[str] = []
         tensors: list[Tensor] = []
@@ -541,7 +566,7 @@ class Loss(torch.nn.Module):
                 raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(),"
                                              " or multiply what reduction='none' gives")
             names.append("weight")
-            tensors.append(torch.as_tensor(weight))
+            tensors.append(_number(weight, "weight", tensors))
         if divisor is not None:
             names.append("divisor")
             tensors.append(torch.as_tensor(divisor, dtype=torch.float64))
@@ -550,23 +575,7 @@ class Loss(torch.nn.Module):
             tensors.append(value)
             if enabled and (traced or value.requires_grad):
                 wrt.append(name)
-        options = self.reduction, self.empty, self.axis, self.unit_axes
-        output: Sequence[Tensor]
-        if compiling:
-            output = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
-        else:
-            call = _call(self._key, tuple(names), tuple(wrt), *options)
-            output = (_Traced if traced else _Eager).apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
-        return output[0]
-
-    def _bind(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs by name."""
-        given = {**dict(zip(self._needed, inputs, strict=False)), **named}
-        if len(given) < len(inputs) + len(named) or not self._inputs.keys() >= named.keys() or any(given.get(name) is None for name in self._needed):
-            self._start._bind(tuple(inputs), named)  # says what is wrong
-        if self.class_weight is not None and given.get("class_weight") is None:
-            given["class_weight"] = self.class_weight
-        return given
+        return names, tensors, wrt
 
 
 def _number(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
