@@ -549,8 +549,7 @@ class Loss(torch.nn.Module):
             x = given.get(name)
             if x is None:
                 continue
-            if not isinstance(x, Tensor):
-                x = _number(x, name, tensors)
+            x = _tensor(x, name, tensors)
             if enabled and (traced or x.requires_grad):  # what a transform sees from outside does not show in requires_grad
                 if differentiable and x.dtype.is_floating_point:
                     wrt.append(name)
@@ -566,10 +565,10 @@ class Loss(torch.nn.Module):
                 raise NotDifferentiableError("weight requires grad, and there is no derivative by it: pass weight.detach(),"
                                              " or multiply what reduction='none' gives")
             names.append("weight")
-            tensors.append(_number(weight, "weight", tensors))
+            tensors.append(_tensor(weight, "weight", tensors))
         if divisor is not None:
             names.append("divisor")
-            tensors.append(torch.as_tensor(divisor, dtype=torch.float64))
+            tensors.append(divisor if isinstance(divisor, Tensor) else torch.as_tensor(divisor, dtype=torch.float64, device=tensors[0].device))
         for name, value in self.learned.items():
             names.append(name)
             tensors.append(value)
@@ -578,10 +577,13 @@ class Loss(torch.nn.Module):
         return names, tensors, wrt
 
 
-def _number(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
-    """A number or an array as a tensor; a float of the first input's type."""
+def _tensor(x: Any, name: str, before: Sequence[Tensor]) -> Tensor:
+    """Numbers as a tensor like the first input: where that is, and a float of its type."""
+    if isinstance(x, Tensor):
+        return x
     try:
-        return torch.as_tensor(x, dtype=before[0].dtype if isinstance(x, float) and before and before[0].dtype.is_floating_point else None)
+        return torch.as_tensor(x, dtype=before[0].dtype if isinstance(x, float) and before and before[0].dtype.is_floating_point else None,
+                               device=before[0].device if before else None)
     except (RuntimeError, TypeError, ValueError) as problem:
         raise DTypeError(f"{name} is a {type(x).__name__}, not a tensor: {problem}") from problem
 
