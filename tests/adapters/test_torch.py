@@ -89,16 +89,28 @@ def test_gradients_are_those_of_differences(name, reduction):
 
 def has_curvature(name: str) -> bool:
     info = libloss.info(name)
-    return not info.per_unit and info.family not in ("batchwise",) and name not in ("cosine_distance", "contrastive", "cosine_embedding", "triplet_margin")
+    return not info.per_unit and info.family != "batchwise" and name not in ("cosine_distance", "contrastive", "cosine_embedding", "triplet_margin")
 
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("name", [name for name in NAMES if has_curvature(name)])
 def test_second_derivatives_are_those_of_differences(name, reduction):
+    """By every input that the loss differentiates, one at a time."""
     given = inputs_of(name)
-    names = [libloss.info(name).inputs[0].name]
-    xs = leaves(given, names)
-    assert torch.autograd.gradgradcheck(of(Loss(name, reduction=reduction), xs, names), tuple(xs[n] for n in names))
+    for one in differentiable(name, given):
+        xs = leaves(given, [one])
+        assert torch.autograd.gradgradcheck(of(Loss(name, reduction=reduction), xs, [one]), xs[one])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none", "weighted_mean", "batch_mean", "size_mean"])
+@pytest.mark.parametrize("name", ["huber", "cross_entropy", "js_divergence", "info_nce", "cosine_distance"])
+def test_weighted_derivatives(name, reduction):
+    given = inputs_of(name)
+    first = next(iter(given))
+    xs = leaves(given, [first])
+    function = of(Loss(name, reduction=reduction), xs, [first], weight=torch.tensor([0.5, 2, 0, 1]))
+    assert torch.autograd.gradcheck(function, xs[first])
+    assert not has_curvature(name) or torch.autograd.gradgradcheck(function, xs[first])
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not has_curvature(name)])
