@@ -9,7 +9,6 @@ Value and gradient come from one pass of the C library over the tensors' own mem
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _loss
-from ._core import REDUCTIONS, ParameterInfo, check, numbers
+from ._arrays import plain
+from ._core import NO_VALUE, REDUCTIONS, ParameterInfo, check, numbers
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError
 from ._extras import tool
-from ._libloss import ffi, lib, quick
+from ._libloss import ffi, lib
 from ._loss import EMPTY, ROLES, choose
+from ._threads import wished
 
 if TYPE_CHECKING:
     import torch
@@ -66,13 +67,13 @@ class Call:
 
     def __init__(self, key: str, names: tuple[str, ...], wrt: tuple[str, ...], reduction: str, empty: str, axis: int, unit_axes: int) -> None:
         self.loss = loss = _own.get(key) or _loss.Loss(key)
-        self.key, self.names, self.wrt, self.axis = key, names, wrt, axis
-        self.reduction = sys.intern(reduction)  # quick() compares addresses
-        self.options: dict[str, Any] = {"reduction": reduction, "empty": empty, "axis": axis, "unit_axes": unit_axes}
         self.fields = key, " ".join(names), " ".join(wrt), reduction, empty, axis, unit_axes
+        self.key, self.names, self.wrt, self.reduction, self.axis, self.unit_axes = key, names, wrt, reduction, axis, unit_axes
+        self.codes = choose(REDUCTIONS, reduction, "reduction"), choose(EMPTY, empty, "empty")
         self.at = tuple(names.index(name) for name in wrt)
-        inputs, needed = (tuple(i.name for i in loss.info.inputs if not (i.optional and needed)) for needed in (False, True))
-        self.inputs = [k for k, name in enumerate(names) if name in inputs]
+        self.numbers = {i.name: k for k, i in enumerate(loss.info.inputs)}  # C's, of the inputs
+        self.inputs = [k for k, name in enumerate(names) if name in self.numbers]
+        self.of_classes = {i.name for i in loss.info.inputs if i.per == "class"}
         held = [numbers(loss._handle, k) for k in range(len(loss.info.parameters))]
         self.parameters = [number for each in held for number in each]
         places = {p.name: sum(map(len, held[:k])) for k, p in enumerate(loss.info.parameters)}
@@ -80,10 +81,9 @@ class Call:
         self.extent = _extent(loss)
         # A gradient is computed with the value, unless what it will be multiplied by has to be known first.
         self.fused = bool(wrt) and (reduction != "none" or (self.extent != "batch" and not self.learned))
-        self.short = (len(needed) == 2 and names in (needed, (*needed, "weight")) and wrt in ((), needed[:1])
-                      and reduction != "none" and empty == "nan" and axis == -1 and unit_axes == 0)
-        self.plain = self.short and (loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class")
-        self.number = choose(REDUCTIONS, reduction, "reduction")
+        needed = tuple(i.name for i in loss.info.inputs if not i.optional)
+        self.plain = (len(needed) == 2 and names == needed and wrt in ((), needed[:1]) and reduction != "none" and empty == "nan" and axis == -1
+                      and unit_axes == 0 and (loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class"))
 
     def by(self, name: str) -> Call:
         """The same, differentiated by one tensor."""
@@ -93,17 +93,44 @@ class Call:
         """The same with an upstream gradient as the last tensor."""
         return _call(self.key, (*self.names, "upstream"), self.wrt, *self.fields[3:])
 
-    def evaluate(self, tensors: Sequence[Tensor], want: Sequence[str], **how: Any) -> dict[str, Any]:
-        """The long way into the library."""
-        given: dict[str, Any] = {name: x.detach() for name, x in zip(self.names, tensors, strict=True)}
-        for name in self.wrt:  # the library has derivatives by many numbers, not by one that a stride of 0 repeats
-            given[name] = given[name] if any(given[name].stride()) else given[name].contiguous()
-        weight, divisor, upstream = (given.pop(name, None) for name in ("weight", "divisor", "upstream"))
-        parameters = list(self.parameters) if self.learned else None
-        for name, place in self.learned.items():
-            parameters[place] = float(given.pop(name))  # type: ignore[index]
-        return self.loss._evaluate((), given, want, weight=weight, divisor=None if divisor is None else float(divisor), upstream=upstream,
-                                   parameters=parameters, **self.options, **how)
+    def run(self, tensors: Sequence[Tensor], outputs: Sequence[tuple[Tensor, str, int]], *, value: bool = False, slopes: bool = False,
+            matrices: bool = False) -> tuple[float, Any]:
+        """One evaluation into outputs, each with its role and number: the reduced value, and the gradient by all parameters, if wanted."""
+        args = ffi.new("libloss_args *")
+        args.struct_size, args.threads, args.unit_axes = ffi.sizeof("libloss_args"), wished(None), self.unit_axes
+        args.reduction, args.empty = self.codes
+        args.flags = 0 if value else NO_VALUE
+        args.hessian_kind = lib.LIBLOSS_ROW_MATRIX if matrices else lib.LIBLOSS_DIAGONAL
+        slots: list[tuple[Any, int, int, bool]] = []
+        parameters = list(self.parameters)
+        for name, x in zip(self.names, tensors, strict=True):
+            if name == "divisor":
+                args.divisor = _loss._positive(x.item())
+            elif name in self.learned:
+                parameters[self.learned[name]] = x.item()
+            else:
+                if name in self.wrt and not any(x.stride()):  # the library has derivatives by many numbers, not by one that is repeated
+                    x = x.contiguous()
+                array, half = _array(x, name)
+                number = self.numbers.get(name)
+                if number is not None and self.axis != -1 and name not in self.of_classes and array.ndim == tensors[0].dim():
+                    self.loss._check_axis(self.axis, array)
+                    array = np.moveaxis(array, self.axis, -1)
+                slots.append((array, ROLES["input" if number is not None else name], number or 0, half))
+        for x, role, number in outputs:
+            array = x.numpy()
+            moved = self.axis != -1 and role in ("grad", "hess") and not matrices
+            slots.append((np.moveaxis(array, self.axis, -1) if moved else array, ROLES[role], number, False))
+        stepped, by_parameters = (ffi.new("double[]", parameters) if wanted else ffi.NULL
+                                  for wanted in (self.learned, slopes and any(name in self.learned for name in self.wrt)))
+        args.parameters, args.parameter_gradient = stepped, by_parameters
+        c_slots = ffi.new("libloss_py_slot[]", [(id(array), *rest) for array, *rest in slots])
+        answer = lib.libloss_py_eval(self.loss._handle, args, c_slots, len(slots), ffi.NULL)
+        if answer.status == -1:
+            for name, x in zip(self.names, tensors, strict=True):
+                plain(x.detach(), name)  # says what is wrong
+        check(answer.status)
+        return answer.value, by_parameters
 
     def spread(self, upstream: Tensor) -> Tensor:
         """One number per value, in a shape that multiplies a gradient."""
@@ -141,10 +168,9 @@ def _value_like(call: Call, tensors: Sequence[Tensor]) -> Tensor:
 
 def _unit_shape(call: Call, tensors: Sequence[Tensor]) -> tuple[int, ...]:
     args = ffi.new("libloss_args *")
-    args.struct_size, args.reduction, args.unit_axes = ffi.sizeof("libloss_args"), REDUCTIONS["none"], call.options["unit_axes"]
-    names = [i.name for i in call.loss.info.inputs]
+    args.struct_size, args.reduction, args.unit_axes = ffi.sizeof("libloss_args"), REDUCTIONS["none"], call.unit_axes
     blank = [np.zeros([int(n) for n in tensors[k].shape], np.float32 if tensors[k].dtype.is_floating_point else np.int64) for k in call.inputs]
-    return call.loss._unit_shape(args, [(x, ROLES["input"], names.index(call.names[k]), False) for x, k in zip(blank, call.inputs, strict=True)])
+    return call.loss._unit_shape(args, [(x, ROLES["input"], call.numbers[call.names[k]], False) for x, k in zip(blank, call.inputs, strict=True)])
 
 
 def _gradients_like(call: Call, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -166,49 +192,46 @@ def _curvature_like(call: Call, tensors: Sequence[Tensor]) -> Tensor:
 
 def evaluate(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The value, then its gradients if they are fused with it."""
-    if call.short and (short := _evaluate_short(call, tensors)) is not None:
-        return short
-    gradients = _gradients_like(call, tensors) if call.fused else []
-    out = tuple(None if name in call.learned else g.numpy() for name, g in zip(call.wrt, gradients, strict=False))
-    got = call.evaluate(tensors, ("value", "grad"), wrt=call.wrt, out={"grad": out}) if call.fused else call.evaluate(tensors, ("value",))
-    for name, gradient, number in zip(call.wrt, gradients, got.get("grad", ()), strict=False):
-        if name in call.learned:
-            gradient.fill_(number)
-    return torch.as_tensor(got["value"], dtype=_arithmetic(call, tensors), device=tensors[0].device), *gradients
+    if call.plain and (answer := _evaluate_plain(call, *tensors)) is not None:
+        return answer
+    value, gradients = _value_like(call, tensors), _gradients_like(call, tensors) if call.fused else []
+    values = [(value, "values", 0)] if call.reduction == "none" else []
+    number, slopes = call.run(tensors, [*values, *_by_inputs(call, gradients)], value=not values, slopes=call.fused)
+    return value if values else value.fill_(number), *_with_slopes(call, gradients, slopes)
 
 
-def _evaluate_short(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...] | None:
-    """The commonest calls of all without the detours of the others; None: it is another one."""
-    prediction, target, *weight = tensors
-    dtype = prediction.dtype
-    if dtype not in (torch.float32, torch.float64):
+def _by_inputs(call: Call, gradients: Sequence[Tensor]) -> list[tuple[Tensor, str, int]]:
+    """The outputs that C writes."""
+    return [(g, "grad", call.numbers[name]) for name, g in zip(call.wrt, gradients, strict=False) if name not in call.learned]
+
+
+def _with_slopes(call: Call, gradients: Sequence[Tensor], slopes: Any) -> tuple[Tensor, ...]:
+    """All gradients, those by parameters filled in."""
+    return tuple(g.fill_(slopes[call.learned[name]]) if name in call.learned else g for name, g in zip(call.wrt, gradients, strict=False))
+
+
+def _evaluate_plain(call: Call, prediction: Tensor, target: Tensor) -> tuple[Tensor, ...] | None:
+    """The commonest call by an entry of C for plain arrays, which needs nothing but addresses; None: it is another one."""
+    entry = ENTRIES.get((call.extent, prediction.dtype, target.dtype))
+    count = prediction.numel()
+    if entry is None or not 0 < count <= FEW or not _dense(prediction) or not _dense(target):
+        return None
+    function, real, other = entry
+    shape, sizes = prediction.shape, [count]
+    if call.extent == "row":
+        shape, sizes = shape[:-1], [count // shape[-1], shape[-1]]
+    if target.shape != shape:
         return None
     gradients = [torch.empty_like(prediction)] if call.at else []
-    entry = ENTRIES.get((call.extent, dtype, target.dtype)) if call.plain and not weight else None
-    if entry and _dense(prediction) and _dense(target) and 0 < (count := prediction.numel()) <= FEW:
-        function, real, other = entry
-        shape, sizes = prediction.shape, [count]
-        if call.extent == "row":
-            shape, sizes = shape[:-1], [count // shape[-1], shape[-1]]
-        if target.shape == shape:
-            number = ffi.new("double *")
-            check(function(call.loss._handle, call.number, *sizes, ffi.cast(real, prediction.data_ptr()), ffi.cast(other, target.data_ptr()), number,
-                           ffi.cast(real, gradients[0].data_ptr()) if gradients else ffi.NULL))
-            return torch.scalar_tensor(number[0], dtype=dtype, device=prediction.device), *gradients
-    if gradients and not any(prediction.stride()):
-        return None
-    try:
-        arrays = [x.detach().numpy() for x in tensors]
-    except (RuntimeError, TypeError):  # bfloat16, another device: the long way takes it, or says what is wrong
-        return None
-    value = quick(call.loss._address, arrays[0], arrays[1], arrays[2] if weight else None, gradients[0].numpy() if gradients else None,
-                  call.reduction, call.loss._flat)
-    return None if value is None else (torch.scalar_tensor(value, dtype=_arithmetic(call, tensors), device=prediction.device), *gradients)
+    number = ffi.new("double *")
+    check(function(call.loss._handle, call.codes[0], *sizes, ffi.cast(real, prediction.data_ptr()), ffi.cast(other, target.data_ptr()), number,
+                   ffi.cast(real, gradients[0].data_ptr()) if gradients else ffi.NULL))
+    return torch.scalar_tensor(number[0], dtype=prediction.dtype, device=prediction.device), *gradients
 
 
 FEW = 1 << 16  # elements; more may want several threads, or a look at what else goes on
 
-ENTRIES = {  # of C, for plain arrays: of a small batch everything takes longer than the loss, and these need nothing but addresses
+ENTRIES = {  # what a value is of, and the types of prediction and target
     (extent, getattr(torch, of), getattr(torch, by)): (getattr(lib, name), ffi.typeof(f"{real} *"), ffi.typeof(f"{other} *"))
     for extent, of, by, name, real, other in (
         ("value", "float32", "float32", "libloss_call_f32", "float", "float"),
@@ -225,18 +248,27 @@ def _dense(x: Tensor) -> bool:
     return x.is_cpu and x.layout is torch.strided and x.is_contiguous() and not x.is_neg()
 
 
+def _array(x: Tensor, name: str) -> tuple[Any, bool]:
+    """The memory of a tensor as an array, and whether that is bfloat16."""
+    x = x.detach()
+    try:
+        return x.numpy(), False
+    except (RuntimeError, TypeError):  # bfloat16, or an error that names it
+        p = plain(x, name)
+        return p.array, p.bfloat16
+
+
 def pull_back(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The gradients of sum(upstream*values)."""
     gradients = _gradients_like(call, tensors)
-    out = tuple(None if name in call.learned else g.numpy() for name, g in zip(call.wrt, gradients, strict=True))
-    got = call.evaluate(tensors, ("grad",), wrt=call.wrt, out={"grad": out})["grad"]
-    return tuple(g.fill_(number) if name in call.learned else g for name, g, number in zip(call.wrt, gradients, got, strict=True))
+    _, slopes = call.run(tensors, _by_inputs(call, gradients), slopes=True)
+    return _with_slopes(call, gradients, slopes)
 
 
 def curvature(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor]:
     """All second derivatives by one input: the diagonal where values have one number of it each, else a matrix per row."""
     out = _curvature_like(call, tensors)
-    call.evaluate(tensors, ("hess",), wrt=call.wrt[0], matrices=call.extent == "row", out={"hess": out.numpy()})
+    call.run(tensors, [(out, "hess", call.numbers[call.wrt[0]])], matrices=call.extent == "row")
     return (out,)
 
 
