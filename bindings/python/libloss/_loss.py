@@ -174,7 +174,7 @@ class Loss:
     def _evaluate(self, inputs: tuple[Any, ...], named: Mapping[str, Any], want: Sequence[str], *, wrt: str | tuple[str, ...] | None = None,
                   curvature: str = "exact", matrices: bool = False, weight: Any = None, reduction: str = "mean", divisor: float | None = None,
                   empty: str = "nan", upstream: Any = None, axis: int = -1, out: Mapping[str, Any] | None = None,
-                  threads: int | None = None, unit_axes: int = 0, total: Any = None, parameters: Sequence[float] | None = None) -> dict[str, Any]:
+                  threads: int | None = None, unit_axes: int = 0, total: Any = None) -> dict[str, Any]:
         info = self._info
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
@@ -188,9 +188,6 @@ class Loss:
             args.flags = NO_VALUE
         if total is not None:
             args.total = ffi.cast("libloss_total *", ffi.from_buffer(total))
-        if parameters is not None:  # for this call alone: a learner steps them
-            stepped = ffi.new("double[]", parameters)
-            args.parameters = stepped
 
         given = self._bind(inputs, named)
         same_index([*((info.inputs[k].name, x) for k, x in enumerate(given)), ("weight", weight), ("upstream", upstream)])
