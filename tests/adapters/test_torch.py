@@ -659,6 +659,10 @@ def test_mistakes_are_named():
         Loss("hubber")
     with pytest.raises(libloss.ArgumentError, match="class_weight: huber has none"):
         Loss("huber", class_weight=torch.ones(3))
+    with pytest.raises(libloss.ShapeError, match="prediction"):
+        module(p[0, 0], t[0])
+    with pytest.raises(libloss.ShapeError, match=r"divisor has shape \(20,\); it is one number"):
+        module(p, t, divisor=torch.ones(20))
     with pytest.raises(libloss.ArgumentError, match="divisor = nan"):
         module(p, t, divisor=math.nan)
 
@@ -670,8 +674,13 @@ def test_other_devices_are_named(spec):
 
 
 def test_sparse_tensors_are_named():
-    with pytest.raises(libloss.DTypeError, match="prediction is no plain tensor"):
-        Loss("huber")(torch.eye(3).to_sparse(), torch.eye(3))
+    sparse = torch.eye(3).to_sparse()
+    for inputs, name in (((sparse, torch.eye(3)), "prediction"), ((sparse.clone().requires_grad_(), torch.eye(3)), "prediction"),
+                         ((torch.eye(3), sparse), "target"), ((torch.eye(3, requires_grad=True), sparse), "target")):
+        with pytest.raises(libloss.DTypeError, match=f"^{name} is no plain tensor"):
+            Loss("huber")(*inputs)
+    with pytest.raises(libloss.DTypeError, match=r"^prediction has dtype complex64"):
+        Loss("huber")(torch.zeros(3, dtype=torch.complex64), torch.zeros(3))
 
 
 # ---- learned parameters ----

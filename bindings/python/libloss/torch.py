@@ -18,7 +18,7 @@ import numpy as np
 from . import _loss
 from ._arrays import plain
 from ._core import NO_VALUE, REDUCTIONS, ParameterInfo, check, numbers
-from ._errors import ArgumentError, DTypeError, NotDifferentiableError
+from ._errors import ArgumentError, DTypeError, NotDifferentiableError, ShapeError
 from ._extras import tool
 from ._libloss import ffi, lib
 from ._loss import EMPTY, ROLES, choose
@@ -109,9 +109,9 @@ class Call:
             elif name in self.learned:
                 parameters[self.learned[name]] = x.item()
             else:
-                if name in self.wrt and not any(x.stride()):  # the library has derivatives by many numbers, not by one that is repeated
-                    x = x.contiguous()
                 array, half = _array(x, name)
+                if name in self.wrt and not any(array.strides):  # C has derivatives by many numbers, not by one that a stride of 0 repeats
+                    array = array.copy()
                 number = self.numbers.get(name)
                 if number is not None and self.axis != -1 and name not in self.of_classes and array.ndim == tensors[0].dim():
                     self.loss._check_axis(self.axis, array)
@@ -213,15 +213,12 @@ def _with_slopes(call: Call, gradients: Sequence[Tensor], slopes: Any) -> tuple[
 def _evaluate_plain(call: Call, prediction: Tensor, target: Tensor) -> tuple[Tensor, ...] | None:
     """The commonest call by an entry of C for plain arrays, which needs nothing but addresses; None: it is another one."""
     entry = ENTRIES.get((call.extent, prediction.dtype, target.dtype))
-    count = prediction.numel()
-    if entry is None or not 0 < count <= FEW or not _dense(prediction) or not _dense(target):
+    shape, count, rows = prediction.shape, prediction.numel(), call.extent == "row"
+    if (entry is None or not 0 < count <= FEW or target.shape != (shape[:-1] if rows else shape) or (rows and not shape)
+            or not _dense(prediction) or not _dense(target)):
         return None
     function, real, other = entry
-    shape, sizes = prediction.shape, [count]
-    if call.extent == "row":
-        shape, sizes = shape[:-1], [count // shape[-1], shape[-1]]
-    if target.shape != shape:
-        return None
+    sizes = (count // shape[-1], shape[-1]) if rows else (count,)
     gradients = [torch.empty_like(prediction)] if call.at else []
     number = ffi.new("double *")
     check(function(call.loss._handle, call.codes[0], *sizes, ffi.cast(real, prediction.data_ptr()), ffi.cast(other, target.data_ptr()), number,
@@ -599,6 +596,8 @@ class Loss(torch.nn.Module):
             names.append("weight")
             tensors.append(_tensor(weight, "weight", tensors))
         if divisor is not None:
+            if isinstance(divisor, Tensor) and divisor.dim():
+                raise ShapeError(f"divisor has shape {tuple(divisor.shape)}; it is one number for all")
             names.append("divisor")
             tensors.append(divisor if isinstance(divisor, Tensor) else torch.as_tensor(divisor, dtype=torch.float64, device=tensors[0].device))
         for name, value in self.learned.items():
