@@ -32,6 +32,11 @@ def threads():
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def fresh():
+    torch.compiler.reset()
+
+
 def inputs_of(spec: str, *, dtype: torch.dtype = torch.float64, seed: int = 0) -> dict[str, torch.Tensor]:
     """Ordinary inputs for any loss, in its order; of rows N x C, of whole batches N, or N x N similarities."""
     loss = libloss.Loss(spec)
@@ -131,6 +136,22 @@ def test_operators_pass_pytorchs_own_check(name):
         tensors = list(leaves(given, names).values())
         torch.library.opcheck(adapter.OPERATORS[adapter.evaluate], (tensors, name, " ".join(given), " ".join(names), reduction, "nan", -1, 0),
                               test_utils=("test_schema", "test_autograd_registration", "test_faketensor"))
+
+
+@pytest.mark.parametrize("name", ["huber", "cross_entropy", "info_nce"])
+def test_operators_of_derivatives_pass_pytorchs_own_check(name, fresh):
+    given = inputs_of(name)
+    first, names = next(iter(given)), " ".join(given)
+
+    def check(compute, tensors, names, reduction, *more):
+        torch.library.opcheck(adapter.OPERATORS[compute], (tensors, name, names, first, reduction, "nan", -1, 0),
+                              test_utils=("test_schema", "test_autograd_registration", "test_faketensor", *more))
+
+    check(adapter.pull_back, [*given.values(), torch.rand(N, dtype=torch.float64)], f"{names} upstream", "none")
+    if has_curvature(name):
+        check(adapter.curvature, list(given.values()), names, "mean")
+        for reduction in ("mean", "none"):  # in a graph for any shape, by value and gradient
+            check(adapter.evaluate, list(leaves(given, [first]).values()), names, reduction, "test_aot_dispatch_dynamic")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -500,11 +521,6 @@ def test_hessians():
 
 
 # ---- torch.compile ----
-
-
-@pytest.fixture
-def fresh():
-    torch.compiler.reset()
 
 
 def compiled(module, **options):

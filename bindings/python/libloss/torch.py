@@ -337,7 +337,7 @@ class _Traced(torch.autograd.Function):
 
 
 class _Eager(torch.autograd.Function):
-    """The same without what ``torch.func`` needs, which takes as long as a small loss; and without what ``loss.backward()`` does not."""
+    """For everyday use: without what ``torch.func`` needs, which takes as long as a small loss, and with a short way back."""
 
     @staticmethod
     def forward(ctx: Any, call: Call, *tensors: Tensor) -> Any:
