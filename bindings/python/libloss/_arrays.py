@@ -252,7 +252,7 @@ def _plain(x: Any, name: str, labels: bool) -> Plain:
         raise DTypeError(f"{name} is traced by JAX and has no numbers yet: libloss.jax.loss makes what jit, grad and vmap take"
                          if traced else f"{name} is no array of numbers: {problem}") from problem
     array = out.array
-    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":
+    if array.dtype.kind == "V" and array.dtype.name == "bfloat16":  # a name takes as long as a small loss
         array, out = array.view(np.uint16), out._replace(bfloat16=True, dtype=array.dtype)
     elif array.dtype.kind == "O":
         raise _object(array, x, name)

@@ -687,7 +687,7 @@ def _output(own: Any, shape: tuple[int, ...], dtype: Any, what: str) -> tuple[np
         raise ArgumentError(f"{what} is read-only")
     if own.shape != shape:
         raise ShapeError(f"{what} has shape {own.shape}; it needs {shape}")
-    if own.dtype.name == "bfloat16":
+    if own.dtype.kind == "V" and own.dtype.name == "bfloat16":
         return own, own.view(np.uint16), True
     if own.dtype.kind != "f" or own.dtype.itemsize > 8:
         raise DTypeError(f"{what} has dtype {own.dtype}; it must be floating-point, of at most 64 bits")
