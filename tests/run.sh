@@ -53,7 +53,8 @@ if [ ! -x $venv/bin/python ]; then
     python3 -m venv $venv
 fi
 needed="cmake ninja numpy cffi pytest pytest-xdist mpmath gmpy2"
-[ -n "$quick" ] || needed="$needed ml_dtypes matplotlib mypy pandas polars pyarrow scikit-learn torch==2.13.0"
+[ -n "$quick" ] || needed="$needed ml_dtypes matplotlib mypy pandas polars pyarrow scikit-learn torch==2.13.0 \
+    catboost dask[array,dataframe,distributed] jax keras lightgbm mpi4py openmpi optax scipy xgboost-cpu"
 stamp=$venv/.installed
 if [ "$(cat $stamp 2>/dev/null)" != "$needed" ]; then
     step "Python packages: $needed"

@@ -20,4 +20,5 @@ def tool(module: str, adapter: str | None = None) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name != module.partition(".")[0]:
             raise
-        raise ModuleNotFoundError(f"libloss.{adapter} needs {missing.name}, which is not installed: pip install 'libloss[{adapter}]'", name=missing.name) from None
+        said = f"libloss.{adapter} needs {missing.name}, which is not installed: pip install 'libloss[{adapter}]'"
+        raise ModuleNotFoundError(said, name=missing.name) from None
