@@ -78,7 +78,8 @@ def allreduce(total: Total, comm: Any = None) -> Total:
         ArgumentError: on every rank, where the ranks' losses differ.
     """
     comm = _comm(comm)
-    return _merge(total, _agree(total, comm), comm)
+    merged: Total = _merge(total, _agree(total, comm), comm)
+    return merged
 
 
 def reduce(total: Total, comm: Any = None, root: int = 0) -> Total | None:
@@ -86,7 +87,8 @@ def reduce(total: Total, comm: Any = None, root: int = 0) -> Total | None:
     comm = _comm(comm)
     if not 0 <= root < comm.size:
         raise ArgumentError(f"root = {root} is not in [0, {comm.size})")
-    return _merge(total, _agree(total, comm), comm, root)
+    merged: Total | None = _merge(total, _agree(total, comm), comm, root)
+    return merged
 
 
 def evaluate(loss: Loss | Metric | str, /, *inputs: Any, comm: Any = None, **options: Any) -> Total:
@@ -110,7 +112,8 @@ def evaluate(loss: Loss | Metric | str, /, *inputs: Any, comm: Any = None, **opt
         problem = refused
     size = _agree(total, comm, problem)
     assert total is not None  # or _agree has raised
-    return _merge(total, size, comm)
+    merged: Total = _merge(total, size, comm)
+    return merged
 
 
 def divisor(loss: Loss | str, /, *inputs: Any, reduction: str = "mean", comm: Any = None, **options: Any) -> float:
