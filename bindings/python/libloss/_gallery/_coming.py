@@ -28,10 +28,13 @@ LIBRARIES = (
         "where there are weights, and where the classes are.",
         (
             Habit("a call", "`F.huber_loss(input, target, delta=2.0)`", "`libloss.huber(prediction, target, delta=2.0)`; parameters are keywords"),
-            Habit("the mean of weighted values", "`F.binary_cross_entropy(..., weight=w)` divides by the number of values", "`reduction=\"size_mean\"`; "
+            Habit("the mean of weighted values", "`F.binary_cross_entropy(..., weight=w)` divides by the number of values",
+                  "`reduction=\"size_mean\"`; "
                   "`\"mean\"` divides by the number of those whose weight is not 0"),
-            Habit("the mean under class weights", "`F.cross_entropy(..., weight=c)` divides by the sum of the weights", "`class_weight=c, reduction=\"weighted_mean\"`"),
-            Habit("Kullback–Leibler, per row", "`F.kl_div(logs, target, reduction=\"batchmean\")`", "`libloss.kl_divergence(p, target)`, whose values are of rows; "
+            Habit("the mean under class weights", "`F.cross_entropy(..., weight=c)` divides by the sum of the weights",
+                  "`class_weight=c, reduction=\"weighted_mean\"`"),
+            Habit("Kullback–Leibler, per row", "`F.kl_div(logs, target, reduction=\"batchmean\")`",
+                  "`libloss.kl_divergence(p, target)`, whose values are of rows; "
                   "or `kl_pointwise(logs, target, reduction=\"batch_mean\")`"),
             Habit("where the classes are", "axis 1", "the last axis; `axis=1` as there"),
             Habit("labels that do not count", "`ignore_index=-100` unless you say otherwise", "none unless you say so: `ignore_index=-100`"),
@@ -50,23 +53,26 @@ LIBRARIES = (
         "The target comes first there, and second here: name them. Its reduction divides by all values, and its probabilities are bent before their "
         "logarithm is taken.",
         (
-            Habit("a call", "`keras.losses.huber(y_true, y_pred)`", "`libloss.huber(prediction, target)`: the other way round, so `target=, prediction=` is safer"),
-            Habit("the mean of weighted values", "`\"sum_over_batch_size\"` divides by the number of values, those of weight 0 too", "`reduction=\"size_mean\"`"),
+            Habit("a call", "`keras.losses.huber(y_true, y_pred)`",
+                  "`libloss.huber(prediction, target)`: the other way round, so `target=, prediction=` is safer"),
+            Habit("the mean of weighted values", "`\"sum_over_batch_size\"` divides by the number of values, those of weight 0 too",
+                  "`reduction=\"size_mean\"`"),
             Habit("one value per", "row: the mean over the last axis", "value; the mean over all is the same number"),
-            Habit("logits or probabilities", "`from_logits=False` unless you say otherwise", "the name says it: `binary_cross_entropy` or `binary_cross_entropy_with_logits`"),
+            Habit("logits or probabilities", "`from_logits=False` unless you say otherwise",
+                  "the name says it: `binary_cross_entropy` or `binary_cross_entropy_with_logits`"),
             Habit("the logarithm of a probability of 0", "probabilities are held in [1e-7, 1 − 1e-7]", "infinite; `clip=1e-7` holds them"),
             Habit("rows of probabilities", "are divided by their sum", "are taken as they are; `normalize=True` divides"),
             Habit("percentage errors", "times 100", "as fractions"),
             Habit("labels of a margin", "0 becomes −1", "−1 and +1; `labels=\"zero_one\"` takes 0 and 1"),
             Habit("a NaN under weight 0", "stays NaN", "is not there, in value and gradient"),
         ),
-        {"cosine_similarity": "cosine_distance, which is 1 more", "CategoricalHinge": "multiclass_hinge"},
+        {},
     ),
     Library(
         "optax", "optax",
         "Inputs come in the same order. Losses there give one value per element or row and leave the reduction to you; here the mean is the default.",
         (
-            Habit("a call", "`optax.huber_loss(predictions, targets, 2.0)`", "`libloss.huber(prediction, target, delta=2.0)`; parameters are keywords"),
+            Habit("a call", "`optax.huber_loss(predictions, targets, delta=2.0)`", "`libloss.huber(prediction, target, delta=2.0)`"),
             Habit("the values themselves", "what every loss gives", "`reduction=\"none\"`"),
             Habit("the half in the square", "`l2_loss` has it, `squared_error` has not", "the same: `l2_loss` is an alias of `half_squared_error`"),
             Habit("labels of a margin", "`hinge_loss` takes −1 and +1", "the same"),
@@ -84,8 +90,10 @@ LIBRARIES = (
         "The target comes first there; here inputs of losses go prediction, target, and metrics take keywords only. Its means divide by the sum of "
         "the weights.",
         (
-            Habit("a call", "`mean_squared_error(y_true, y_pred)`", "`libloss.squared_error(prediction, target)`, or `libloss.metrics.r2(prediction=, target=)`"),
-            Habit("the mean of weighted values", "`sample_weight=w` divides by the sum of the weights", "of a loss `reduction=\"weighted_mean\"`; of a metric always"),
+            Habit("a call", "`mean_squared_error(y_true, y_pred)`",
+                  "`libloss.squared_error(prediction, target)`, or `libloss.metrics.r2(prediction=, target=)`"),
+            Habit("the mean of weighted values", "`sample_weight=w` divides by the sum of the weights",
+                  "of a loss `reduction=\"weighted_mean\"`; of a metric always"),
             Habit("labels", "any values, sorted", "class indices 0, 1, 2 …; more than two need `classes=`, if not all of them occur"),
             Habit("scores that become classes", "you compare with a threshold", "`threshold=0.5`, or rows of scores"),
             Habit("the logarithm of a probability of 0", "held at the dtype's smallest step", "infinite"),

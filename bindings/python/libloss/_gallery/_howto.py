@@ -94,7 +94,8 @@ FITS: dict[str, Callable[[Info], bool]] = {
 
 def fits(howto: HowTo, i: Info) -> bool:
     """Whether a loss makes sense in a tool; those that nothing is said of take any."""
-    return not i.is_metric and FITS.get(howto.name, lambda _: True)(i)
+    told = FITS.get(howto.name)
+    return not i.is_metric and (told is None or told(i))
 
 
 # ---- HTML ----

@@ -166,11 +166,11 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
         return self.link(text, root) if text in self.infos else f"<code>{escape(text, quote=False)}</code>"
 
     def howto_index(self) -> str:
-        pages = [(f"howto/{h.name}.html", h.tool, h.title, h.lead) for h in self.howtos]
-        origins = [(f"from/{o.file}.html", o.name, f"Coming from {o.name}", o.lead) for o in LIBRARIES]
+        pages = [(f"howto/{h.name}.html", h.tool, h.title) for h in self.howtos]
+        origins = [(f"from/{o.file}.html", o.name, f"{sum(map(len, self.answers(o).values()))} names, and {len(o.habits)} habits") for o in LIBRARIES]
 
-        def cards(each: list[tuple[str, str, str, str]]) -> str:
-            return "".join(f'<li class="card"><a href="{file}"><h3>{escape(tool)}</h3></a><p class="what">{escape(title)}</p></li>' for file, tool, title, _ in each)
+        def cards(each: list[tuple[str, str, str]]) -> str:
+            return "".join(f'<li class="card"><a href="{file}"><h3>{escape(tool)}</h3></a><p>{escape(title)}</p></li>' for file, tool, title in each)
 
         body = f"""<div class="hero"><h1>How to use it</h1>
 <p class="lead">Each page is a script that runs as it stands, on real data; the tests run it and compare what it prints.</p></div>
@@ -189,17 +189,21 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
         return self.page(f"{h.title} – libloss", f'<article class="howto"><p class="where"><a href="../howto.html">How to</a></p><h1>{escape(h.title)}</h1>'
                          f'<p class="lead">{_howto.spans(h.lead, link)}</p>{body}{which}</article>', "../", "", h.lead)
 
+    def answers(self, library: Library) -> dict[str, list[str]]:
+        """What names are here, and the names."""
+        found: dict[str, list[str]] = {}
+        for foreign, whose, here in _texts.ELSEWHERE:
+            if whose == library.name:
+                found.setdefault(here, []).extend(foreign)
+        for name, here in library.also.items():
+            found.setdefault(here, []).append(name)
+        return found
+
     def coming(self, library: Library) -> str:
         def told(text: str) -> str:
             return _howto.spans(text, lambda words: self.coded(words, "../"))
 
-        by_answer: dict[str, list[str]] = {}
-        for names, whose, here in _texts.ELSEWHERE:
-            if whose == library.name:
-                by_answer.setdefault(here, []).extend(names)
-        for name, here in library.also.items():
-            by_answer.setdefault(here, []).append(name)
-        rows = [(", ".join(f"<code>{n}</code>" for n in names), self.prose(here, "../", "", every=True)) for here, names in by_answer.items()]
+        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), self.prose(here, "../", "", every=True)) for here, foreign in self.answers(library).items()]
         habits = table(("", library.name, "libloss"), [(told(h.what), told(h.there), told(h.here)) for h in library.habits], "habits")
         title = f"Coming from {library.name}"
         body = (f'<article><p class="where"><a href="../howto.html#from">How to</a></p><h1>{title}</h1><p class="lead">{escape(library.lead)}</p>'

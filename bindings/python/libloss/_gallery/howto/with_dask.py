@@ -10,6 +10,7 @@ import dask.array as da
 import dask.dataframe as dd
 import libloss
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
@@ -72,9 +73,6 @@ except libloss.ArgumentError as problem:
 # rmse is a value of a whole batch, and no sum over its chunks: rechunk(-1) makes one chunk
 
 # On Spark nothing of libloss has to be plugged in: a function for `mapInPandas` makes one total of each partition and sends its bytes.
-import pandas as pd
-
-
 def totals(batches):
     total = libloss.Total("huber(delta=20)")
     for batch in batches:
