@@ -68,6 +68,7 @@ def main() -> None:
     counts = libloss.Total("f_beta", average="macro")  # which the empty rank leaves without knowing how many classes there are
     if len(label):
         counts.add(prediction=scores, target=label, weight=w)
+    found["counts"] = comm.allreduce(libloss.metrics.Counts(classes=3).add(prediction=scores, target=label, weight=w)).matrix
     found["f1"] = mpi.allreduce(counts).value
     found["no data"] = mpi.allreduce(libloss.Total("f_beta", average="macro")).count
     found["matrix"] = mpi.evaluate("confusion_matrix(classes=3)", prediction=scores.argmax(-1), target=label, weight=w).value
@@ -86,6 +87,7 @@ def main() -> None:
         "root": refusal(mpi.reduce, total, root=comm.size),
         "comm": refusal(mpi.allreduce, total, comm.size),
         "null": refusal(mpi.allreduce, total, MPI.COMM_NULL),
+        "total": refusal(mpi.allreduce, libloss.metrics.Counts(classes=2)),
         "sum": refusal(mpi.value_and_grad, "huber + log_cosh", p, t),
     }
     pathlib.Path(sys.argv[1], f"{comm.rank}.pickle").write_bytes(pickle.dumps(found))

@@ -97,7 +97,10 @@ def test_rows(data):
     np.testing.assert_allclose(gradient.compute(), scale[:, None] * (q - np.eye(3)[data["label"]]) / np.sum(scale), rtol=2e-6, atol=1e-9)
     images = np.moveaxis(data["scores"].reshape(N // 4, 2, 2, 3), -1, 1)  # classes on axis 1
     whole = libloss.Total("cross_entropy").add(images, data["label"].reshape(-1, 2, 2), axis=1)
-    assert libloss.dask.evaluate("cross_entropy", da.from_array(images, chunks=(100, 1, 1, 2)), data["label"].reshape(-1, 2, 2), axis=1) == whole
+    cut, labels = da.from_array(images, chunks=(100, 1, 1, 2)), data["label"].reshape(-1, 2, 2)
+    assert libloss.dask.evaluate("cross_entropy", cut, labels, axis=1) == whole
+    gradient = libloss.dask.grad("cross_entropy", cut, labels, axis=1, reduction="sum").compute()
+    np.testing.assert_allclose(gradient, np.moveaxis((q - np.eye(3)[data["label"]]).reshape(-1, 2, 2, 3), -1, 1), rtol=2e-6, atol=2e-7)
 
 
 def test_columns_of_dataframes(data):

@@ -97,7 +97,7 @@ def test_metrics(ranks, whole):
     expected = f1_score(label, told, sample_weight=w, average="macro")
     for found in ranks:
         assert found["f1"] == ranks[0]["f1"] == pytest.approx(expected, rel=1e-15)
-        assert np.array_equal(found["matrix"], confusion_matrix(label, told, sample_weight=w))
+        assert np.array_equal(found["matrix"], confusion_matrix(label, told, sample_weight=w)) and np.array_equal(found["matrix"], found["counts"])
         assert found["no data"] == 0
 
 
@@ -120,4 +120,5 @@ def test_what_one_rank_refuses_all_refuse(ranks):
         assert said["root"] == f"ArgumentError: root = {len(ranks)} is not in [0, {len(ranks)})"
         assert said["comm"] == "TypeError: comm is a int; it must be a communicator of mpi4py"
         assert said["null"].startswith("ArgumentError: comm is null")
+        assert said["total"].startswith("TypeError: total is a Counts; it must be a libloss.Total")
         assert "each term of a sum has a divisor of its own" in said["sum"]

@@ -78,6 +78,7 @@ def allreduce(total: Total, comm: Any = None) -> Total:
         ArgumentError: on every rank, where the ranks' losses differ.
     """
     comm = _comm(comm)
+    _check(total)
     merged: Total = _merge(total, _agree(total, comm), comm)
     return merged
 
@@ -87,6 +88,7 @@ def reduce(total: Total, comm: Any = None, root: int = 0) -> Total | None:
     comm = _comm(comm)
     if not 0 <= root < comm.size:
         raise ArgumentError(f"root = {root} is not in [0, {comm.size})")
+    _check(total)
     merged: Total | None = _merge(total, _agree(total, comm), comm, root)
     return merged
 
@@ -168,6 +170,11 @@ def _comm(comm: Any) -> Any:
     if comm == MPI.COMM_NULL or comm.Is_inter():
         raise ArgumentError("comm is null or between two groups; an intracommunicator is needed")
     return comm
+
+
+def _check(total: Any) -> None:
+    if not isinstance(total, Total):
+        raise TypeError(f"total is a {type(total).__name__}; it must be a libloss.Total (others that add up go by comm.allreduce)")
 
 
 def _agree(total: Total | None, comm: Any, problem: Exception | None = None) -> int:
