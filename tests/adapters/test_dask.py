@@ -156,6 +156,10 @@ def test_empty_chunks_and_nothing_present(data):
     assert np.array_equal(libloss.dask.grad("squared_error", p, 0.0, weight=0.0).compute(), np.zeros(N))
 
 
+def test_chunks_that_are_one_number_seen_many_times(data):
+    assert np.array_equal(libloss.dask.grad("squared_error", da.ones(N, chunks=100), 0.5, reduction="sum").compute(), np.ones(N))
+
+
 def test_a_batch_of_one_chunk(data):
     p, t = (da.from_array(np.abs(data["target"]) / 10, chunks=N) for _ in range(2))
     assert libloss.dask.evaluate("dice", p, t).sum == libloss.dice(np.abs(data["target"]) / 10, np.abs(data["target"]) / 10)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,10 @@ from ._total import Total
 
 dask: Any = tool("dask")
 da: Any = tool("dask.array")
+Delayed: Any = tool("dask.delayed").Delayed
+HighLevelGraph: Any = tool("dask.highlevelgraph").HighLevelGraph
+flatten: Any = tool("dask.core").flatten
+tokenize: Any = tool("dask.base").tokenize
 
 __all__ = ["evaluate", "grad"]
 
@@ -53,7 +58,7 @@ def evaluate(loss: Loss | Metric | str, /, *inputs: Any, weight: Any = None, com
     if not (isinstance(split_every, int) and split_every >= 2):
         raise ArgumentError(f"split_every = {split_every!r} is not an integer of at least 2")
     what = Total(loss).loss
-    total = _total(what, _parts(what, inputs, options), weight, options, split_every)
+    total = _total(what, _split(what, inputs, weight, options), options, split_every)
     return total.compute() if compute else total
 
 
@@ -77,49 +82,58 @@ def grad(loss: Loss | str, /, *inputs: Any, weight: Any = None, reduction: str =
     if wrt is not None and wrt not in [i.name for i in loss.info.inputs]:
         raise ArgumentError(f"wrt = {wrt!r} is none of the inputs: {', '.join(i.name for i in loss.info.inputs)}")
     by = loss.info.inputs[loss._differentiate(wrt)[0]].name
-    parts = _parts(loss, inputs, options)
-    if divisor is None and reduction not in ("sum", "none"):
-        divisor = _delayed(_divisor)(_total(loss, parts, weight, options, 8), reduction)
-    split = _split(loss, {**parts, "weight": weight}, options)
-    if by not in split.pieces:
+    split = _split(loss, inputs, weight, options)
+    if by not in split.columns:
         raise ShapeError(f"{by} is one number: a gradient by it has no chunks")
-    x = _column(parts[by], by)
+    divide = divisor is None and reduction not in ("sum", "none")
+    by_what = _total(loss, split, options, 8) if divide else divisor
+    name = f"libloss-grad-{tokenize(loss, split.token, options, reduction, by, by_what)}"
+    x = split.columns[by]
     trailing, dtype = x._meta.shape[1:] if _is_frame(x) else x.shape[1:], plain(x._meta, by).dtype
-    gradients = [da.from_delayed(_delayed(_grad)(loss, piece, {**_call(loss, options), "reduction": reduction, "wrt": by}, divisor), (length, *trailing), dtype)
-                 for piece, length in zip(split, split.lengths, strict=True)]
-    return da.concatenate(gradients, allow_unknown_chunksizes=True)
+    depends = list(split.depends)
+    if isinstance(by_what, Delayed):
+        depends.append(by_what)
+        by_what = by_what.key
+    call = partial(_grad, loss, split.names, split.whole, {**_call(loss, options), "reduction": reduction, "wrt": by}, reduction if divide else None)
+    layer = {(name, k, *[0] * len(trailing)): (call, by_what, *keys) for k, keys in enumerate(split.keys)}
+    chunks = (split.lengths, *[(length,) for length in trailing])
+    return da.Array(HighLevelGraph.from_collections(name, layer, dependencies=depends), name, chunks, meta=np.empty((0,) * len(chunks), dtype))
 
 
 # ---- tasks ----
 
 
-def _add(loss: Loss | Metric, named: Mapping[str, Any], options: Mapping[str, Any]) -> Total:
+def _add(loss: Loss | Metric, names: tuple[str, ...], whole: Mapping[str, Any], options: Mapping[str, Any], *blocks: Any) -> Total:
     """The total of one chunk."""
-    return Total(loss).add(**named, **options)
+    return Total(loss).add(**dict(zip(names, blocks, strict=True)), **whole, **options)
 
 
-def _merge(totals: list[Total]) -> Total:
+def _merge(*totals: Total) -> Total:
     return sum(totals[1:], totals[0])
 
 
-def _divisor(total: Total, reduction: str) -> float:
-    return total.divisor(reduction)
+def _grad(loss: Loss, names: tuple[str, ...], whole: Mapping[str, Any], options: Mapping[str, Any], reduction: str | None, by: Any, *blocks: Any) -> Any:
+    """The gradient of one chunk; ``by`` is the divisor, or the total that tells it for a reduction."""
+    divisor = by.divisor(reduction) if reduction else by
+    named = dict(zip(names, blocks, strict=True))
+    x = named[options["wrt"]]
+    if isinstance(x, np.ndarray) and 0 in x.strides:  # da.ones is one number, seen many times
+        named[options["wrt"]] = x.copy()
+    return loss.grad(**named, **whole, **options, divisor=divisor or None)  # of 0: nothing is present anywhere, and the gradient is 0 of itself
 
 
-def _grad(loss: Loss, named: Mapping[str, Any], options: Mapping[str, Any], divisor: float | None) -> Any:
-    """The gradient of one chunk. A divisor of 0: nothing is present anywhere, and the gradient is 0 of itself."""
-    return loss.grad(**named, **options, divisor=divisor or None)
-
-
-def _delayed(function: Any) -> Any:
-    return dask.delayed(function, pure=True)  # named by its arguments, so that a value and a gradient share their tasks
-
-
-def _total(loss: Loss | Metric, parts: Mapping[str, Any], weight: Any, options: Mapping[str, Any], split_every: int) -> Any:
-    totals = [_delayed(_add)(loss, piece, _call(loss, options)) for piece in _split(loss, {**parts, "weight": weight}, options)]
-    while len(totals) > 1:
-        totals = [_delayed(_merge)(totals[at : at + split_every]) for at in range(0, len(totals), split_every)]
-    return totals[0]
+def _total(loss: Loss | Metric, split: Split, options: Mapping[str, Any], split_every: int) -> Any:
+    """A tree, as a Delayed total. Named by what goes in, so that a value and a gradient share it."""
+    name = f"libloss-total-{tokenize(loss, split.token, options, split_every)}"
+    call = partial(_add, loss, split.names, split.whole, _call(loss, options))
+    layer: dict[Any, Any] = {(name, 0, k): (call, *keys) for k, keys in enumerate(split.keys)}
+    level, last = 0, list(layer)
+    while len(last) > 1:
+        level += 1
+        merged = {(name, level, at): (_merge, *last[at : at + split_every]) for at in range(0, len(last), split_every)}
+        layer |= merged
+        last = list(merged)
+    return Delayed(last[0], HighLevelGraph.from_collections(name, layer, dependencies=split.depends), layer=name)
 
 
 def _call(loss: Loss | Metric, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,12 +147,13 @@ def _call(loss: Loss | Metric, options: Mapping[str, Any]) -> dict[str, Any]:
 class Split(NamedTuple):
     """Inputs and weight in pieces."""
 
-    pieces: dict[str, list[Any]]  # of what is split
-    whole: dict[str, Any]  # numbers, what is one per class, and a history
+    columns: dict[str, Any]  # what is split, as collections
+    names: tuple[str, ...]  # of the columns, and of what a task computes whole
+    keys: list[tuple[Any, ...]]  # of each piece, one per name
     lengths: tuple[float, ...]  # of the pieces; NaN: unknown
-
-    def __iter__(self) -> Any:
-        return ({**self.whole, **{name: blocks[k] for name, blocks in self.pieces.items()}} for k in range(len(self.lengths)))
+    whole: dict[str, Any]  # numbers, what is one per class, and a history
+    depends: list[Any]  # the collections that the keys are of
+    token: str
 
 
 def _parts(loss: Loss | Metric, inputs: tuple[Any, ...], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,10 +180,11 @@ def _ndim(x: Any) -> int:
     return int(x.ndim) if hasattr(x, "ndim") else np.ndim(x)
 
 
-def _split(loss: Loss | Metric, parts: Mapping[str, Any], options: Mapping[str, Any]) -> Split:
+def _split(loss: Loss | Metric, inputs: tuple[Any, ...], weight: Any, options: Mapping[str, Any]) -> Split:
+    parts = {name: x for name, x in {**_parts(loss, inputs, options), "weight": weight}.items() if x is not None}
     shared = {i.name for i in loss.info.inputs if i.per == "class" or (i.per == "other" and i.kind in ("offsets", "real") and _ndim(parts.get(i.name)) == 1)}
-    whole = {name: x for name, x in parts.items() if x is not None and (name in shared or _ndim(x) == 0)}
-    columns = {name: _column(x, name) for name, x in parts.items() if x is not None and name not in whole}
+    whole = {name: x for name, x in parts.items() if name in shared or _ndim(x) == 0}
+    columns = {name: _column(x, name) for name, x in parts.items() if name not in whole}
     if not columns:
         raise ShapeError("there is nothing to split: every input is one number")
     axis = options.get("axis", -1)
@@ -177,7 +193,12 @@ def _split(loss: Loss | Metric, parts: Mapping[str, Any], options: Mapping[str, 
     columns, lengths = _aligned(columns)
     if len(lengths) > 1:
         _is_a_sum(loss, columns, "groups" in whole)
-    return Split({name: _blocks(x) for name, x in columns.items()}, whole, lengths)
+    computed = {name: dask.delayed(x) for name, x in whole.items() if dask.is_dask_collection(x)}
+    keys, depends = zip(*map(_keys, columns.values()), strict=True)
+    pieces = [(*each, *(x.key for x in computed.values())) for each in zip(*keys, strict=True)]
+    whole = {name: x for name, x in whole.items() if name not in computed}
+    token = tokenize(*columns.items(), *computed.items(), *whole.items())
+    return Split(columns, (*columns, *computed), pieces, lengths, whole, [*depends, *computed.values()], token)
 
 
 def _column(x: Any, name: str) -> Any:
@@ -227,10 +248,11 @@ def _is_a_sum(loss: Loss | Metric, columns: Mapping[str, Any], grouped: bool) ->
                                 "or rechunk(-1), which makes one chunk")
 
 
-def _blocks(x: Any) -> list[Any]:
-    """The pieces along the first axis, as delayed objects."""
+def _keys(x: Any) -> tuple[list[Any], Any]:
+    """The keys of the pieces along the first axis, and the collection that they are of."""
     if _is_frame(x):
-        return list(x.to_delayed())
+        pieces = x.to_delayed()
+        return [piece.key for piece in pieces], pieces[0]
     if x.ndim > 1:
         x = x.rechunk({axis: -1 for axis in range(1, x.ndim)})
-    return list(x.to_delayed(optimize_graph=False).reshape(-1))  # so that inputs made from the same data share the tasks that make it
+    return list(flatten(x.__dask_keys__())), x
