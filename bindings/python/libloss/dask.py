@@ -5,9 +5,9 @@
 
 Inputs and weights are dask arrays, dask series or dataframes, and mixed with them NumPy arrays and numbers. They are split along the
 first axis alone: chunks along the others, of which one may be that of the classes, are put together before a task sees them. Where
-chunks differ, they are made those of the first input that has several. Dataframes and arrays of unknown chunk sizes are taken piece by piece as they
-are: they need equal numbers of pieces, and a piece whose length differs from its neighbour's is refused when it is computed. Nulls of
-nullable columns are not there, as everywhere in libloss.
+chunks differ, they are made those of the first input that has several. Dataframes and arrays of unknown chunk sizes are taken piece by
+piece as they are: they need equal numbers of pieces, and a piece whose length differs from its neighbour's is refused when it is
+computed. Nulls of nullable columns are not there, as everywhere in libloss.
 
 A total is a sum over values. Losses whose value belongs to a whole batch (``dice``, ``info_nce``, ``cox``), and lists of documents that
 ``groups`` delimits, are refused where there is more than one chunk.

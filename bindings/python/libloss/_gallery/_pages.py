@@ -240,7 +240,8 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
 
     def names(self, i: Info, root: str) -> str:
         own = f"<p>In libloss also {', '.join(f'<code>{a}</code>' for a in i.aliases)}.</p>" if i.aliases else ""
-        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), escape(whose), self.prose(here, root, i.name, every=True))
+        origins = {o.name: f'<a href="{root}from/{o.file}.html">{o.name}</a>' for o in LIBRARIES}
+        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), origins.get(whose, escape(whose)), self.prose(here, root, i.name, every=True))
                 for foreign, whose, here in self.foreign[i.name]]
         return own + (table(("name", "of", "is here"), rows) if rows else "")
 

@@ -55,7 +55,7 @@ print(f"{hits.value:.4f}")
 # prints:
 # 0.6923
 
-# The traps. Arrays that were cut differently are cut anew, as the first of them; pieces of unknown length can't be, so they must come
+# The traps. Arrays that were cut differently are cut anew, as the first of them is; pieces of unknown length can't be, so they must come
 # in equal numbers.
 try:
     libloss.dask.evaluate("huber", older["prediction"], target)
@@ -82,8 +82,8 @@ def totals(batches):
 
 # In Spark that is
 #
-#     parts = frame.mapInPandas(totals, "total binary").collect()
-#     total = sum(libloss.Total.from_bytes(part.total) for part in parts)
+#     parts = frame.mapInPandas(totals, "total binary")
+#     total = sum(libloss.Total.from_bytes(part.total) for part in parts.collect())
 #
 # or, with so many partitions that the driver should not merge them all, a tree:
 #
