@@ -28,9 +28,10 @@ def data() -> dict[str, np.ndarray]:
 
 
 def share(rank: int, size: int) -> slice:
-    """Uneven, and of the last of several ranks nothing."""
-    cuts = [*(N * np.arange(size) ** 2 // max(size - 1, 1) ** 2), N] if size > 1 else [0, N]
-    return slice(int(cuts[rank]), int(cuts[rank + 1]))
+    """Uneven, and of the last of more than two ranks nothing."""
+    with_data = size - (size > 2)
+    cuts = [N * min(k, with_data) ** 2 // with_data**2 for k in range(size + 1)]
+    return slice(cuts[rank], cuts[rank + 1])
 
 
 def refusal(call, *arguments, **options) -> str:
@@ -70,6 +71,10 @@ def main() -> None:
         counts.add(prediction=scores, target=label, weight=w)
     found["counts"] = comm.allreduce(libloss.metrics.Counts(classes=3).add(prediction=scores, target=label, weight=w)).matrix
     found["f1"] = mpi.allreduce(counts).value
+    alone = libloss.Total("f_beta", average="macro")  # of which one rank in the middle knows everything
+    if comm.rank == comm.size // 2:
+        alone.add(prediction=data()["scores"], target=data()["label"], weight=data()["weight"])
+    found["f1 of one"] = mpi.allreduce(alone).value
     found["no data"] = mpi.allreduce(libloss.Total("f_beta", average="macro")).count
     found["matrix"] = mpi.evaluate("confusion_matrix(classes=3)", prediction=scores.argmax(-1), target=label, weight=w).value
 

@@ -96,7 +96,7 @@ def test_metrics(ranks, whole):
     told, label, w = whole["scores"].argmax(-1), whole["label"], whole["weight"]
     expected = f1_score(label, told, sample_weight=w, average="macro")
     for found in ranks:
-        assert found["f1"] == ranks[0]["f1"] == pytest.approx(expected, rel=1e-15)
+        assert found["f1"] == found["f1 of one"] == ranks[0]["f1"] == pytest.approx(expected, rel=1e-15)
         assert np.array_equal(found["matrix"], confusion_matrix(label, told, sample_weight=w)) and np.array_equal(found["matrix"], found["counts"])
         assert found["no data"] == 0
 
