@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -70,6 +72,18 @@ def test_lazy_and_sharing(data, cluster):
     assert set(lazy.__dask_graph__()) < set(gradient.__dask_graph__())  # the passes that make the divisor are the same tasks
     half = libloss.dask.grad("huber", p, t, divisor=lazy.size * 2)
     assert np.array_equal(half.compute() * 2, g)
+
+
+def test_tasks_of_different_calls_have_different_names(data):
+    p, t, w = arrays(data, 3, "target", "prediction", "weight")
+    t = da.nan_to_num(t)
+    local = data["target"], np.nan_to_num(data["prediction"])
+    calls = list(itertools.product(("huber", "huber(delta=2)"), ((None, None), (2.0, 2.0), (w, data["weight"])), ("mean", "sum")))
+    totals = dask.compute(*[libloss.dask.evaluate(spec, p, t, weight=weight, compute=False) for spec, (weight, _), _ in calls])
+    gradients = dask.compute(*[libloss.dask.grad(spec, p, t, weight=weight, reduction=reduction) for spec, (weight, _), reduction in calls])
+    for (spec, (_, weight), reduction), total, gradient in zip(calls, totals, gradients, strict=True):
+        assert total == libloss.Total(spec).add(*local, weight=weight)
+        assert np.array_equal(gradient, libloss.Loss(spec).grad(*local, weight=weight, reduction=reduction))
 
 
 def test_chunks_that_differ(data):
