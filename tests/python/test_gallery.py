@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import html.parser
+import importlib.util
 import io
 import math
 import os
@@ -273,6 +274,12 @@ def test_every_howto_has_a_page_with_all_that_it_says(files, pages):
         assert shown == promised and promised
         for words in re.findall(r"`([^`]+)`", "\n".join(line for line in text.splitlines() if line.startswith("# "))):
             assert words in read(page), (name, words)
+
+
+def test_no_howto_hides_a_module():
+    """A script's folder comes first among the places of modules: dask.py or scipy.py there would be imported in place of the real one."""
+    for path in _howto.FOLDER.glob("*.py"):
+        assert importlib.util.find_spec(path.stem) is None, f"{path.name}: call it with_{path.name}"
 
 
 def test_a_howto_is_read_as_it_is_written(tmp_path):
