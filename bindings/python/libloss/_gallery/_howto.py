@@ -17,7 +17,7 @@ from .._core import Info
 
 FOLDER = pathlib.Path(__file__).parent / "howto"
 TOOLS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "sklearn": "scikit-learn", "scipy": "SciPy", "torch": "PyTorch",
-         "jax": "JAX", "keras": "Keras", "files": "Tables and files", "mpi": "MPI", "dask": "Dask and Spark"}
+         "jax": "JAX", "keras": "Keras", "tables": "Tables", "files": "Files", "mpi": "MPI", "dask": "Dask and Spark"}
 PROSE = re.compile(r"^#(?: (.*))?$")
 
 
