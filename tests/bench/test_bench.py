@@ -71,3 +71,11 @@ def test_plot(tmp_path):
              Row("threads", "huber 16", "ns/el", {"libloss": (1, 1), "libloss, 2 threads": (0.6, 0.6)})]
     draw(rows, dict.fromkeys(("cpu", "load", "libloss", "torch", "jax", "sklearn", "numpy"), "?"), tmp_path / "bench.png")
     assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_scaling_over_ranks(tmp_path):
+    text = run(str(HERE / "scaling.py"), "--rows", "20000", "--ranks", "1,2", "--out", str(tmp_path))
+    one, two = json.loads((tmp_path / "scaling.json").read_text())
+    assert (one["ranks"], two["ranks"]) == (1, 2) and one["bits"] == two["bits"]
+    assert all(0 < found[what] < 60 for found in (one, two) for what in ("total", "value_and_grad", "merge"))
+    assert "20000 rows" in text and f"{one['bytes']} bytes a total" in text

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import pytest
 
@@ -251,35 +250,6 @@ def pip_install(folder, source, **environment) -> pathlib.Path:
     (site / "peers.pth").write_text("\n".join(p for p in sys.path if p.endswith("site-packages")))
     run(folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--ignore-installed", source, env={**os.environ, **environment})
     return pathlib.Path(run(folder / "bin/python", "-c", TRY, cwd=folder).strip())
-
-
-@pytest.fixture(scope="module")
-def sdist(tmp_path_factory):
-    """Made by the backend as any front end does it."""
-    folder = tmp_path_factory.mktemp("sdist")
-    code = "import sys, _backend; print(_backend.build_sdist(sys.argv[1]))"
-    run(sys.executable, "-m", "venv", folder / "venv")
-    python = folder / "venv/bin/python"
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "scikit-build-core>=0.11", "cffi>=1.17")
-    run(python, "-c", code, folder, cwd=ROOT / "bindings/python", env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python"), "PYTHONDONTWRITEBYTECODE": "1"})
-    return next(folder.glob("libloss-*.tar.gz"))
-
-
-def test_sdist_carries_the_c_sources_and_builds(sdist, tmp_path):
-    with tarfile.open(sdist) as tar:
-        held = {name.partition("/")[2] for name in tar.getnames()}
-    carried = {str(file.relative_to(ROOT)) for folder in ("src", "include") for file in (ROOT / folder).rglob("*") if file.is_file()}
-    assert not {f"c/{file}" for file in carried} - held
-    assert not (ROOT / "bindings/python/c").exists(), "the carried copy is gone again"
-    package = pip_install(tmp_path / "venv", sdist)
-    assert package.is_relative_to(tmp_path)
-    extensions = list(package.glob("_libloss*.so"))
-    assert [file.name for file in extensions] == ["_libloss.abi3.so"]
-    assert {"libloss.so.0", "py.typed", "__init__.pyi", "metrics.pyi"} <= {file.name for file in package.iterdir()}
-    wheel = next(package.parent.glob("libloss-*.dist-info/WHEEL")).read_text()
-    assert re.search(r"^Tag: cp311-abi3-", wheel, re.M)
-    needed = run("readelf", "-d", extensions[0])
-    assert "$ORIGIN" in needed and set(re.findall(r"NEEDED.*\[(.*)\]", needed)) <= {"libloss.so.0", "libc.so.6", "libpthread.so.0"}
 
 
 def test_links_an_installed_library(prefix, tmp_path, monkeypatch):

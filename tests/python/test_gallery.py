@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import html.parser
+import importlib.util
 import io
 import math
 import os
@@ -19,7 +20,7 @@ import libloss
 import numpy as np
 import pytest
 from libloss import _cli, _core, _gallery
-from libloss._gallery import _examples, _formula, _guide, _pages, _scenes, _tasks
+from libloss._gallery import _coming, _examples, _formula, _guide, _howto, _pages, _scenes, _tasks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INFOS = [libloss.info(name) for name in libloss.losses()] + [libloss.metrics.info(name) for name in libloss.metrics.metrics()]
@@ -248,6 +249,103 @@ def test_names_elsewhere_are_on_the_pages(files):
     assert "MSELoss" in files["losses/squared_error.html"] and "PyTorch" in files["losses/squared_error.html"]
     assert "BCELoss" not in files["losses/squared_error.html"]
     assert 'data-search="squared_error' in files["index.html"] and "mseloss" in files["index.html"]
+
+
+# ---- how-tos, and other libraries ----
+
+
+def read(page: str) -> str:
+    return html.unescape(re.sub(r"<[^>]*>", "", page))
+
+
+def test_every_howto_has_a_page_with_all_that_it_says(files, pages):
+    scripts = list(_howto.FOLDER.glob("*.py"))
+    assert scripts
+    for path in scripts:
+        text, name = path.read_text(), path.stem.removeprefix("with_")
+        page = files[f"howto/{name}.html"]
+        assert f"howto/{name}.html" in pages["howto.html"].links
+        assert f"<h1>{html.escape(text.splitlines()[0].strip(chr(34)))}</h1>" in page
+        code = [line for line in text.partition('"""\n')[2].splitlines() if line and not line.startswith("#")]
+        blocks = re.findall(r'<div class="code"><pre tabindex="0"><code>(.*?)</code>', page, re.S)
+        assert [line for block in blocks for line in read(block).splitlines() if line] == code
+        promised = [block.replace("\n# ", "\n").removeprefix("# ").rstrip("\n") for block in re.findall(r"^# prints:\n((?:#.*\n)+)", text, re.M)]
+        shown = [html.unescape(block) for block in re.findall(r"<samp>(.*?)</samp>", page, re.S)]
+        assert shown == promised and promised
+        for words in re.findall(r"`([^`]+)`", "\n".join(line for line in text.splitlines() if line.startswith("# "))):
+            assert words in read(page), (name, words)
+
+
+def test_no_howto_hides_a_module():
+    """A script's folder comes first among the places of modules: dask.py or scipy.py there would be imported in place of the real one."""
+    for path in _howto.FOLDER.glob("*.py"):
+        assert importlib.util.find_spec(path.stem) is None, f"{path.name}: call it with_{path.name}"
+
+
+def test_a_howto_is_read_as_it_is_written(tmp_path):
+    path = tmp_path / "with_a_tool.py"
+    path.write_text('''"""A title
+
+An introduction of `huber`
+in two lines.
+"""
+
+# Prose about ``delta``,
+# on two lines.
+#
+# - one
+# - two
+#
+#     not.run(1 < 2)
+x = """
+# no prose
+"""
+for k in range(2):  # a comment of the code
+    # and another one
+    print(k)
+# prints:
+# 0
+# 1
+# More prose.
+''')
+    howto = _howto.read(path)
+    assert (howto.name, howto.title, howto.lead) == ("a_tool", "A title", "An introduction of `huber` in two lines.")
+    assert [b.kind for b in howto.blocks] == ["prose", "code", "output"]  # what follows an output without a line between is output too, as the tests take it
+    assert howto.blocks[1].text.splitlines()[1] == "# no prose" and howto.blocks[2].text == "0\n1\nMore prose."
+    shown = _howto.prose(howto.blocks[0].text, lambda words: f"<b>{words}</b>")
+    assert shown == ("<p>Prose about <b>delta</b>, on two lines.</p><ul><li>one</li><li>two</li></ul>"
+                     '<div class="code aside"><pre tabindex="0"><code>not.run(1 &lt; 2)</code></pre></div>')
+
+
+def test_losses_lead_to_the_tools_that_suit_them():
+    def suited(name):
+        return {tool for tool in _howto.TOOLS if _howto.fits(_howto.HowTo(tool, "", "", ()), libloss.info(name))}
+
+    assert suited("huber") == set(_howto.TOOLS)
+    assert {"xgboost", "lightgbm", "catboost", "sklearn"} <= suited("cross_entropy")
+    assert suited("binary_cross_entropy") == {"scipy", "torch", "jax", "keras", "tables", "files", "mpi", "dask"}  # a booster's scores leave [0, 1]
+    assert suited("dice") == {"scipy", "torch", "jax", "keras", "tables", "files"}  # a value of the batch
+    assert suited("triplet_margin") == {"torch", "jax", "tables", "files", "mpi", "dask"}
+    assert not any(_howto.fits(_howto.HowTo("mpi", "", "", ()), i) for i in INFOS if i.is_metric)
+
+
+def test_tools_are_linked_from_losses(pages):
+    for howto in _howto.howtos():
+        for i in INFOS:
+            page = pages[f"{'metrics' if i.is_metric else 'losses'}/{i.name}.html"]
+            assert (f"../howto/{howto.name}.html" in page.links) == _howto.fits(howto, i)
+
+
+def test_names_and_habits_of_other_libraries_are_told(files):
+    from libloss._texts import ELSEWHERE
+
+    assert [library.name for library in _coming.LIBRARIES] == ["PyTorch", "Keras", "optax", "scikit-learn"]
+    for library in _coming.LIBRARIES:
+        page = files[f"from/{library.file}.html"]
+        names = [*(name for names, whose, _ in ELSEWHERE if whose == library.name for name in names), *library.also]
+        assert len(names) > 15 and all(f"<code>{name}</code>" in page for name in names)
+        for habit in library.habits:
+            assert all(" ".join(text.replace("`", "").split()) in read(page) for text in habit)
 
 
 # ---- examples ----

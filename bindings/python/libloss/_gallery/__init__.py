@@ -1,6 +1,7 @@
 """``libloss gallery DIR``: a folder of pages about every loss and metric, for a browser without a server.
 
-Everything on the pages comes from the registry, from the C sources' own words, and from calls of the library.
+Everything on the pages comes from the registry, from the C sources' own words, from calls of the library,
+and from the scripts in howto/.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import libloss
 
 from .._errors import ArgumentError
 from . import _scenes
+from ._coming import LIBRARIES
 from ._pages import MARK, Site, infos
 
 HERE = pathlib.Path(__file__).parent
@@ -23,8 +25,10 @@ def _makers() -> dict[str, Callable[[], str]]:
     everything = infos()
     blocks = cache(lambda: {i.name: _scenes.blocks(i) for i in everything if not i.is_metric})
     site = Site(everything, blocks, libloss.__version__)
-    files: dict[str, Callable[[], str]] = {"index.html": site.index, "guide.html": site.guide}
+    files: dict[str, Callable[[], str]] = {"index.html": site.index, "guide.html": site.guide, "howto.html": site.howto_index}
     files |= {name: partial((HERE / name).read_text, encoding="utf-8") for name in ("style.css", "script.js")}
+    files |= {f"howto/{h.name}.html": partial(site.howto, h) for h in site.howtos}
+    files |= {f"from/{library.file}.html": partial(site.coming, library) for library in LIBRARIES}
     return files | {site.file(i.name): partial(site.entry, i.name) for i in everything}
 
 
@@ -40,8 +44,7 @@ def write(folder: str) -> pathlib.Path:
         file = root / name
         if file.exists() and not (file.is_file() and MARK in file.read_text(encoding="utf-8", errors="replace")):
             raise ArgumentError(f"{file} is there and no page of a gallery; give another folder")
-    for part in ("losses", "metrics"):
-        (root / part).mkdir(parents=True, exist_ok=True)
     for name, make in makers.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(make(), encoding="utf-8", newline="\n")
     return root / "index.html"

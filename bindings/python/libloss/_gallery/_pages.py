@@ -8,7 +8,8 @@ from html import escape
 
 from .. import _texts
 from .._core import CLAIMS, Info, Input, ParameterInfo, create, describe, names
-from . import _examples, _formula, _plot
+from . import _examples, _formula, _howto, _plot
+from ._coming import LIBRARIES, Library
 from ._guide import FIRST, QUESTIONS
 from ._scenes import Block
 from ._tasks import TASKS, tasks
@@ -43,7 +44,7 @@ class Site:
         self.infos = {i.name: i for i in infos}
         self.losses = [i for i in infos if not i.is_metric]
         self.metrics = [i for i in infos if i.is_metric]
-        self.blocks, self.version = blocks, version
+        self.blocks, self.version, self.howtos = blocks, version, _howto.howtos()
         self.foreign: dict[str, list[tuple[tuple[str, ...], str, str]]] = {name: [] for name in self.infos}
         for entry in _texts.ELSEWHERE:
             for name in self.named(entry[2]):
@@ -96,7 +97,7 @@ class Site:
 <a class="skip" href="#main">Skip to the content</a>
 <header class="bar"><nav aria-label="Site">
 <a class="brand" href="{root}index.html">libloss</a>
-<span>{item("index.html", "Losses")}{item("index.html#metrics", "Metrics")}{item("guide.html", "Which one?")}</span>
+<span>{item("index.html", "Losses")}{item("index.html#metrics", "Metrics")}{item("guide.html", "Which one?")}{item("howto.html", "How to")}</span>
 </nav></header>
 <main id="main">
 {body}
@@ -158,6 +159,61 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
 {sections}"""
         return self.page("Which loss should I use? – libloss", body, "", "guide.html", "A short guide from what you predict to the loss that fits.")
 
+    # ---- how to use it elsewhere, and where people come from ----
+
+    def coded(self, text: str, root: str) -> str:
+        """Code in a sentence; a name of ours is a link."""
+        return self.link(text, root) if text in self.infos else f"<code>{escape(text, quote=False)}</code>"
+
+    def howto_index(self) -> str:
+        pages = [(f"howto/{h.name}.html", h.tool, h.title) for h in self.howtos]
+        origins = [(f"from/{o.file}.html", o.name, f"{sum(map(len, self.answers(o).values()))} names, and {len(o.habits)} habits") for o in LIBRARIES]
+
+        def cards(each: list[tuple[str, str, str]]) -> str:
+            return "".join(f'<li class="card"><a href="{file}"><h3>{escape(tool)}</h3></a><p>{escape(title)}</p></li>' for file, tool, title in each)
+
+        body = f"""<div class="hero"><h1>How to use it</h1>
+<p class="lead">Each page is a script that runs as it stands, on real data; the tests run it and compare what it prints.</p></div>
+<section aria-labelledby="with"><h2 id="with">With other tools</h2><ul class="cards compact">{cards(pages)}</ul></section>
+<section aria-labelledby="from"><h2 id="from">Coming from another library</h2>
+<p>What its losses are called here, and which habits differ.</p><ul class="cards compact">{cards(origins)}</ul></section>"""
+        return self.page("How to use it – libloss", body, "", "howto.html", "How to use libloss with other tools, and what differs from other libraries.")
+
+    def howto(self, h: _howto.HowTo) -> str:
+        def link(text: str) -> str:
+            return self.coded(text, "../")
+
+        body = _howto.shown(h, link, highlighted)
+        losses = "".join(f"<li>{self.link(i.name, '../')}</li>" for i in self.losses if _howto.fits(h, i)) if h.name in _howto.FITS else ""
+        which = section("Losses that go with it", f'<ul class="names">{losses}</ul>') if losses else ""
+        return self.page(f"{h.title} – libloss", f'<article class="howto"><p class="where"><a href="../howto.html">How to</a></p><h1>{escape(h.title)}</h1>'
+                         f'<p class="lead">{_howto.spans(h.lead, link)}</p>{body}{which}</article>', "../", "", h.lead)
+
+    def answers(self, library: Library) -> dict[str, list[str]]:
+        """What names are here, and the names."""
+        found: dict[str, list[str]] = {}
+        for foreign, whose, here in _texts.ELSEWHERE:
+            if whose == library.name:
+                found.setdefault(here, []).extend(foreign)
+        for name, here in library.also.items():
+            found.setdefault(here, []).append(name)
+        return found
+
+    def coming(self, library: Library) -> str:
+        def told(text: str) -> str:
+            return _howto.spans(text, lambda words: self.coded(words, "../"))
+
+        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), self.prose(here, "../", "", every=True)) for here, foreign in self.answers(library).items()]
+        habits = table(("", library.name, "libloss"), [(told(h.what), told(h.there), told(h.here)) for h in library.habits], "habits")
+        title = f"Coming from {library.name}"
+        body = (f'<article><p class="where"><a href="../howto.html#from">How to</a></p><h1>{title}</h1><p class="lead">{escape(library.lead)}</p>'
+                + section("Habits", habits) + section("Names", table(("there", "here"), rows)) + "</article>")
+        return self.page(f"{title} – libloss", body, "../", "", library.lead)
+
+    def uses(self, i: Info, root: str) -> str:
+        links = "".join(f'<a href="{root}howto/{h.name}.html">{escape(h.tool)}</a>' for h in self.howtos if _howto.fits(h, i))
+        return f'<p class="where uses">{links}</p>' if links else ""
+
     # ---- one loss or metric ----
 
     def entry(self, name: str) -> str:
@@ -175,6 +231,7 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
             section("How exact", accuracy(i)),
             section("Other names", self.names(i, root)),
             section("In code", code(i)),
+            section("Use it in", self.uses(i, root)),
             section("Source", f"<p>{cited(i.citation)}</p>" if i.citation else ""),
             self.neighbours(i, root),
         ])
@@ -183,7 +240,8 @@ and how exact it is. Not sure? <a href="guide.html">Which loss should I use?</a>
 
     def names(self, i: Info, root: str) -> str:
         own = f"<p>In libloss also {', '.join(f'<code>{a}</code>' for a in i.aliases)}.</p>" if i.aliases else ""
-        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), escape(whose), self.prose(here, root, i.name, every=True))
+        origins = {o.name: f'<a href="{root}from/{o.file}.html">{o.name}</a>' for o in LIBRARIES}
+        rows = [(", ".join(f"<code>{n}</code>" for n in foreign), origins.get(whose, escape(whose)), self.prose(here, root, i.name, every=True))
                 for foreign, whose, here in self.foreign[i.name]]
         return own + (table(("name", "of", "is here"), rows) if rows else "")
 
