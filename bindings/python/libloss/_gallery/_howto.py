@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from .._core import Info
 
-FOLDER = pathlib.Path(__file__).parent / "howto"
+FOLDER = pathlib.Path(__file__).parent / "how-to"
 TOOLS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "sklearn": "scikit-learn", "scipy": "SciPy", "torch": "PyTorch",
          "jax": "JAX", "keras": "Keras", "tables": "Tables", "files": "Files", "mpi": "MPI", "dask": "Dask and Spark"}
 PROSE = re.compile(r"^#(?: (.*))?$")
