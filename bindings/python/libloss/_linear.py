@@ -1,0 +1,360 @@
+"""Linear models of a loss: the risk with its derivatives, and the methods that minimise it.
+
+The risk is ``weighted_mean(loss(X w + b)) + alpha*(l1_ratio*|w|_1 + (1 - l1_ratio)/2*|w|^2)``. A loss of values has a vector w; a loss of
+rows has a column of w per class, and everything below takes both: what is said of (n,) and (size,) holds for (n, k) and (size, k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._errors import ArgumentError
+from ._extras import tool
+from ._loss import Loss
+
+Array = np.ndarray[Any, Any]
+EPS = np.finfo(float).eps
+NEWTON_SIZE = 400  # above so many unknowns a Hessian costs more than it saves
+INTERIOR_SIZE = 2000  # up to so many a quadratic program is solved exactly
+
+
+class Design:
+    """Rows of features, dense or sparse, as a linear map: of the coefficients, and of an intercept behind them if there is one."""
+
+    def __init__(self, X: Any, intercept: bool) -> None:
+        self.X, self.intercept = X, intercept
+        self.features = X.shape[1]
+        self.size = self.features + intercept
+
+    def __call__(self, theta: Array) -> Array:
+        """X w + b."""
+        z: Array = self.X @ theta[: self.features]
+        return z + theta[self.features] if self.intercept else z
+
+    def pull(self, g: Array) -> Array:
+        """The transposed map: a gradient by predictions to one by coefficients."""
+        back: Array = self.X.T @ g
+        return np.concatenate([back, g.sum(0, keepdims=True)]) if self.intercept else back
+
+    def gram(self, h: Array) -> Array:
+        """The transposed map times diag(h) times the map, a (size, size) matrix."""
+        scaled = self.X.multiply(h[:, None]).tocsr() if hasattr(self.X, "multiply") else self.X * h[:, None]
+        inner = self.X.T @ scaled
+        out = np.empty((self.size, self.size))
+        out[: self.features, : self.features] = inner.toarray() if hasattr(inner, "toarray") else inner
+        if self.intercept:
+            out[-1, :-1] = out[:-1, -1] = np.asarray(scaled.sum(0)).ravel()
+            out[-1, -1] = h.sum()
+        return out
+
+
+class Penalty(NamedTuple):
+    """What a coefficient w costs, the intercept excepted: ``l1*|w| + l2/2*w^2``."""
+
+    l1: float
+    l2: float
+
+
+class Fit(NamedTuple):
+    """Coefficients with the intercept behind them, and how they were found."""
+
+    theta: Array
+    n_iter: int
+    trouble: str = ""  # why the search ended early
+
+
+class Risk:
+    """The smooth part of the risk (all but l1) as a function of theta, which is flat here whatever its shape."""
+
+    def __init__(self, loss: Loss, design: Design, target: Array, weight: Array | None, l2: float, classes: int | None = None) -> None:
+        self.loss, self.design, self.target, self.weight = loss, design, target, weight
+        self.shape = (design.size,) if classes is None else (design.size, classes)
+        shrunk = np.full(self.shape, l2)
+        shrunk[design.features :] = 0
+        self.shrunk = shrunk.ravel()
+
+    def value_and_grad(self, theta: Array) -> tuple[float, Array]:
+        z = self.design(theta.reshape(self.shape))
+        value, g = self.loss.value_and_grad(z, self.target, weight=self.weight, reduction="weighted_mean")
+        return value + self.shrunk @ (theta * theta) / 2, self.design.pull(g).ravel() + self.shrunk * theta
+
+    def hess(self, theta: Array, curvature: str) -> Array:
+        z = self.design(theta.reshape(self.shape))
+        options = {"weight": self.weight, "reduction": "weighted_mean", "curvature": curvature}
+        if len(self.shape) == 1:
+            H = self.design.gram(self.loss.hess(z, self.target, **options))
+        else:
+            size, k = self.shape
+            h = self.loss.full_hess(z, self.target, **options)
+            blocks = np.empty((size, k, size, k))
+            for a in range(k):
+                for b in range(a + 1):
+                    blocks[:, a, :, b] = blocks[:, b, :, a] = self.design.gram(h[:, a, b])
+            H = blocks.reshape(size * k, size * k)
+        return H + np.diag(self.shrunk)
+
+
+def claims(loss: Loss) -> frozenset[str]:
+    """What the registry says of a loss; of a sum, what it says of every term, as long as none is subtracted."""
+    if any(factor < 0 for factor, _ in loss.terms):
+        return frozenset()
+    return frozenset.intersection(*(term.info.claims for _, term in loss.terms))
+
+
+def is_piecewise_linear(loss: Loss, target: Array) -> bool:
+    """Whether a convex loss of values is made of straight lines: no curvature at any distance from the target."""
+    if loss.info.per_row or "convex" not in claims(loss) or "differentiable" in claims(loss):
+        return False
+    scale = 2.0 ** np.arange(-40, 41)
+    t = np.repeat(target[[0, -1]], 2 * scale.size + 1)
+    apart = np.tile(np.concatenate([-scale, [0.0], scale]), 2)
+    return not np.any(loss.hess(t + apart, t, reduction="sum"))
+
+
+def lines(loss: Loss, target: Array) -> tuple[Array, Array]:
+    """Slopes and offsets, (K, n), of the straight lines whose highest a piecewise linear loss is: ``max_k slope[k]*p + offset[k]``."""
+
+    def tangent(p: Array) -> tuple[Array, Array]:
+        value, slope = loss.value_and_grad(p, target, reduction="none")
+        return slope, value - slope * p
+
+    def slope(p: float) -> Array:
+        return np.asarray(loss.grad(np.full(target.shape, p), target, reduction="sum"))
+
+    reach = 1 + 2 * float(np.abs(target).max())  # beyond it on either side there is one line; not much beyond, so that offsets keep their digits
+    while np.any(slope(-reach) != slope(-1e100)) or np.any(slope(reach) != slope(1e100)):
+        reach *= 2
+    found = [tangent(np.full(target.shape, -reach)), tangent(np.full(target.shape, reach))]
+    k = 0
+    while k + 1 < len(found):
+        (a, at_0), (b, bt_0) = found[k], found[k + 1]
+        meet = np.divide(at_0 - bt_0, b - a, out=np.zeros(target.shape), where=a != b)
+        value = loss(meet, target, reduction="none")
+        if np.all(value - (a * meet + at_0) <= 64 * EPS * (reach + np.abs(value))):
+            k += 1
+        else:
+            found.insert(k + 1, tangent(meet))
+    return np.array([s for s, _ in found]), np.array([c for _, c in found])
+
+
+def lbfgs(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fit:
+    """L-BFGS. With l1 over w = u - v, u and v not below 0, where |w| is smooth: what hits the bound is exactly 0."""
+    optimize = tool("scipy.optimize", "sklearn")
+    options = {"gtol": tol, "ftol": EPS, "maxiter": max_iter, "maxfun": 20 * max_iter, "maxls": 50}
+    fun: Callable[[Array], tuple[float, Array]] = risk.value_and_grad
+    bounds, start, join = None, theta, lambda x: x
+    if l1:
+        shape, features = risk.shape, risk.design.features
+        n = theta.reshape(shape)[:features].size  # of u, and of v; intercepts lie between them
+
+        def join(x: Array) -> Array:
+            joined = x[:-n].copy()
+            joined[:n] -= x[-n:]
+            return joined
+
+        def fun(x: Array) -> tuple[float, Array]:
+            value, g = risk.value_and_grad(join(x))
+            split = np.concatenate([g, -g[:n]])
+            split[:n] += l1
+            split[-n:] += l1
+            return value + l1 * (x[:n].sum() + x[-n:].sum()), split
+
+        start = np.concatenate([np.maximum(theta[:n], 0), theta[n:], np.maximum(-theta[:n], 0)])
+        bounds = [(0, None)] * n + [(None, None)] * (theta.size - n) + [(0, None)] * n
+    found = optimize.minimize(fun, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return Fit(join(found.x), found.nit, "" if found.success else str(found.message))
+
+
+def solve(H: Array, b: Array) -> Array:
+    """H^-1 b of a matrix without negative eigenvalues; where it is singular the shortest solution, in units in which its diagonal is 1."""
+    linalg = tool("scipy.linalg", "sklearn")
+    unit = np.sqrt(np.diag(H))
+    unit[unit == 0] = 1
+    scaled = H / unit / unit[:, None]
+    try:
+        factor = linalg.cho_factor(scaled, lower=True, check_finite=False)
+        if np.diag(factor[0]).min() ** 2 > len(b) * EPS:
+            return np.asarray(linalg.cho_solve(factor, b / unit, check_finite=False) / unit)
+    except linalg.LinAlgError:
+        pass
+    return np.asarray(linalg.lstsq(scaled, b / unit, cond=len(b) * EPS)[0] / unit)
+
+
+def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fit:
+    """Newton's method with the exact curvature; with the upper one where the loss is not convex, or where the exact step leads nowhere."""
+    curvatures = ("exact", "upper") if "convex" in claims(risk.loss) else ("upper",)
+    value, grad = risk.value_and_grad(theta)
+    for n_iter in range(max_iter + 1):
+        if np.abs(grad).max() <= tol:
+            return Fit(theta, n_iter)
+        if n_iter == max_iter:
+            break
+        for curvature in curvatures:
+            step = -solve(risk.hess(theta, curvature), grad)
+            slope = float(grad @ step)
+            if -slope <= EPS * abs(value) and curvature == curvatures[-1]:
+                return Fit(theta, n_iter)  # no lower value could be told from this one
+            found = _along(risk, theta, value, grad, step, slope)
+            if found is not None:
+                theta, value, grad = found
+                break
+        else:
+            return Fit(theta, n_iter, "no step lowers the risk")
+    return Fit(theta, max_iter, f"max_iter = {max_iter} reached")
+
+
+def _along(risk: Risk, theta: Array, value: float, grad: Array, step: Array, slope: float) -> tuple[Array, float, Array] | None:
+    """The first of a step, its half, its quarter ... that lowers the risk by a part of what the slope promises; None if none does."""
+    if not slope < 0 or not np.all(np.isfinite(step)):
+        return None
+    for k in range(30):
+        t = 0.5**k
+        there = theta + t * step
+        new, new_grad = risk.value_and_grad(there)
+        level = new - value <= 16 * EPS * abs(value) and np.abs(new_grad).max() < np.abs(grad).max()  # too near for values to tell
+        if new <= value + 1e-4 * t * slope or level:
+            return there, new, new_grad
+    return None
+
+
+def linear_program(loss: Loss, design: Design, target: Array, weight: Array | None, l1: float, max_iter: int) -> Fit:
+    """The exact solution for a piecewise linear loss, by the simplex or interior-point method of HiGHS.
+
+    Unknowns are u and v (w = u - v, not below 0), the intercept, and the loss s of each row, which lies above all of its lines.
+    """
+    optimize, sparse = tool("scipy.optimize", "sklearn"), tool("scipy.sparse", "sklearn")
+    weight = np.ones(len(target)) if weight is None else weight
+    slopes, offsets = lines(loss, target)
+    X = sparse.csr_array(design.X)
+    above = []
+    for s in slopes:
+        scaled = sparse.csr_array(X.multiply(s[:, None]))
+        above.append([scaled, -scaled, *([s[:, None]] if design.intercept else []), -sparse.eye_array(len(target))])
+    p, free = design.features, design.intercept + len(target)
+    cost = np.concatenate([np.full(2 * p, l1), np.zeros(int(design.intercept)), weight / weight.sum()])
+    found = optimize.linprog(cost, A_ub=sparse.block_array(above, format="csc"), b_ub=-offsets.ravel(),
+                             bounds=[(0, None)] * (2 * p) + [(None, None)] * free, method="highs", options={"maxiter": max_iter})
+    if found.x is None:
+        return Fit(np.zeros(design.size), int(found.nit), str(found.message))
+    theta = found.x[: p + design.size].copy()
+    return Fit(np.concatenate([theta[:p] - theta[p : 2 * p], theta[2 * p :]]), int(found.nit), "" if found.success else str(found.message))
+
+
+def interior(loss: Loss, design: Design, target: Array, weight: Array | None, penalty: Penalty, tol: float, max_iter: int) -> Fit:
+    """A primal-dual interior-point method for a piecewise linear loss with any penalty: a quadratic program.
+
+    Each row has a loss s above all its lines, by r = s - slope*z - offset > 0, and each line a share a > 0 of the row's weight; at the
+    solution a*r = 0 and the shares' gradient and the penalty's are in balance. s and the shares leave each step's equations row by row, so
+    that what is solved is one system of the size of theta. |w| is two lines more per coefficient. The step is Mehrotra's: straight
+    for the solution to see how far that leads, then centred accordingly.
+    """
+    sparse = tool("scipy.sparse", "sklearn")
+    weight = np.ones(len(target)) if weight is None else weight
+    keep = weight > 0
+    target, weight = target[keep], weight[keep] / weight.sum()
+    slope, offset = lines(loss, target)
+    stack = sparse if sparse.issparse(design.X) else np
+    A = design.X[keep]
+    if design.intercept:
+        A = stack.hstack([A, np.ones((len(target), 1))])
+    if penalty.l1:
+        A = stack.vstack([A, (sparse if stack is sparse else np).eye(design.features, design.size)])
+        weight = np.concatenate([weight, np.full(design.features, penalty.l1)])
+        sides = np.resize([1.0, -1.0], len(slope))[:, None]
+        slope = np.hstack([slope, np.broadcast_to(sides, (len(slope), design.features))])
+        offset = np.hstack([offset, np.zeros((len(slope), design.features))])
+    rows = Design(A.tocsr() if stack is sparse else A, False)
+    shrunk = np.full(design.size, penalty.l2)
+    shrunk[design.features :] = 0
+
+    theta = np.zeros(design.size)
+    height = slope * rows(theta) + offset
+    gap_at_start = weight @ (height.max(0) - height.min(0)) + EPS
+    r = height.max(0) - height + gap_at_start / weight.sum()
+    a = np.broadcast_to(weight / len(slope), slope.shape).copy()
+    for n_iter in range(max_iter + 1):
+        balance = shrunk * theta + rows.pull((slope * a).sum(0))
+        gap = float((a * r).sum())
+        if gap <= max(tol * tol, 16 * EPS) * gap_at_start and np.abs(balance).max() <= tol:
+            return Fit(theta, n_iter)
+        d = a / r
+        middle = (d * slope).sum(0) / d.sum(0)
+        bent = slope - middle
+        H = rows.gram((d * bent * bent).sum(0)) + np.diag(shrunk)
+
+        def step(push: Array, d: Array = d, bent: Array = bent, H: Array = H, balance: Array = balance) -> tuple[Array, Array, Array]:
+            """By theta, r and a towards a*r = a*r + r*push."""
+            move = -solve(H, balance + rows.pull((bent * push).sum(0)))
+            dr = push.sum(0) / d.sum(0) - bent * rows(move)
+            return move, dr, push - d * dr
+
+        _, dr, da = step(-a)
+        reach = min(_room(r, dr), _room(a, da))
+        centre = float(((a + reach * da) * (r + reach * dr)).sum()) ** 3 / gap**3 * gap / a.size
+        move, dr, da = step((centre - da * dr) / r - a)
+        reach = min(1.0, 0.995 * min(_room(r, dr), _room(a, da)))
+        theta, r, a = theta + reach * move, r + reach * dr, a + reach * da
+    return Fit(theta, max_iter, f"max_iter = {max_iter} reached")
+
+
+def _room(x: Array, dx: Array) -> float:
+    """How many steps dx x can take before a number of it is 0; 1 at most counts."""
+    falling = dx < 0
+    return min(1.0, float(np.min(x[falling] / -dx[falling], initial=np.inf))) if falling.any() else 1.0
+
+
+def choose(solver: str, loss: Loss, design: Design, target: Array, penalty: Penalty, classes: int | None) -> str:
+    """The method, "auto" made definite; ArgumentError where it can't do what is asked."""
+    straight = is_piecewise_linear(loss, target)
+    if solver == "auto":
+        if straight and (not penalty.l2 or design.size <= INTERIOR_SIZE):
+            return "interior" if penalty.l2 else "highs"
+        smooth = "differentiable" in claims(loss) and not penalty.l1
+        return "newton" if smooth and design.size * (classes or 1) <= NEWTON_SIZE else "lbfgs"
+    if solver == "newton" and penalty.l1:
+        raise ArgumentError(f"solver = 'newton' needs l1_ratio = 0, for |w| has no curvature at 0: solver='lbfgs' takes {loss} with l1")
+    if solver in ("highs", "interior") and not straight:
+        raise ArgumentError(f"solver = {solver!r} solves losses made of straight lines, and {loss} is none: solver='auto'")
+    if solver == "highs" and penalty.l2:
+        raise ArgumentError("solver = 'highs' solves linear programs, and l2 is a square: l1_ratio=1 (or alpha=0), or solver='interior'")
+    return solver
+
+
+def fit(loss: Loss, design: Design, target: Array, weight: Array | None, penalty: Penalty, *, solver: str, start: Array | None, tol: float,
+        max_iter: int, classes: int | None = None) -> Fit:
+    """The coefficients of least risk: (size,), or of a loss of rows (size, classes)."""
+    solver = choose(solver, loss, design, target, penalty, classes)
+    if solver == "highs":
+        return linear_program(loss, design, target, weight, penalty.l1, max_iter)
+    if solver == "interior":
+        return interior(loss, design, target, weight, penalty, tol, max_iter)
+    risk = Risk(loss, design, target, weight, penalty.l2, classes)
+    theta = constant(risk) if start is None else start
+    found = {"lbfgs": lbfgs, "newton": newton}[solver](risk, penalty.l1, theta.ravel(), tol, max_iter)
+    theta = found.theta.reshape(risk.shape)
+    if classes is not None and is_shift_invariant(risk, theta):
+        free = slice(design.features if penalty.l1 or penalty.l2 else 0, None)
+        theta[free] -= theta[free].mean(1, keepdims=True)
+    return found._replace(theta=theta)
+
+
+def is_shift_invariant(risk: Risk, theta: Array) -> bool:
+    """Whether a number added to all classes changes nothing, as under softmax: such a number is for us to choose."""
+    g = risk.loss.grad(risk.design(theta), risk.target, reduction="sum")
+    return bool(np.all(np.abs(g.sum(1)) <= 16 * EPS * np.abs(g).sum(1)))
+
+
+def constant(risk: Risk) -> Array:
+    """Where a search starts: the best constant as intercept, if the loss knows a finite one, and no features."""
+    theta = np.zeros(risk.shape)
+    if risk.design.intercept:
+        options = {} if len(risk.shape) == 1 or risk.target.ndim == 2 else {"classes": risk.shape[1]}
+        try:
+            best = risk.loss.fit_constant(risk.target, weight=risk.weight, **options)
+        except ArgumentError:  # a sum of losses, or a loss of rows without one
+            best = 0.0
+        theta[-1] = np.where(np.isfinite(best), best, 0)
+    return theta
