@@ -18,7 +18,7 @@ from ._loss import Loss
 Array = np.ndarray[Any, Any]
 EPS = np.finfo(float).eps
 NEWTON_SIZE = 400  # above so many unknowns a Hessian costs more than it saves
-INTERIOR_SIZE = 2000  # up to so many a quadratic program is solved exactly
+INTERIOR_SIZE = 2000  # as far as a few dozen factorisations take seconds
 
 
 class Design:
@@ -220,31 +220,8 @@ def _along(risk: Risk, theta: Array, value: float, grad: Array, step: Array, slo
     return None
 
 
-def linear_program(loss: Loss, design: Design, target: Array, weight: Array | None, l1: float, max_iter: int) -> Fit:
-    """The exact solution for a piecewise linear loss, by the simplex or interior-point method of HiGHS.
-
-    Unknowns are u and v (w = u - v, not below 0), the intercept, and the loss s of each row, which lies above all of its lines.
-    """
-    optimize, sparse = tool("scipy.optimize", "sklearn"), tool("scipy.sparse", "sklearn")
-    weight = np.ones(len(target)) if weight is None else weight
-    slopes, offsets = lines(loss, target)
-    X = sparse.csr_array(design.X)
-    above = []
-    for s in slopes:
-        scaled = sparse.csr_array(X.multiply(s[:, None]))
-        above.append([scaled, -scaled, *([s[:, None]] if design.intercept else []), -sparse.eye_array(len(target))])
-    p, free = design.features, design.intercept + len(target)
-    cost = np.concatenate([np.full(2 * p, l1), np.zeros(int(design.intercept)), weight / weight.sum()])
-    found = optimize.linprog(cost, A_ub=sparse.block_array(above, format="csc"), b_ub=-offsets.ravel(),
-                             bounds=[(0, None)] * (2 * p) + [(None, None)] * free, method="highs", options={"maxiter": max_iter})
-    if found.x is None:
-        return Fit(np.zeros(design.size), int(found.nit), str(found.message))
-    theta = found.x[: p + design.size].copy()
-    return Fit(np.concatenate([theta[:p] - theta[p : 2 * p], theta[2 * p :]]), int(found.nit), "" if found.success else str(found.message))
-
-
 def interior(loss: Loss, design: Design, target: Array, weight: Array | None, penalty: Penalty, tol: float, max_iter: int) -> Fit:
-    """A primal-dual interior-point method for a piecewise linear loss with any penalty: a quadratic program.
+    """A primal-dual interior-point method for a piecewise linear loss with any penalty: a linear program, or with l2 a quadratic one.
 
     Each row has a loss s above all its lines, by r = s - slope*z - offset > 0, and each line a share a > 0 of the row's weight; at the
     solution a*r = 0 and the shares' gradient and the penalty's are in balance. s and the shares leave each step's equations row by row, so
@@ -279,6 +256,9 @@ def interior(loss: Loss, design: Design, target: Array, weight: Array | None, pe
         balance = shrunk * theta + rows.pull((slope * a).sum(0))
         gap = float((a * r).sum())
         if gap <= max(tol * tol, 16 * EPS) * gap_at_start and np.abs(balance).max() <= tol:
+            if penalty.l1:  # 0 where both lines of |w| bear a share
+                p = design.features
+                theta[:p][np.all(a[:, -p:] * gap_at_start > r[:, -p:] * penalty.l1**2, axis=0)] = 0
             return Fit(theta, n_iter)
         d = a / r
         middle = (d * slope).sum(0) / d.sum(0)
@@ -308,27 +288,23 @@ def _room(x: Array, dx: Array) -> float:
 
 def choose(solver: str, loss: Loss, design: Design, target: Array, penalty: Penalty, classes: int | None) -> str:
     """The method, "auto" made definite; ArgumentError where it can't do what is asked."""
-    straight = is_piecewise_linear(loss, target)
-    if solver == "auto":
-        if straight and (not penalty.l2 or design.size <= INTERIOR_SIZE):
-            return "interior" if penalty.l2 else "highs"
-        smooth = "differentiable" in claims(loss) and not penalty.l1
-        return "newton" if smooth and design.size * (classes or 1) <= NEWTON_SIZE else "lbfgs"
+    size = design.size * (classes or 1)
     if solver == "newton" and penalty.l1:
-        raise ArgumentError(f"solver = 'newton' needs l1_ratio = 0, for |w| has no curvature at 0: solver='lbfgs' takes {loss} with l1")
-    if solver in ("highs", "interior") and not straight:
-        raise ArgumentError(f"solver = {solver!r} solves losses made of straight lines, and {loss} is none: solver='auto'")
-    if solver == "highs" and penalty.l2:
-        raise ArgumentError("solver = 'highs' solves linear programs, and l2 is a square: l1_ratio=1 (or alpha=0), or solver='interior'")
-    return solver
+        raise ArgumentError("solver = 'newton' needs l1_ratio = 0, for |coef| has no curvature at 0: solver='lbfgs', or 'auto'")
+    if solver in ("newton", "lbfgs"):
+        return solver
+    straight = is_piecewise_linear(loss, target)
+    if solver == "interior" and not straight:
+        raise ArgumentError(f"solver = 'interior' is for losses made of straight lines, and {loss} is none: solver='auto'")
+    if straight and (solver == "interior" or size <= INTERIOR_SIZE):
+        return "interior"
+    return "newton" if "differentiable" in claims(loss) and not penalty.l1 and size <= NEWTON_SIZE else "lbfgs"
 
 
 def fit(loss: Loss, design: Design, target: Array, weight: Array | None, penalty: Penalty, *, solver: str, start: Array | None, tol: float,
         max_iter: int, classes: int | None = None) -> Fit:
     """The coefficients of least risk: (size,), or of a loss of rows (size, classes)."""
     solver = choose(solver, loss, design, target, penalty, classes)
-    if solver == "highs":
-        return linear_program(loss, design, target, weight, penalty.l1, max_iter)
     if solver == "interior":
         return interior(loss, design, target, weight, penalty, tol, max_iter)
     risk = Risk(loss, design, target, weight, penalty.l2, classes)

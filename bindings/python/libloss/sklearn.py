@@ -35,8 +35,8 @@ base, exceptions, multiclass, validation = (tool(f"sklearn.{m}") for m in ("base
 compute_sample_weight, available_if = tool("sklearn.utils.class_weight").compute_sample_weight, tool("sklearn.utils.metaestimators").available_if
 
 Array = np.ndarray[Any, Any]
-Solver = Literal["auto", "newton", "lbfgs", "highs", "interior"]
-SOLVERS = ("auto", "newton", "lbfgs", "highs", "interior")
+Solver = Literal["auto", "newton", "lbfgs", "interior"]
+SOLVERS = ("auto", "newton", "lbfgs", "interior")
 
 
 def _linear_loss(spec: str | Loss) -> Loss:
@@ -138,8 +138,8 @@ class LossRegressor(base.RegressorMixin, _LinearModel):  # type: ignore[misc, na
         l1_ratio: the part of it that is |coef| and makes coefficients 0; the rest is coef^2/2.
         fit_intercept: whether a constant, unpenalised, is added.
         solver: "newton" (exact curvature, or the upper one of a loss that is not convex), "lbfgs" (any penalty, many features),
-            "highs" and "interior" (losses made of straight lines such as quantile: a linear program exactly, and with l2 a quadratic one),
-            or "auto", which of these fits.
+            "interior" (losses made of straight lines such as quantile and hinge, with any penalty: a linear or quadratic program, by an
+            interior-point method), or "auto", which of these fits.
         tol: largest component of the gradient at which the search ends.
         max_iter: of the search; a ConvergenceWarning tells when it was too few.
         warm_start: whether a further ``fit`` starts at the coefficients of the last one.
