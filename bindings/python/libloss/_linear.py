@@ -85,7 +85,7 @@ class Risk:
         z = self.design(theta.reshape(self.shape))
         options = {"weight": self.weight, "reduction": "weighted_mean", "curvature": curvature}
         if len(self.shape) == 1:
-            H = self.design.gram(self.loss.hess(z, self.target, **options))
+            H: Array = self.design.gram(self.loss.hess(z, self.target, **options))
         else:
             size, k = self.shape
             h = self.loss.full_hess(z, self.target, **options)
@@ -94,7 +94,8 @@ class Risk:
                 for b in range(a + 1):
                     blocks[:, a, :, b] = blocks[:, b, :, a] = self.design.gram(h[:, a, b])
             H = blocks.reshape(size * k, size * k)
-        return H + np.diag(self.shrunk)
+        H[np.diag_indices_from(H)] += self.shrunk
+        return H
 
 
 def claims(loss: Loss) -> frozenset[str]:
@@ -111,7 +112,7 @@ def is_piecewise_linear(loss: Loss, target: Array) -> bool:
     scale = 2.0 ** np.arange(-40, 41)
     t = np.repeat(target[[0, -1]], 2 * scale.size + 1)
     apart = np.tile(np.concatenate([-scale, [0.0], scale]), 2)
-    return not np.any(loss.hess(t + apart, t, reduction="sum"))
+    return not bool(np.any(loss.hess(t + apart, t, reduction="sum")))
 
 
 def lines(loss: Loss, target: Array) -> tuple[Array, Array]:
@@ -145,18 +146,12 @@ def lbfgs(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fit
     optimize = tool("scipy.optimize", "sklearn")
     options = {"gtol": tol, "ftol": EPS, "maxiter": max_iter, "maxfun": 20 * max_iter, "maxls": 50}
     fun: Callable[[Array], tuple[float, Array]] = risk.value_and_grad
-    bounds, start, join = None, theta, lambda x: x
+    bounds, start, n = None, theta, 0
     if l1:
-        shape, features = risk.shape, risk.design.features
-        n = theta.reshape(shape)[:features].size  # of u, and of v; intercepts lie between them
-
-        def join(x: Array) -> Array:
-            joined = x[:-n].copy()
-            joined[:n] -= x[-n:]
-            return joined
+        n = theta.reshape(risk.shape)[: risk.design.features].size  # of u, which stand where w did, and of v, which come last
 
         def fun(x: Array) -> tuple[float, Array]:
-            value, g = risk.value_and_grad(join(x))
+            value, g = risk.value_and_grad(_joined(x, n))
             split = np.concatenate([g, -g[:n]])
             split[:n] += l1
             split[-n:] += l1
@@ -165,7 +160,14 @@ def lbfgs(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fit
         start = np.concatenate([np.maximum(theta[:n], 0), theta[n:], np.maximum(-theta[:n], 0)])
         bounds = [(0, None)] * n + [(None, None)] * (theta.size - n) + [(0, None)] * n
     found = optimize.minimize(fun, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return Fit(join(found.x), found.nit, "" if found.success else str(found.message))
+    return Fit(_joined(found.x, n), found.nit, "" if found.success else str(found.message))
+
+
+def _joined(x: Array, n: int) -> Array:
+    """w = u - v with the intercepts behind it, of what ``lbfgs`` splits into n u, the intercepts and n v."""
+    theta = x[: x.size - n].copy()
+    theta[:n] -= x[x.size - n :]
+    return theta
 
 
 def solve(H: Array, b: Array) -> Array:

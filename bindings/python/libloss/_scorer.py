@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ._core import create, describe
 from ._errors import ArgumentError
 from ._extras import tool
 from ._loss import Loss
-from ._metrics import Metric, metrics
+from ._metrics import Metric
 
 MetadataRequest = tool("sklearn.utils.metadata_routing", "sklearn").MetadataRequest
 
@@ -97,7 +98,7 @@ def _codes(labels: Any, classes: Array, name: str) -> Array:
     if not np.all(known):
         k = int(np.argmin(known))
         raise ArgumentError(f"{name}[{k}] = {labels[k]!r} is none of the classes that the estimator was fitted on: {', '.join(map(str, classes))}")
-    return codes.astype(np.int64)
+    return np.asarray(codes, np.int64)
 
 
 def _response(what: Loss | Metric) -> str | tuple[str, ...]:
@@ -135,11 +136,8 @@ def scorer(what: str | Loss | Metric, *, response_method: str | tuple[str, ...] 
     Raises:
         ArgumentError: for what needs more than a prediction and a target per row; UnknownNameError naming what is near.
     """
-    name = what.name if not isinstance(what, str) else what.partition("(")[0].partition(":")[0].strip()
-    made: Loss | Metric = Metric(what, **parameters) if isinstance(what, Metric) or name in _metric_names() else Loss(what, **parameters)
+    given: Any = what
+    is_metric = isinstance(what, Metric) or (isinstance(what, str) and describe(create(what)).is_metric)
+    made: Loss | Metric = Metric(given, **parameters) if is_metric else Loss(given, **parameters)
     better = greater_is_better if greater_is_better is not None else isinstance(made, Metric) and made.name not in ERRORS
     return Scorer(made, response_method or _response(made), bool(better))
-
-
-def _metric_names() -> frozenset[str]:
-    return frozenset(metrics()) | {alias for name in metrics() for alias in Metric(name).info.aliases}

@@ -283,7 +283,8 @@ class LossClassifier(base.ClassifierMixin, _LinearModel):  # type: ignore[misc, 
             return _to_mean(self.loss_, np.hstack([-raw, raw]))
         p = _to_mean(self.loss_, raw)
         total = p.sum(1, keepdims=True)
-        return np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
+        shares: Array = np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0)
+        return shares
 
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
