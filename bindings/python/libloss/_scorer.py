@@ -35,12 +35,14 @@ class Scorer:
 
         y: (n,) or (n, targets); labels are those of ``estimator.classes_``. sample_weight: (n,), 0 means not there.
         """
+        classes = getattr(estimator, "classes_", None)
         methods = (self.response_method,) if isinstance(self.response_method, str) else self.response_method
+        if classes is None:  # whose predictions are means, of probabilities too
+            methods = (*methods, "predict")
         method = next((m for m in methods if hasattr(estimator, m)), None)
         if method is None:
             raise AttributeError(f"{type(estimator).__name__} has no {' or '.join(methods)}, which {self.what.name} scores")
         response = np.asarray(getattr(estimator, method)(X))
-        classes = getattr(estimator, "classes_", None)
         if classes is not None:
             y, response = _codes(y, classes, "y"), _codes(response, classes, "predict(X)") if method == "predict" else response
         value = (self._loss if isinstance(self.what, Loss) else self._metric)(response, np.asarray(y), method, sample_weight, classes)
@@ -78,7 +80,7 @@ class Scorer:
         return float(value)
 
     def set_score_request(self, *, sample_weight: bool | str | None) -> Scorer:
-        """Whether, or under which name, sample weights are routed here: a new scorer, as scikit-learn's own."""
+        """Whether, or under which name, sample weights are routed here where scikit-learn routes metadata. Returns itself."""
         self._request.score.add_request(param="sample_weight", alias=sample_weight)
         return self
 

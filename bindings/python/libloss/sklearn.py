@@ -52,10 +52,15 @@ def _linear_loss(spec: str | Loss) -> Loss:
     return loss
 
 
+def _has_link(loss: Loss) -> bool:
+    """Whether predictions stand for means; those of a sum do where all its terms agree on them."""
+    terms = [term for _, term in loss.terms]
+    return all(t.info.link for t in terms) and len({tuple(t.inverse_link([0.3, 0.7])) for t in terms}) == 1
+
+
 def _to_mean(loss: Loss, raw: Array) -> Array:
     """What the model predicts on the scale of the target: the loss's inverse link, where it has one."""
-    links = {term.info.link for _, term in loss.terms}
-    return loss.terms[0][1].inverse_link(raw) if len(links) == 1 and links != {""} else raw
+    return loss.terms[0][1].inverse_link(raw) if _has_link(loss) else raw
 
 
 class _LinearModel(base.BaseEstimator):  # type: ignore[misc, name-defined]
@@ -99,7 +104,7 @@ class _LinearModel(base.BaseEstimator):  # type: ignore[misc, name-defined]
             if self.fit_intercept:
                 start = np.column_stack([start, np.broadcast_to(self.intercept_, len(start))])
             start = start.T if start.shape == (classes or len(targets), X.shape[1] + self.fit_intercept) else None
-        design = _linear.Design(X.astype(np.float64), bool(self.fit_intercept))
+        design = _linear.Design(X.astype(np.float64, copy=False), bool(self.fit_intercept))
         penalty = _linear.Penalty(self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio))
         fits = [
             _linear.fit(self.loss_, design, target, weight, penalty, solver=self.solver, tol=self.tol, max_iter=int(self.max_iter), classes=classes,
@@ -197,8 +202,7 @@ class LossRegressor(base.RegressorMixin, _LinearModel):  # type: ignore[misc, na
 def _gives_probabilities(self: LossClassifier) -> bool:
     """Whether the loss is proper: its best prediction is a probability's link."""
     loss = _linear_loss(self.loss)
-    known = _linear.claims(loss)
-    if all(term.info.link for _, term in loss.terms) and known & {"proper", "calibrated"}:
+    if _has_link(loss) and _linear.claims(loss) & {"proper", "calibrated"}:
         return True
     raise AttributeError(f"{loss} gives no probabilities: its scores are no link of them, as those of logistic and cross_entropy are")
 
