@@ -217,7 +217,9 @@ def test_support_vector_machines(C, weighted):
     w = w if weighted else np.ones(len(y))
     ours = LossRegressor(Loss("epsilon_insensitive", epsilon=20), alpha=1 / (C * w.sum()), tol=TIGHT).fit(X, y, w)
     theirs = SVR(kernel="linear", C=C, epsilon=20, tol=1e-9).fit(X, y, w)
-    close(np.r_[ours.coef_, ours.intercept_], np.r_[theirs.coef_[0], theirs.intercept_])
+    close(ours.coef_, theirs.coef_[0])
+    beyond = [np.average(np.maximum(np.abs(m.predict(X) - y) - 20, 0), weights=w) for m in (ours, theirs)]
+    assert beyond[0] <= beyond[1] + 1e-9  # many intercepts may be best
 
 
 def test_squared_error_of_classes_is_ridge():
@@ -228,8 +230,8 @@ def test_squared_error_of_classes_is_ridge():
 
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array])
 @pytest.mark.parametrize("model", [
-    LossRegressor("huber", alpha=0.1), LossRegressor("pseudo_huber", solver="lbfgs", alpha=0.1, l1_ratio=0.5), LossRegressor("quantile", alpha=0.1, l1_ratio=0.5),
-    LossRegressor("quantile", alpha=0.1), LossClassifier("cross_entropy", alpha=0.1), LossClassifier("hinge", alpha=0.1, fit_intercept=False),
+    LossRegressor("huber", alpha=0.1), LossRegressor("pseudo_huber", solver="lbfgs", alpha=0.1, l1_ratio=0.5),
+    LossRegressor("quantile", alpha=0.1, l1_ratio=0.5), LossRegressor("quantile", alpha=0.1), LossClassifier("cross_entropy", alpha=0.1), LossClassifier("hinge", alpha=0.1, fit_intercept=False),
 ])
 def test_sparse_is_dense(kind, model):
     X, y, w = IRIS
@@ -255,8 +257,8 @@ def test_several_targets_are_one_fit_each():
 
 def test_rows_of_probabilities_are_a_target():
     """Soft labels that are the labels repeated by weight."""
-    X, y, w = IRIS
-    hard = LossClassifier("cross_entropy", alpha=0.1, tol=TIGHT).fit(np.vstack([X, X]), np.r_[y, (y + 1) % 3], np.r_[0.8 * np.ones(len(y)), 0.2 * np.ones(len(y))])
+    X, y, _ = IRIS
+    hard = LossClassifier("cross_entropy", alpha=0.1, tol=TIGHT).fit(np.vstack([X, X]), np.r_[y, (y + 1) % 3], np.repeat([0.8, 0.2], len(y)))
     rows = 0.8 * np.eye(3)[y] + 0.2 * np.eye(3)[(y + 1) % 3]
     soft = LossRegressor("cross_entropy", alpha=0.1, tol=TIGHT).fit(X, rows)
     close(soft.coef_, hard.coef_, 1e-8)
@@ -308,7 +310,7 @@ def test_every_loss_fits_or_is_refused_by_name():
             assert f"loss = {str(Loss(name))!r}" in str(refusal)
         else:
             fitted.add(name)
-    assert {"huber", "tweedie", "adaptive_robust", "perceptron", "modified_huber", "multi_margin", "multiclass_hinge", "softmax_focal", "gan_non_saturating"} <= fitted
+    assert {"huber", "tweedie", "adaptive_robust", "perceptron", "modified_huber", "multi_margin", "multiclass_hinge", "softmax_focal"} <= fitted
     assert not fitted & {"dice", "rmse", "triplet_margin", "binary_cross_entropy", "brier", "gaussian_nll", "cox", "ctc", "ranknet"}
 
 
@@ -405,21 +407,22 @@ def test_wrong_weights_are_named():
 # ---- scorers ----
 
 SCORES = {  # ours, scikit-learn's name, the factor between them
-    "classifier": [("cross_entropy", "neg_log_loss", 1), ("logistic", "neg_log_loss", 1), ("log_loss", "neg_log_loss", 1), ("binary_cross_entropy", "neg_log_loss", 1),
-                   ("brier", "neg_brier_score", 1), ("accuracy", "accuracy", 1), ("balanced_accuracy", "balanced_accuracy", 1), ("f1", "f1", 1),
+    "classifier": [("cross_entropy", "neg_log_loss", 1), ("logistic", "neg_log_loss", 1), ("log_loss", "neg_log_loss", 1),
+                   ("binary_cross_entropy", "neg_log_loss", 1), ("brier", "neg_brier_score", 1), ("accuracy", "accuracy", 1), ("balanced_accuracy", "balanced_accuracy", 1), ("f1", "f1", 1),
                    ("f1(average=macro)", "f1_macro", 1), ("roc_auc", "roc_auc", 1), ("average_precision", "average_precision", 1),
                    ("matthews_correlation", "matthews_corrcoef", 1), ("accuracy(threshold=0.5)", "accuracy", 1)],
-    "multiclass": [("cross_entropy", "neg_log_loss", 1), ("log_loss", "neg_log_loss", 1), ("accuracy", "accuracy", 1), ("recall(average=weighted)", "recall_weighted", 1),
-                   ("multiclass_brier", None, 1)],
-    "regressor": [("squared_error", "neg_mean_squared_error", 1), ("half_squared_error", "neg_mean_squared_error", 0.5), ("mae", "neg_mean_absolute_error", 1),
-                  ("median_absolute_error", "neg_median_absolute_error", 1), ("mape", "neg_mean_absolute_percentage_error", 1), ("msle", "neg_mean_squared_log_error", 1),
+    "multiclass": [("cross_entropy", "neg_log_loss", 1), ("log_loss", "neg_log_loss", 1), ("accuracy", "accuracy", 1),
+                   ("recall(average=weighted)", "recall_weighted", 1)],
+    "regressor": [("squared_error", "neg_mean_squared_error", 1), ("half_squared_error", "neg_mean_squared_error", 0.5),
+                  ("mae", "neg_mean_absolute_error", 1), ("median_absolute_error", "neg_median_absolute_error", 1),
+                  ("mape", "neg_mean_absolute_percentage_error", 1), ("msle", "neg_mean_squared_log_error", 1),
                   ("r2", "r2", 1), ("explained_variance", "explained_variance", 1), ("tweedie_deviance(power=1)", "neg_mean_poisson_deviance", 1),
                   ("tweedie_deviance(power=2)", "neg_mean_gamma_deviance", 1)],
 }
 SUBJECTS = {"classifier": (CANCER, LogisticRegression()), "multiclass": (WINE, LogisticRegression()), "regressor": (DIABETES, PoissonRegressor())}
 
 
-@pytest.mark.parametrize(("kind", "ours", "theirs", "factor"), [(kind, *each) for kind in SCORES for each in SCORES[kind] if each[1]])
+@pytest.mark.parametrize(("kind", "ours", "theirs", "factor"), [(kind, *each) for kind in SCORES for each in SCORES[kind]])
 def test_scores_are_scikit_learns(kind, ours, theirs, factor):
     (X, y, _), model = SUBJECTS[kind]
     if kind != "regressor":
@@ -490,11 +493,12 @@ def test_the_direction_of_every_metric_is_right():
 
 def test_weights_are_routed():
     X, y, w = CANCER
-    options = dict(cv=3, error_score="raise")
+    options = {"cv": 3, "error_score": "raise"}
     model = make_pipeline(StandardScaler(), LogisticRegression())
     with sklearn.config_context(enable_metadata_routing=True):
         model[-1].set_fit_request(sample_weight=True)
-        theirs = sklearn.metrics.make_scorer(sklearn.metrics.log_loss, greater_is_better=False, response_method="predict_proba").set_score_request(sample_weight=True)
+        theirs = sklearn.metrics.make_scorer(sklearn.metrics.log_loss, greater_is_better=False, response_method="predict_proba")
+        theirs.set_score_request(sample_weight=True)
         wanted = cross_val_score(model, X, y, scoring=theirs, params={"sample_weight": w}, **options)
         found = cross_val_score(model, X, y, scoring=scorer("logistic").set_score_request(sample_weight=True), params={"sample_weight": w}, **options)
         np.testing.assert_allclose(found, wanted, rtol=1e-10)

@@ -133,11 +133,12 @@ def lines(loss: Loss, target: Array) -> tuple[Array, Array]:
     while k + 1 < len(found):
         (a, at_0), (b, bt_0) = found[k], found[k + 1]
         meet = np.divide(at_0 - bt_0, b - a, out=np.zeros(target.shape), where=a != b)
-        value = loss(meet, target, reduction="none")
-        if np.all(value - (a * meet + at_0) <= 64 * EPS * (reach + np.abs(value))):
-            k += 1
+        between = tangent(meet)
+        rise = (between[0] - a) * meet + between[1] - at_0  # of the loss above both lines, where they meet
+        if np.any((rise > 64 * EPS * reach * np.maximum(np.abs(a), np.abs(b))) & (between[0] != a) & (between[0] != b)):
+            found.insert(k + 1, between)
         else:
-            found.insert(k + 1, tangent(meet))
+            k += 1
     return np.array([s for s, _ in found]), np.array([c for _, c in found])
 
 
@@ -266,6 +267,8 @@ def interior(loss: Loss, design: Design, target: Array, weight: Array | None, pe
         middle = (d * slope).sum(0) / d.sum(0)
         bent = slope - middle
         H = rows.gram((d * bent * bent).sum(0)) + np.diag(shrunk)
+        if not (np.all(np.isfinite(H)) and gap < 1e12 * gap_at_start):
+            return Fit(theta, n_iter, "the risk has no least value, or slopes of too different size for double precision")
 
         def step(push: Array, d: Array = d, bent: Array = bent, H: Array = H, balance: Array = balance) -> tuple[Array, Array, Array]:
             """By theta, r and a towards a*r = a*r + r*push."""
