@@ -31,8 +31,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, scale
+from sklearn.preprocessing import scale
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -177,10 +176,9 @@ def test_huber_given_its_scale():
 def test_quantile_regression(tau, alpha):
     X, y, w = DIABETES
     ours = LossRegressor(Loss("quantile", tau=tau), alpha=alpha, l1_ratio=1, tol=TIGHT).fit(X, y, w)
-    theirs = QuantileRegressor(quantile=tau, alpha=alpha * w.sum() / len(y)).fit(X, y, w)  # whose penalty is of the mean by rows, measured
-    near = theirs if np.allclose(theirs.coef_, ours.coef_, atol=1e-4) else QuantileRegressor(quantile=tau, alpha=alpha).fit(X, y, w)
-    close(np.r_[ours.coef_, ours.intercept_], np.r_[near.coef_, near.intercept_])
-    np.testing.assert_array_equal(ours.coef_ == 0, np.abs(near.coef_) < 1e-9)
+    theirs = QuantileRegressor(quantile=tau, alpha=alpha).fit(X, y, w)
+    close(np.r_[ours.coef_, ours.intercept_], np.r_[theirs.coef_, theirs.intercept_])
+    np.testing.assert_array_equal(ours.coef_ == 0, np.abs(theirs.coef_) < 1e-9)
 
 
 def test_absolute_error_is_a_linear_program():
@@ -219,7 +217,7 @@ def test_support_vector_machines(C, weighted):
     theirs = SVR(kernel="linear", C=C, epsilon=20, tol=1e-9).fit(X, y, w)
     close(ours.coef_, theirs.coef_[0])
     beyond = [np.average(np.maximum(np.abs(m.predict(X) - y) - 20, 0), weights=w) for m in (ours, theirs)]
-    assert beyond[0] <= beyond[1] + 1e-9  # many intercepts may be best
+    assert beyond[0] <= beyond[1] * (1 + 1e-8)  # many intercepts may be best
 
 
 def test_squared_error_of_classes_is_ridge():
@@ -231,7 +229,8 @@ def test_squared_error_of_classes_is_ridge():
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array])
 @pytest.mark.parametrize("model", [
     LossRegressor("huber", alpha=0.1), LossRegressor("pseudo_huber", solver="lbfgs", alpha=0.1, l1_ratio=0.5),
-    LossRegressor("quantile", alpha=0.1, l1_ratio=0.5), LossRegressor("quantile", alpha=0.1), LossClassifier("cross_entropy", alpha=0.1), LossClassifier("hinge", alpha=0.1, fit_intercept=False),
+    LossRegressor("quantile", alpha=0.1, l1_ratio=0.5), LossRegressor("quantile", alpha=0.1),
+    LossClassifier("cross_entropy", alpha=0.1), LossClassifier("hinge", alpha=0.1, fit_intercept=False),
 ])
 def test_sparse_is_dense(kind, model):
     X, y, w = IRIS
@@ -290,6 +289,7 @@ def test_newton_descends_where_there_is_no_convexity(spec):
         assert min(risk(theta + 100 * step), risk(theta - 100 * step)) >= risk(theta)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # some have no least value, or kinks over rows
 def test_every_loss_fits_or_is_refused_by_name():
     X, y, _ = CANCER
     X, y = X[:, :3], y
@@ -298,20 +298,18 @@ def test_every_loss_fits_or_is_refused_by_name():
         info = libloss.info(name)
         try:
             if info.inputs[-1].kind in ("sign", "class") or info.per_row:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ConvergenceWarning)  # kinks over rows
-                    model = LossClassifier(name, alpha=0.1).fit(X, y)
+                model = LossClassifier(name, alpha=0.1).fit(X, y)
                 if name not in ("perceptron", "nll"):  # whose least is no separation
                     assert model.score(X, y) > 0.8, name
             else:
-                model = LossRegressor(name, alpha=0.1).fit(X, target.get(info.inputs[1].kind, y.astype(float)))
+                model = LossRegressor(name, alpha=0.1).fit(X, target.get(info.inputs[1].kind, y.astype(float)) + (name == "absolute_percentage_error"))
                 assert np.all(np.isfinite(model.predict(X)))
         except libloss.ArgumentError as refusal:
             assert f"loss = {str(Loss(name))!r}" in str(refusal)
         else:
             fitted.add(name)
     assert {"huber", "tweedie", "adaptive_robust", "perceptron", "modified_huber", "multi_margin", "multiclass_hinge", "softmax_focal"} <= fitted
-    assert not fitted & {"dice", "rmse", "triplet_margin", "binary_cross_entropy", "brier", "gaussian_nll", "cox", "ctc", "ranknet"}
+    assert not fitted & {"dice", "rmse", "triplet_margin", "binary_cross_entropy", "brier", "gaussian_nll", "hinge_embedding", "cox", "ctc", "ranknet"}
 
 
 # ---- what an estimator is ----
@@ -377,10 +375,11 @@ def test_models_survive_clone_pickle_and_grid_search():
     (LossRegressor("hubber"), "huber"),
     (LossRegressor("hinge"), "loss = 'hinge' takes classes: LossClassifier"),
     (LossRegressor("multiclass_hinge"), "takes classes: LossClassifier"),
-    (LossRegressor("triplet_margin"), "it takes anchor, positive, negative"),
+    (LossRegressor("triplet_margin"), "triplet_margin.* has no linear model: it takes"),
     (LossRegressor("rmse"), "its value is of all rows together"),
     (LossRegressor("brier"), "takes probabilities.*binary_cross_entropy_with_logits takes its logits"),
     (LossRegressor("kl_divergence"), "takes probabilities.*cross_entropy takes its logits"),
+    (LossRegressor("absolute_percentage_error"), r"target\[3\] = 0.*: absolute_percentage_error is inf there"),
     (LossRegressor("cosine_distance"), r"y has shape \(4,\): cosine_distance takes a row of targets"),
     (LossRegressor("poisson_nll"), r"target\[2\] = -1"),
     (LossRegressor("huber", l1_ratio=0.5, solver="newton"), "solver = 'newton' needs l1_ratio = 0"),
@@ -390,16 +389,15 @@ def test_models_survive_clone_pickle_and_grid_search():
 ])
 def test_what_is_wrong_is_named(model, message):
     with pytest.raises(libloss.ArgumentError, match=message):
-        model.fit(np.arange(8.0).reshape(4, 2), [1, 2, -1, 1])
+        model.fit(np.arange(8.0).reshape(4, 2), [1, 2, -1, 0])
 
 
 def test_wrong_weights_are_named():
     X, y, w = DIABETES
-    with pytest.raises(ValueError, match="sample_weight is 0 for every row"):
+    with pytest.raises(ValueError, match=r"non-zero|search for the least mean"):
         LossRegressor().fit(X, y, 0 * w)
-    w[3] = -1
     with pytest.raises(libloss.DomainError, match=r"weight\[3\] = -1"):
-        LossRegressor().fit(X, y, w)
+        LossRegressor().fit(X, y, np.where(np.arange(len(y)) == 3, -1, w))
     with pytest.raises(ValueError, match="y holds one class only"):
         LossClassifier().fit(X, np.zeros(len(X)))
 
@@ -408,7 +406,8 @@ def test_wrong_weights_are_named():
 
 SCORES = {  # ours, scikit-learn's name, the factor between them
     "classifier": [("cross_entropy", "neg_log_loss", 1), ("logistic", "neg_log_loss", 1), ("log_loss", "neg_log_loss", 1),
-                   ("binary_cross_entropy", "neg_log_loss", 1), ("brier", "neg_brier_score", 1), ("accuracy", "accuracy", 1), ("balanced_accuracy", "balanced_accuracy", 1), ("f1", "f1", 1),
+                   ("binary_cross_entropy", "neg_log_loss", 1), ("brier", "neg_brier_score", 1), ("accuracy", "accuracy", 1),
+                   ("balanced_accuracy", "balanced_accuracy", 1), ("f1", "f1", 1),
                    ("f1(average=macro)", "f1_macro", 1), ("roc_auc", "roc_auc", 1), ("average_precision", "average_precision", 1),
                    ("matthews_correlation", "matthews_corrcoef", 1), ("accuracy(threshold=0.5)", "accuracy", 1)],
     "multiclass": [("cross_entropy", "neg_log_loss", 1), ("log_loss", "neg_log_loss", 1), ("accuracy", "accuracy", 1),
@@ -427,7 +426,7 @@ def test_scores_are_scikit_learns(kind, ours, theirs, factor):
     (X, y, _), model = SUBJECTS[kind]
     if kind != "regressor":
         y = np.array(["ash", "birch", "cedar"])[y]
-    if theirs in ("f1", "average_precision"):  # whose positive class has to be 1
+    if theirs in ("f1", "average_precision", "neg_brier_score"):  # whose positive class has to be 1
         y = (y == "birch").astype(int)
     wanted = factor * cross_val_score(model, X, y, scoring=theirs, cv=3)
     np.testing.assert_allclose(cross_val_score(model, X, y, scoring=scorer(ours), cv=3, error_score="raise"), wanted, rtol=1e-10)
@@ -494,9 +493,8 @@ def test_the_direction_of_every_metric_is_right():
 def test_weights_are_routed():
     X, y, w = CANCER
     options = {"cv": 3, "error_score": "raise"}
-    model = make_pipeline(StandardScaler(), LogisticRegression())
     with sklearn.config_context(enable_metadata_routing=True):
-        model[-1].set_fit_request(sample_weight=True)
+        model = LogisticRegression().set_fit_request(sample_weight=True)
         theirs = sklearn.metrics.make_scorer(sklearn.metrics.log_loss, greater_is_better=False, response_method="predict_proba")
         theirs.set_score_request(sample_weight=True)
         wanted = cross_val_score(model, X, y, scoring=theirs, params={"sample_weight": w}, **options)
@@ -522,7 +520,7 @@ def test_scorers_name_what_is_wrong():
         scorer("acuracy")
     with pytest.raises(libloss.ArgumentError, match=r"y\[1\] = 7 is none of the classes .*: 0, 1"):
         scorer("accuracy")(model, X[:2], [0, 7])
-    with pytest.raises(libloss.ArgumentError, match="confusion_matrix gives 4 numbers, and a score is one"):
+    with pytest.raises(libloss.ArgumentError, match=r"confusion_matrix.* gives 4 numbers, and a score is one"):
         scorer("confusion_matrix")(model, X, y)
     with pytest.raises(AttributeError, match="LinearSVC has no predict_proba, which brier scores"):
         scorer("brier")(LinearSVC().fit(X, y), X, y)

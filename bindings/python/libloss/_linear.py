@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._errors import ArgumentError
+from ._errors import ArgumentError, DomainError
 from ._extras import tool
 from ._loss import Loss
 
@@ -310,16 +310,25 @@ def fit(loss: Loss, design: Design, target: Array, weight: Array | None, penalty
         max_iter: int, classes: int | None = None) -> Fit:
     """The coefficients of least risk: (size,), or of a loss of rows (size, classes)."""
     solver = choose(solver, loss, design, target, penalty, classes)
-    if solver == "interior":
-        return interior(loss, design, target, weight, penalty, tol, max_iter)
     risk = Risk(loss, design, target, weight, penalty.l2, classes)
     theta = constant(risk) if start is None else start
+    check_finite(risk, theta)
+    if solver == "interior":
+        return interior(loss, design, target, weight, penalty, tol, max_iter)
     found = {"lbfgs": lbfgs, "newton": newton}[solver](risk, penalty.l1, theta.ravel(), tol, max_iter)
     theta = found.theta.reshape(risk.shape)
     if classes is not None and is_shift_invariant(risk, theta):
         free = slice(design.features if penalty.l1 or penalty.l2 else 0, None)
         theta[free] -= theta[free].mean(1, keepdims=True)
     return found._replace(theta=theta)
+
+
+def check_finite(risk: Risk, theta: Array) -> None:
+    """DomainError that names the first row whose loss is infinite, or no number, where the search starts."""
+    values = risk.loss(risk.design(theta), risk.target, weight=risk.weight, reduction="none")
+    if not np.all(np.isfinite(values)):
+        k = int(np.argmin(np.isfinite(values)))
+        raise DomainError(f"target[{k}] = {risk.target[k]}: {risk.loss} is {values[k]} there, and the search for the least mean can't start")
 
 
 def is_shift_invariant(risk: Risk, theta: Array) -> bool:

@@ -99,7 +99,8 @@ def _codes(labels: Any, classes: Array, name: str) -> Array:
     known = classes[np.minimum(codes, len(classes) - 1)] == labels
     if not np.all(known):
         k = int(np.argmin(known))
-        raise ArgumentError(f"{name}[{k}] = {labels[k]!r} is none of the classes that the estimator was fitted on: {', '.join(map(str, classes))}")
+        label = labels[k : k + 1].tolist()[0]
+        raise ArgumentError(f"{name}[{k}] = {label!r} is none of the classes that the estimator was fitted on: {', '.join(map(str, classes))}")
     return np.asarray(codes, np.int64)
 
 

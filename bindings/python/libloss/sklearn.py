@@ -43,9 +43,9 @@ def _linear_loss(spec: str | Loss) -> Loss:
     """The loss, if a linear model's predictions can go into it."""
     loss = Loss(spec)
     needed = [i for i in loss.info.inputs if not i.optional]
-    if loss.info.per_unit or [i.name for i in needed] != ["prediction", "target"]:
-        takes = "its value is of all rows together" if loss.info.per_unit else f"it takes {', '.join(i.name for i in needed)}"
-        raise ArgumentError(f"loss = {str(loss)!r} has no linear model: {takes}, not one prediction and one target per row")
+    if loss.info.per_unit or loss.info.family == "tuple" or [i.name for i in needed] != ["prediction", "target"]:
+        takes = "its value is of all rows together" if loss.info.per_unit else f"it takes {' and '.join(i.description for i in needed)}"
+        raise ArgumentError(f"loss = {str(loss)!r} has no linear model: {takes}")
     if needed[0].kind == "probability":
         instead = "cross_entropy" if loss.info.per_row else "binary_cross_entropy_with_logits"
         raise ArgumentError(f"loss = {str(loss)!r} takes probabilities, which a linear model does not give; {instead} takes its logits")
@@ -89,12 +89,7 @@ class _LinearModel(base.BaseEstimator):  # type: ignore[misc, name-defined]
                 raise ArgumentError(f"{name} = {value!r} must be {must}")
 
     def _weight(self, sample_weight: Any, X: Any) -> Array | None:
-        if sample_weight is None:
-            return None
-        weight: Array = validation._check_sample_weight(sample_weight, X, dtype=np.float64)
-        if not weight.any():
-            raise ArgumentError("sample_weight is 0 for every row: nothing is left to fit")
-        return weight
+        return None if sample_weight is None else np.asarray(validation._check_sample_weight(sample_weight, X, dtype=np.float64))
 
     def _solve(self, X: Any, targets: list[Array], weight: Array | None, classes: int | None) -> None:
         """One problem per target; of a loss of rows, one for all classes."""
