@@ -52,7 +52,7 @@ def close(found, wanted, rtol=1e-5):
 
 
 @parametrize_with_checks([
-    LossRegressor(), LossRegressor("huber", solver="lbfgs", l1_ratio=0.5, tol=1e-9), LossRegressor("log_cosh", alpha=0.01),
+    LossRegressor(), LossRegressor("huber", l1_ratio=0.5, tol=1e-9), LossRegressor("log_cosh", alpha=0.01),
     LossRegressor("epsilon_insensitive(epsilon=0.01)", alpha=0.01, tol=1e-9), LossClassifier(), LossClassifier("cross_entropy"),
     LossClassifier("squared_hinge"), LossClassifier("hinge", alpha=0.01, tol=1e-9), LossClassifier("cross_entropy", solver="lbfgs", alpha=0.01, tol=1e-9),
 ])
@@ -138,26 +138,29 @@ def test_one_against_the_rest():
     np.testing.assert_allclose(ours.predict_log_proba(X), np.log(theirs.predict_proba(X)), atol=1e-5)
 
 
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 @pytest.mark.parametrize(("peer", "l1_ratio"), [(Lasso(1.0, tol=TIGHT, max_iter=100_000), 1), (ElasticNet(0.3, l1_ratio=0.7, tol=TIGHT), 0.7)])
-def test_elastic_net(peer, l1_ratio):
+def test_elastic_net(peer, l1_ratio, solver):
     X, y, w = DIABETES
-    ours = LossRegressor("half_squared_error", alpha=peer.alpha, l1_ratio=l1_ratio, tol=TIGHT).fit(X, y, w)
+    ours = LossRegressor("half_squared_error", alpha=peer.alpha, l1_ratio=l1_ratio, solver=solver, tol=TIGHT).fit(X, y, w)
     theirs = peer.fit(X, y, w)
     close(ours.coef_, theirs.coef_)
     np.testing.assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
 
 
-def test_l1_logistic():
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_l1_logistic(solver):
     X, y, _ = CANCER
-    ours = LossClassifier("logistic", alpha=1 / (0.3 * len(y)), l1_ratio=1, tol=TIGHT).fit(X, y)
+    ours = LossClassifier("logistic", alpha=1 / (0.3 * len(y)), l1_ratio=1, solver=solver, tol=TIGHT).fit(X, y)
     theirs = LogisticRegression(C=0.3, l1_ratio=1, solver="saga", tol=TIGHT, max_iter=100_000).fit(X, y)
     close(ours.coef_, theirs.coef_)
     np.testing.assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
 
 
-def test_l1_multinomial():
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_l1_multinomial(solver):
     X, y, _ = IRIS
-    ours = LossClassifier("cross_entropy", alpha=1 / len(y), l1_ratio=1, tol=TIGHT).fit(X, y)
+    ours = LossClassifier("cross_entropy", alpha=1 / len(y), l1_ratio=1, solver=solver, tol=TIGHT).fit(X, y)
     theirs = LogisticRegression(C=1, l1_ratio=1, solver="saga", tol=TIGHT, max_iter=100_000).fit(X, y)
     close(ours.coef_, theirs.coef_)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
@@ -303,7 +306,7 @@ def test_every_loss_fits_or_is_refused_by_name():
                     assert model.score(X, y) > 0.8, name
             else:
                 model = LossRegressor(name, alpha=0.1).fit(X, target.get(info.inputs[1].kind, y.astype(float)) + (name == "absolute_percentage_error"))
-                assert np.all(np.isfinite(model.predict(X)))
+                assert np.all(np.isfinite(model.coef_))
         except libloss.ArgumentError as refusal:
             assert f"loss = {str(Loss(name))!r}" in str(refusal)
         else:
@@ -382,7 +385,6 @@ def test_models_survive_clone_pickle_and_grid_search():
     (LossRegressor("absolute_percentage_error"), r"target\[3\] = 0.*: absolute_percentage_error is inf there"),
     (LossRegressor("cosine_distance"), r"y has shape \(4,\): cosine_distance takes a row of targets"),
     (LossRegressor("poisson_nll"), r"target\[2\] = -1"),
-    (LossRegressor("huber", l1_ratio=0.5, solver="newton"), "solver = 'newton' needs l1_ratio = 0"),
     (LossRegressor("huber", solver="interior"), "solver = 'interior' is for losses made of straight lines, and huber"),
     (LossClassifier("poisson_nll"), "loss = 'poisson_nll' takes no classes: LossRegressor"),
     (LossClassifier("multilabel_margin"), "takes no classes"),

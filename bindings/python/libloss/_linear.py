@@ -172,7 +172,11 @@ def _joined(x: Array, n: int) -> Array:
 
 
 def solve(H: Array, b: Array) -> Array:
-    """H^-1 b of a matrix without negative eigenvalues; where it is singular the shortest solution, in units in which its diagonal is 1."""
+    """H^-1 b of a matrix without negative eigenvalues, in units in which its diagonal is 1.
+
+    Along a direction without curvature b is 0, and so is the answer but for rounding; or it is the slope of an l1, which bends at some
+    distance: then the answer is a step there of moderate length.
+    """
     linalg = tool("scipy.linalg", "sklearn")
     unit = np.sqrt(np.diag(H))
     unit[unit == 0] = 1
@@ -183,24 +187,39 @@ def solve(H: Array, b: Array) -> Array:
             return np.asarray(linalg.cho_solve(factor, b / unit, check_finite=False) / unit)
     except linalg.LinAlgError:
         pass
-    return np.asarray(linalg.lstsq(scaled, b / unit, cond=len(b) * EPS)[0] / unit)
+    curvature, directions = linalg.eigh(scaled, check_finite=False)
+    curvature[curvature <= len(b) * EPS] = 0.01
+    return np.asarray(directions @ (directions.T @ (b / unit) / curvature) / unit)
 
 
 def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fit:
-    """Newton's method with the exact curvature; with the upper one where the loss is not convex, or where the exact step leads nowhere."""
+    """Newton's method with the exact curvature; with the upper one where the loss is not convex, or where the exact step leads nowhere.
+
+    With l1 each step stays among the signs that theta has, or that a coefficient of 0 would take if it left 0, where |w| is linear: what
+    would cross 0 stops there.
+    """
     curvatures = ("exact", "upper") if "convex" in claims(risk.loss) else ("upper",)
-    value, grad = risk.value_and_grad(theta)
+    price = np.full(risk.shape, l1)
+    price[risk.design.features :] = 0
+    price = price.ravel()
+
+    def at(theta: Array) -> tuple[float, Array]:
+        """The risk, and its steepest ascent: 0 for a coefficient that l1 holds at 0."""
+        value, g = risk.value_and_grad(theta)
+        return value + price @ np.abs(theta), np.where(theta == 0, np.sign(g) * np.maximum(np.abs(g) - price, 0), g + price * np.sign(theta))
+
+    value, grad = at(theta)
     for n_iter in range(max_iter + 1):
         if np.abs(grad).max() <= tol:
             return Fit(theta, n_iter)
         if n_iter == max_iter:
             break
+        sign = np.where(theta == 0, -np.sign(grad), np.sign(theta))
         for curvature in curvatures:
-            step = -solve(risk.hess(theta, curvature), grad)
-            slope = float(grad @ step)
-            if -slope <= EPS * abs(value) and curvature == curvatures[-1]:
+            step = _step(risk.hess(theta, curvature), grad, theta, sign, price > 0)
+            if -float(grad @ step) <= EPS * abs(value) and curvature == curvatures[-1]:
                 return Fit(theta, n_iter)  # no lower value could be told from this one
-            found = _along(risk, theta, value, grad, step, slope)
+            found = _along(at, theta, value, grad, step, np.where(price > 0, sign, 0))
             if found is not None:
                 theta, value, grad = found
                 break
@@ -209,16 +228,29 @@ def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fi
     return Fit(theta, max_iter, f"max_iter = {max_iter} reached")
 
 
-def _along(risk: Risk, theta: Array, value: float, grad: Array, step: Array, slope: float) -> tuple[Array, float, Array] | None:
+def _step(H: Array, grad: Array, theta: Array, sign: Array, priced: Array) -> Array:
+    """The Newton step in the coefficients that may move: all but those held at 0, and those that would leave 0 to the wrong side."""
+    moving = ~priced | (theta != 0) | (grad != 0)
+    while True:
+        step = np.zeros_like(theta)
+        step[moving] = -solve(H[np.ix_(moving, moving)], grad[moving])
+        wrong = moving & priced & (theta == 0) & (step * sign < 0)
+        if not wrong.any():
+            return step
+        moving &= ~wrong
+
+
+def _along(at: Callable[[Array], tuple[float, Array]], theta: Array, value: float, grad: Array, step: Array,
+           sign: Array) -> tuple[Array, float, Array] | None:
     """The first of a step, its half, its quarter ... that lowers the risk by a part of what the slope promises; None if none does."""
-    if not slope < 0 or not np.all(np.isfinite(step)):
+    if not grad @ step < 0 or not np.all(np.isfinite(step)):
         return None
     for k in range(30):
-        t = 0.5**k
-        there = theta + t * step
-        new, new_grad = risk.value_and_grad(there)
+        there = theta + 0.5**k * step
+        there[there * sign < 0] = 0
+        new, new_grad = at(there)
         level = new - value <= 16 * EPS * abs(value) and np.abs(new_grad).max() < np.abs(grad).max()  # too near for values to tell
-        if new <= value + 1e-4 * t * slope or level:
+        if new <= value + 1e-4 * (grad @ (there - theta)) or level:
             return there, new, new_grad
     return None
 
@@ -294,8 +326,6 @@ def _room(x: Array, dx: Array) -> float:
 def choose(solver: str, loss: Loss, design: Design, target: Array, penalty: Penalty, classes: int | None) -> str:
     """The method, "auto" made definite; ArgumentError where it can't do what is asked."""
     size = design.size * (classes or 1)
-    if solver == "newton" and penalty.l1:
-        raise ArgumentError("solver = 'newton' needs l1_ratio = 0, for |coef| has no curvature at 0: solver='lbfgs', or 'auto'")
     if solver in ("newton", "lbfgs"):
         return solver
     straight = is_piecewise_linear(loss, target)
@@ -303,7 +333,7 @@ def choose(solver: str, loss: Loss, design: Design, target: Array, penalty: Pena
         raise ArgumentError(f"solver = 'interior' is for losses made of straight lines, and {loss} is none: solver='auto'")
     if straight and (solver == "interior" or size <= INTERIOR_SIZE):
         return "interior"
-    return "newton" if "differentiable" in claims(loss) and not penalty.l1 and size <= NEWTON_SIZE else "lbfgs"
+    return "newton" if "differentiable" in claims(loss) and size <= NEWTON_SIZE else "lbfgs"
 
 
 def fit(loss: Loss, design: Design, target: Array, weight: Array | None, penalty: Penalty, *, solver: str, start: Array | None, tol: float,

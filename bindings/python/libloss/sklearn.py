@@ -137,7 +137,7 @@ class LossRegressor(base.RegressorMixin, _LinearModel):  # type: ignore[misc, na
         alpha: weight of the penalty, not below 0.
         l1_ratio: the part of it that is |coef| and makes coefficients 0; the rest is coef^2/2.
         fit_intercept: whether a constant, unpenalised, is added.
-        solver: "newton" (exact curvature, or the upper one of a loss that is not convex), "lbfgs" (any penalty, many features),
+        solver: "newton" (exact curvature, or the upper one of a loss that is not convex), "lbfgs" (many features),
             "interior" (losses made of straight lines such as quantile and hinge, with any penalty: a linear or quadratic program, by an
             interior-point method), or "auto", which of these fits.
         tol: largest component of the gradient at which the search ends.
