@@ -125,7 +125,8 @@ def objective(loss: str | Loss, model: tuple[Any, ...], *, weight: Any = None, r
     if curvature not in ("exact", "upper"):
         raise ArgumentError(f"curvature = {curvature!r} is none of exact, upper")
     first, *rest = model
-    return Objective(loss, _model(first, loss), tuple(rest), {"weight": weight, "reduction": reduction, **inputs}, curvature)
+    options = {"weight": weight, "reduction": reduction, "wrt": loss.info.inputs[0].name, **inputs}
+    return Objective(loss, _model(first, loss), tuple(rest), options, curvature)
 
 
 class Rho:
