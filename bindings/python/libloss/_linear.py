@@ -79,7 +79,7 @@ class Risk:
     def value_and_grad(self, theta: Array) -> tuple[float, Array]:
         z = self.design(theta.reshape(self.shape))
         value, g = self.loss.value_and_grad(z, self.target, weight=self.weight, reduction="weighted_mean")
-        return value + self.shrunk @ (theta * theta) / 2, self.design.pull(g).ravel() + self.shrunk * theta
+        return value + float(self.shrunk @ (theta * theta)) / 2, self.design.pull(g).ravel() + self.shrunk * theta
 
     def hess(self, theta: Array, curvature: str) -> Array:
         z = self.design(theta.reshape(self.shape))
@@ -206,7 +206,7 @@ def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fi
     def at(theta: Array) -> tuple[float, Array]:
         """The risk, and its steepest ascent: 0 for a coefficient that l1 holds at 0."""
         value, g = risk.value_and_grad(theta)
-        return value + price @ np.abs(theta), np.where(theta == 0, np.sign(g) * np.maximum(np.abs(g) - price, 0), g + price * np.sign(theta))
+        return value + float(price @ np.abs(theta)), np.where(theta == 0, np.sign(g) * np.maximum(np.abs(g) - price, 0), g + price * np.sign(theta))
 
     value, grad = at(theta)
     for n_iter in range(max_iter + 1):
