@@ -41,12 +41,11 @@ class Design:
 
     def gram(self, h: Array) -> Array:
         """The transposed map times diag(h) times the map, a (size, size) matrix."""
-        scaled = self.X.multiply(h[:, None]).tocsr() if hasattr(self.X, "multiply") else self.X * h[:, None]
-        inner = self.X.T @ scaled
+        inner = self.X.T @ (self.X.multiply(h[:, None]).tocsr() if hasattr(self.X, "multiply") else self.X * h[:, None])
         out = np.empty((self.size, self.size))
         out[: self.features, : self.features] = inner.toarray() if hasattr(inner, "toarray") else inner
         if self.intercept:
-            out[-1, :-1] = out[:-1, -1] = np.asarray(scaled.sum(0)).ravel()
+            out[-1, :-1] = out[:-1, -1] = self.X.T @ h
             out[-1, -1] = h.sum()
         return out
 
