@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from . import _linear
+from . import _linear, _linear_fit
 from ._errors import ArgumentError
 from ._extras import tool
 from ._loss import Loss
@@ -102,7 +102,7 @@ class _LinearModel(base.BaseEstimator):  # type: ignore[misc, name-defined]
         design = _linear.Design(X.astype(np.float64, copy=False), bool(self.fit_intercept))
         penalty = _linear.Penalty(self.alpha * self.l1_ratio, self.alpha * (1 - self.l1_ratio))
         fits = [
-            _linear.fit(self.loss_, design, target, weight, penalty, solver=self.solver, tol=self.tol, max_iter=int(self.max_iter), classes=classes,
+            _linear_fit.fit(self.loss_, design, target, weight, penalty, solver=self.solver, tol=self.tol, max_iter=int(self.max_iter), classes=classes,
                         start=None if start is None else start if classes else start[:, k])
             for k, target in enumerate(targets)
         ]
