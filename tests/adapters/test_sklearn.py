@@ -242,10 +242,10 @@ def test_weston_and_watkins_machine_is_a_linear_program(kind):
     apart[np.arange(2 * n), others] -= own
     apart = apart.reshape(2 * n, -1)
     price = np.tile(np.r_[np.full(p, alpha), 0], k)
-    best = linprog(np.r_[price, price, w[rows] / w.sum() / k], A_ub=-np.c_[apart, -apart, np.eye(2 * n)], b_ub=-np.ones(2 * n))
+    best = linprog(np.r_[price, price, w[rows] / w.sum()], A_ub=-np.c_[apart, -apart, np.eye(2 * n)], b_ub=-np.ones(2 * n))
     ours = LossClassifier("multi_margin", alpha=alpha, l1_ratio=1, tol=TIGHT).fit(kind(X), y, w)
     theta = (best.x[: k * (p + 1)] - best.x[k * (p + 1) : 2 * k * (p + 1)]).reshape(k, p + 1)
-    risk = [np.maximum(1 - apart @ t.ravel(), 0) @ w[rows] / w.sum() / k + price @ np.abs(t.ravel()) for t in (np.c_[ours.coef_, ours.intercept_], theta)]
+    risk = [np.maximum(1 - apart @ t.ravel(), 0) @ w[rows] / w.sum() + price @ np.abs(t.ravel()) for t in (np.c_[ours.coef_, ours.intercept_], theta)]
     np.testing.assert_allclose(risk[0], risk[1], rtol=1e-8)
     np.testing.assert_allclose(risk[1], best.fun, rtol=1e-8)
 
