@@ -34,7 +34,7 @@ from sklearn.linear_model import (  # noqa: E402
     QuantileRegressor,
     Ridge,
 )
-from sklearn.svm import SVC, SVR  # noqa: E402
+from sklearn.svm import SVC, SVR, LinearSVC  # noqa: E402
 
 warnings.simplefilter("ignore")
 RNG = np.random.default_rng(0)
@@ -68,13 +68,16 @@ def cases(n: int) -> list:
         ("QuantileRegressor", few, few_score + few_noise, LossRegressor("quantile(tau=0.8)", alpha=0.01, l1_ratio=1),
          QuantileRegressor(quantile=0.8, alpha=0.01)),
         ("SVC, linear", few, (few_score + few_noise > 0).astype(int), LossClassifier("hinge", alpha=10 / n), SVC(kernel="linear", C=1)),
+        ("LinearSVC, Crammer and Singer", few, np.digitize(few_score + few_noise, [-1, 0, 1]),
+         LossClassifier("multiclass_hinge", alpha=10 / n, fit_intercept=False),
+         LinearSVC(multi_class="crammer_singer", C=1, fit_intercept=False, max_iter=10_000)),
         ("SVR, linear", few, few_score + few_noise, LossRegressor("epsilon_insensitive(epsilon=0.1)", alpha=10 / n), SVR(kernel="linear", C=1, epsilon=0.1)),
     ]
 
 
 def risk(X, y, model, coef, intercept) -> float:
     """What both minimise, at somebody's coefficients."""
-    loss, rows = Loss(model.loss), np.ndim(intercept) and np.size(intercept) > 1
+    loss, rows = Loss(model.loss), len(np.atleast_2d(coef)) > 1
     z = X @ (coef.T if rows else np.ravel(coef)) + (intercept if rows else np.ravel(intercept)[0])
     target = 2 * y - 1.0 if loss.info.inputs[1].kind == "sign" else y if rows else y.astype(float)
     return loss(z, target) + model.alpha * (model.l1_ratio * np.abs(coef).sum() + (1 - model.l1_ratio) / 2 * np.sum(np.square(coef)))
