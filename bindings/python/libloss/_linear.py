@@ -15,6 +15,7 @@ from ._loss import Loss
 
 Array = np.ndarray[Any, Any]
 EPS = np.finfo(float).eps
+CACHED = 1 << 15  # numbers
 
 
 class Design:
@@ -36,22 +37,29 @@ class Design:
         return np.concatenate([back, g.sum(0, keepdims=True)]) if self.intercept else back
 
     def gram(self, h: Array) -> Array:
-        """The transposed map times diag(h) times the map, a (size, size) matrix."""
-        inner = self.X.T @ (self.X.multiply(h[:, None]).tocsr() if hasattr(self.X, "multiply") else self.X * h[:, None])
-        out = np.empty((self.size, self.size))
-        out[: self.features, : self.features] = inner.toarray() if hasattr(inner, "toarray") else inner
+        """The transposed map times diag(h[:, j]) times the map, for each column of h, (n, m): (m, size, size)."""
+        p = self.features
+        out = np.zeros((h.shape[1], self.size, self.size))
+        if hasattr(self.X, "multiply"):
+            for each, column in zip(out, h.T, strict=True):
+                each[:p, :p] = (self.X.T @ self.X.multiply(column[:, None]).tocsr()).toarray()
+        else:
+            some = max(64, CACHED // p)
+            for i in range(0, len(h), some):
+                x = self.X[i : i + some]
+                for each, column in zip(out, h[i : i + some].T, strict=True):
+                    each[:p, :p] += x.T @ (x * column[:, None])
         if self.intercept:
-            out[-1, :-1] = out[:-1, -1] = self.X.T @ h
-            out[-1, -1] = h.sum()
+            out[:, -1, :p] = out[:, :p, -1] = (self.X.T @ h).T
+            out[:, -1, -1] = h.sum(0)
         return out
 
     def gram_of_rows(self, h: Array) -> Array:
         """Of k columns of coefficients: what ``gram`` is with a (k, k) matrix per row, (size*k, size*k)."""
         k = h.shape[1]
+        a, b = np.tril_indices(k)
         blocks = np.empty((self.size, k, self.size, k))
-        for a in range(k):
-            for b in range(a + 1):
-                blocks[:, a, :, b] = blocks[:, b, :, a] = self.gram(h[:, a, b])
+        blocks[:, a, :, b] = blocks[:, b, :, a] = self.gram(h[:, a, b])
         return blocks.reshape(self.size * k, self.size * k)
 
 
@@ -81,7 +89,7 @@ class Risk:
         z = self.design(theta.reshape(self.shape))
         options = {"weight": self.weight, "reduction": "weighted_mean", "curvature": curvature}
         if len(self.shape) == 1:
-            H = self.design.gram(self.loss.hess(z, self.target, **options))
+            H = self.design.gram(self.loss.hess(z, self.target, **options)[:, None])[0]
         else:
             H = self.design.gram_of_rows(self.loss.full_hess(z, self.target, **options))
         H[np.diag_indices_from(H)] += self.shrunk
