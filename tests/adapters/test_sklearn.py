@@ -124,7 +124,7 @@ def test_linear_svc():
     """Which shrinks the intercept as if it were a coefficient, so that both go without."""
     X, y, _ = CANCER
     theirs = LinearSVC(C=0.3, loss="squared_hinge", fit_intercept=False, dual=True, tol=TIGHT, max_iter=1_000_000).fit(X, y)
-    ours = LossClassifier("squared_hinge", alpha=1 / (2 * 0.3 * len(y)) * 2, fit_intercept=False, tol=TIGHT).fit(X, y)
+    ours = LossClassifier("squared_hinge", alpha=1 / (0.3 * len(y)), fit_intercept=False, tol=TIGHT).fit(X, y)
     close(ours.coef_, theirs.coef_)
     assert ours.intercept_.tolist() == [0]
 
@@ -477,7 +477,8 @@ def test_margins_are_scored_by_decision_functions():
     X, y, w = CANCER
     model = LinearSVC().fit(X, y)
     wanted = -sklearn.metrics.hinge_loss(y, model.decision_function(X), sample_weight=w)
-    np.testing.assert_allclose(scorer("hinge")(model, X, y, sample_weight=w), wanted, rtol=1e-12)
+    for same in ("hinge", "hinge(labels=zero_one)", "0.5*hinge(labels=zero_one) + 0.5*hinge(labels=zero_one)"):
+        np.testing.assert_allclose(scorer(same)(model, X, y, sample_weight=w), wanted, rtol=1e-12)
     X, y, _ = WINE
     rows = LossClassifier("multiclass_hinge", alpha=0.1).fit(X, y)
     np.testing.assert_allclose(scorer("multiclass_hinge")(rows, X, y), -sklearn.metrics.hinge_loss(y, rows.decision_function(X)), rtol=1e-12)
@@ -550,5 +551,7 @@ def test_scorers_name_what_is_wrong():
         scorer("confusion_matrix")(model, X, y)
     with pytest.raises(AttributeError, match="LinearSVC has no predict_proba, which brier scores"):
         scorer("brier")(LinearSVC().fit(X, y), X, y)
+    with pytest.raises(AttributeError, match="RandomForestClassifier has no decision_function, which hinge scores"):
+        scorer("hinge")(RandomForestClassifier(2).fit(X, y), X, y)
     assert repr(scorer("huber")) == "scorer(Loss('huber'), response_method='predict', greater_is_better=False)"
     assert pickle.loads(pickle.dumps(scorer("huber", delta=2))).what == Loss("huber", delta=2)

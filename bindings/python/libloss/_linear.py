@@ -103,6 +103,12 @@ def claims(loss: Loss) -> frozenset[str]:
     return frozenset.intersection(*(term.info.claims for _, term in loss.terms))
 
 
+def labels(loss: Loss) -> tuple[float, float]:
+    """How a loss of values writes two classes."""
+    zero_one = loss.info.inputs[1].kind == "probability" or any(term.parameters.get("labels") == "zero_one" for _, term in loss.terms)
+    return (0.0, 1.0) if zero_one else (-1.0, 1.0)
+
+
 def constant(risk: Risk) -> Array:
     """Where a search starts: as intercept the best constant for a thousand rows, if the loss knows a finite one, and no features."""
     theta = np.zeros(risk.shape)

@@ -9,6 +9,7 @@ import numpy as np
 from ._core import create, describe
 from ._errors import ArgumentError
 from ._extras import tool
+from ._linear import labels
 from ._loss import Loss
 from ._metrics import Metric
 
@@ -58,10 +59,8 @@ class Scorer:
             if method == "predict_proba" and response.ndim == 2:
                 response = response[:, 1:] if response.shape[1] == 2 else response
             if response.ndim == 2:  # a value per class: one against the rest
-                y = (y[:, None] == np.arange(response.shape[1])).astype(float) if response.shape[1] > 1 else y[:, None].astype(float)
-            y = y.astype(float)
-            if target.kind == "sign" and loss.parameters.get("labels") != "zero_one":
-                y = 2 * y - 1
+                y = y[:, None] == np.arange(response.shape[1]) if response.shape[1] > 1 else y[:, None]
+            y = np.where(y, labels(loss)[1], labels(loss)[0]) if target.kind in ("sign", "probability") else y.astype(float)
         if prediction.kind != "probability" and method != "decision_function" and loss.info.link not in ("", "identity"):
             response = loss.link(response)  # the estimator gave means or probabilities, the loss takes logarithms or logits
         return float(loss(response, y, weight=weight, reduction="weighted_mean"))
@@ -117,9 +116,11 @@ def _response(what: Loss | Metric) -> str | tuple[str, ...]:
         if target != "class" or what.parameters.get("threshold", 0) is None:
             return "predict"
         return "predict_proba" if "threshold" in what.parameters or what.name == "top_k_accuracy" else ("decision_function", "predict_proba")
-    if target == "real" or target in ("positive", "nonnegative"):
+    if target in ("real", "positive", "nonnegative"):
         return "predict"
-    return "predict_proba" if prediction == "probability" else ("decision_function", "predict_proba")
+    if prediction == "probability":
+        return "predict_proba"
+    return ("decision_function", "predict_proba") if what.info.link else "decision_function"
 
 
 def scorer(what: str | Loss | Metric, *, response_method: str | tuple[str, ...] | None = None, greater_is_better: bool | None = None,

@@ -14,7 +14,8 @@ Others' penalties in these terms, with n = sum(w):
     Poisson-, Gamma-, TweedieRegressor(alpha) "poisson_nll", "gamma_nll", "tweedie(power=...)", alpha
     QuantileRegressor(quantile, alpha)        "quantile(tau=quantile)", alpha, l1_ratio=1
     HuberRegressor(epsilon, alpha)            "huber(delta=epsilon*scale_)", alpha*scale_/n (it estimates a scale_ besides)
-    LinearSVC(C, loss="squared_hinge")        "squared_hinge", alpha = 1/(C*n) (it shrinks the intercept too)
+    SVC(kernel="linear", C), SVR(C, epsilon)  "hinge", "epsilon_insensitive(epsilon=...)", alpha = 1/(C*n)
+    LinearSVC(C)                              "squared_hinge", "hinge" or "multiclass_hinge", alpha = 1/(C*n) (it shrinks the intercept too)
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ class LossRegressor(base.RegressorMixin, _LinearModel):  # type: ignore[misc, na
             interior-point method), or "auto", which of these fits.
         tol: largest component of the gradient at which the search ends.
         max_iter: of the search; a ConvergenceWarning tells when it was too few.
-        warm_start: whether a further ``fit`` starts at the coefficients of the last one.
+        warm_start: whether a further ``fit`` starts at the coefficients of the last one ("interior" starts anew all the same).
 
     Attributes:
         coef_: (features,), or (targets, features) where y has two axes; of X's dtype.
@@ -256,9 +257,8 @@ class LossClassifier(base.ClassifierMixin, _LinearModel):  # type: ignore[misc, 
         if loss.info.per_row:
             self._solve(X, [codes.astype(np.int64)], weight, k)
         else:
-            zero_one = kind == "probability" or any(term.parameters.get("labels") == "zero_one" for _, term in loss.terms)
-            upper = [1] if k == 2 else range(k)
-            self._solve(X, [np.where(codes == c, 1.0, 0.0 if zero_one else -1.0) for c in upper], weight, None)
+            low, high = _linear.labels(loss)
+            self._solve(X, [np.where(codes == c, high, low) for c in ([1] if k == 2 else range(k))], weight, None)
         return self
 
     def decision_function(self, X: Any) -> Array:
