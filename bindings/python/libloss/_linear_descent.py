@@ -20,12 +20,13 @@ class Fit(NamedTuple):
 
 
 def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fit:
-    """Newton's method with the exact curvature; with the upper one where the loss is not convex, or where the exact step leads nowhere.
+    """Newton's method with the exact curvature; with the upper one where the loss is not convex, or where the exact step leads nowhere; and
+    with its diagonal, which always leads down, where that does too.
 
     With l1 each step stays among the signs that theta has, or that a coefficient of 0 would take if it left 0, where |w| is linear: what
     would cross 0 stops there.
     """
-    curvatures = ("exact", "upper") if "convex" in claims(risk.loss) else ("upper",)
+    curvatures = ("exact", "upper", "diagonal") if "convex" in claims(risk.loss) else ("upper", "diagonal")
     price = np.full(risk.shape, l1)
     price[risk.design.features :] = 0
     price = price.ravel()
@@ -43,7 +44,8 @@ def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fi
             break
         sign = np.where(theta == 0, -np.sign(grad), np.sign(theta))
         for curvature in curvatures:
-            step = _step(risk.hess(theta, curvature), grad, theta, sign, price > 0)
+            H = risk.hess(theta, curvature) if curvature != "diagonal" else np.diag(np.diag(H))
+            step = _step(H, grad, theta, sign, price > 0)
             if -float(grad @ step) <= EPS * abs(value) and curvature == curvatures[-1]:
                 return Fit(theta, n_iter)  # no lower value could be told from this one
             found = _along(at, theta, value, grad, step, np.where(price > 0, sign, 0))

@@ -125,9 +125,9 @@ def program(slope: Array, offset: Array, design: Design, weight: Array, penalty:
         balance = shrunk * theta + rows.pull(_sum(a, slope))
         gap = float((a * r).sum())
         if gap <= max(tol * tol, 16 * EPS) * gap_at_start and np.abs(balance).max() <= tol:
-            if penalty.l1:  # 0 where both planes of |w| bear a share
-                both = np.all(a[:, -features * k :] * gap_at_start > r[:, -features * k :] * penalty.l1**2, axis=0)
-                theta[:features][both.reshape(k, features).T] = 0
+            if penalty.l1:  # 0 where both sides of |w| bear a share of its price
+                sides = a[:, -features * k :].reshape(count, k, features)
+                theta[:features][np.minimum(sides[::2].sum(0), sides[1::2].sum(0)).T > 1e-6 * penalty.l1] = 0
             return Fit(theta, n_iter)
         d = a / r
         bent = slope - _sum(d, slope) / d.sum(0)[:, None]
