@@ -132,6 +132,20 @@ def check_finite(risk: Risk, theta: Array) -> None:
 
 
 def is_shift_invariant(risk: Risk, theta: Array) -> bool:
-    """Whether a number added to all classes changes nothing, as under softmax: such a number is for us to choose."""
-    g = risk.loss.grad(risk.design(theta), risk.target, reduction="sum")
+    """Whether it is a loss of rows to which a number added to all classes means nothing, as under softmax."""
+    if len(risk.shape) == 1:
+        return False
+    g = risk.loss.grad(risk.design(theta.reshape(risk.shape)), risk.target, reduction="sum")
     return bool(np.all(np.abs(g.sum(1)) <= 16 * EPS * np.abs(g).sum(1)))
+
+
+def centred(risk: Risk, theta: Array, l1: float) -> Array:
+    """The same classes by the numbers that cost least: what is added to all of a feature is for the penalty to choose, or else for us."""
+    rows = theta.reshape(risk.shape).copy()
+    coef, intercept = np.split(rows, [risk.design.features])
+    intercept -= intercept.mean(1, keepdims=True)
+    if l1 and not risk.shrunk.any():
+        coef -= np.sort(coef, axis=1)[:, [(coef.shape[1] - 1) // 2]]  # a median, so that one is 0
+    elif not l1:
+        coef -= coef.mean(1, keepdims=True)
+    return rows.reshape(theta.shape)

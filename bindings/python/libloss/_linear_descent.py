@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._extras import tool
-from ._linear import EPS, Array, Risk, claims
+from ._linear import EPS, Array, Risk, centred, claims, is_shift_invariant
 
 
 class Fit(NamedTuple):
@@ -36,6 +36,7 @@ def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fi
         value, g = risk.value_and_grad(theta)
         return value + float(price @ np.abs(theta)), np.where(theta == 0, np.sign(g) * np.maximum(np.abs(g) - price, 0), g + price * np.sign(theta))
 
+    shifted = bool(l1) and is_shift_invariant(risk, theta)
     value, grad = at(theta)
     for n_iter in range(max_iter + 1):
         if np.abs(grad).max() <= tol:
@@ -51,6 +52,9 @@ def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fi
             found = _along(at, theta, value, grad, step, np.where(price > 0, sign, 0))
             if found is not None:
                 theta, value, grad = found
+                if shifted:  # where the risk is flat the penalty has kinks, and no curvature tells how far they are
+                    theta = centred(risk, theta, l1)
+                    value, grad = at(theta)
                 break
         else:
             return Fit(theta, n_iter, "no step lowers the risk")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._errors import ArgumentError
-from ._linear import Array, Design, Penalty, Risk, check_finite, claims, constant, is_shift_invariant
+from ._linear import Array, Design, Penalty, Risk, centred, check_finite, claims, constant, is_shift_invariant
 from ._linear_descent import Fit, lbfgs, newton
 from ._linear_piecewise import interior, is_piecewise_linear
 from ._loss import Loss
@@ -37,7 +37,4 @@ def fit(loss: Loss, design: Design, target: Array, weight: Array | None, penalty
     else:
         found = {"lbfgs": lbfgs, "newton": newton}[solver](risk, penalty.l1, theta.ravel(), tol, max_iter)
     theta = found.theta.reshape(risk.shape)
-    if classes is not None and is_shift_invariant(risk, theta):
-        free = slice(design.features if penalty.l1 or penalty.l2 else 0, None)
-        theta[free] -= theta[free].mean(1, keepdims=True)
-    return found._replace(theta=theta)
+    return found._replace(theta=centred(risk, theta, penalty.l1) if is_shift_invariant(risk, theta) else theta)

@@ -124,7 +124,9 @@ def program(slope: Array, offset: Array, design: Design, weight: Array, penalty:
     for n_iter in range(max_iter + 1):
         balance = shrunk * theta + rows.pull(_sum(a, slope))
         gap = float((a * r).sum())
-        if gap <= max(tol * tol, 16 * EPS) * gap_at_start and np.abs(balance).max() <= tol:
+        close = max(tol * tol, 16 * EPS) * gap_at_start
+        settled = np.abs(balance).max() <= tol and np.abs(balance * theta).sum() <= close
+        if gap <= EPS * close or (gap <= close and settled):  # or as near as rounding lets it come
             if penalty.l1:  # 0 where both sides of |w| bear a share of its price
                 sides = a[:, -features * k :].reshape(count, k, features)
                 theta[:features][np.minimum(sides[::2].sum(0), sides[1::2].sum(0)).T > 1e-6 * penalty.l1] = 0
