@@ -166,6 +166,29 @@ def test_l1_multinomial(solver):
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-5)
 
 
+def test_l1_multinomial_of_features_of_all_sizes():
+    """Where few steps reach what the gradient, in NumPy, has to be: -alpha times the sign, and within alpha for what is 0."""
+    X, y, _ = WINE
+    X, alpha = X[:, :5] * [1e-4, 1e-2, 1, 1e2, 1e4], 0.001
+    model = LossClassifier("cross_entropy", alpha=alpha, l1_ratio=1, tol=1e-9).fit(X, y)
+    assert model.n_iter_ < 50
+    z = X @ model.coef_.T + model.intercept_
+    p = np.exp(z - z.max(1, keepdims=True))
+    g = (p / p.sum(1, keepdims=True) - np.eye(3)[y]).T @ X / len(y)
+    there = model.coef_ != 0
+    assert 0 < there.sum() < there.size and (there.sum(1) > 0).all()
+    np.testing.assert_allclose(g[there], -alpha * np.sign(model.coef_[there]), atol=2e-9)
+    assert np.abs(g[~there]).max() <= alpha + 2e-9
+
+
+@pytest.mark.parametrize("loss", ["huber(delta=30)", "log_cosh", "quantile(tau=0.7)", "epsilon_insensitive(epsilon=30)", "gamma_nll"])
+def test_the_sizes_of_features_do_not_matter(loss):
+    X, y, _ = DIABETES
+    size = 10.0 ** (np.arange(10) - 5)
+    plain, sized = (LossRegressor(loss, alpha=0, tol=1e-9).fit(features, y) for features in (X, X * size))
+    np.testing.assert_allclose(sized.predict(X * size), plain.predict(X), rtol=1e-5)
+
+
 def test_huber_given_its_scale():
     X, y, _ = DIABETES
     theirs = HuberRegressor(epsilon=1.35, alpha=0.1, tol=TIGHT, max_iter=10_000).fit(X, y)

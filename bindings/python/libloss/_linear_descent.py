@@ -45,7 +45,9 @@ def newton(risk: Risk, l1: float, theta: Array, tol: float, max_iter: int) -> Fi
             break
         sign = np.where(theta == 0, -np.sign(grad), np.sign(theta))
         for curvature in curvatures:
-            H = risk.hess(theta, curvature) if curvature != "diagonal" else np.diag(np.diag(H))
+            H = risk.hess(theta, "upper" if curvature == "diagonal" else curvature)
+            if curvature == "diagonal":
+                H = np.diag(np.diag(H))
             step = _step(H, grad, theta, sign, price > 0)
             if -float(grad @ step) <= EPS * abs(value) and curvature == curvatures[-1]:
                 return Fit(theta, n_iter)  # no lower value could be told from this one

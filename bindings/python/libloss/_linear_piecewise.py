@@ -129,7 +129,8 @@ def program(slope: Array, offset: Array, design: Design, weight: Array, penalty:
         if gap <= EPS * close or (gap <= close and settled):  # or as near as rounding lets it come
             if penalty.l1:  # 0 where both sides of |w| bear a share of its price
                 sides = a[:, -features * k :].reshape(count, k, features)
-                theta[:features][np.minimum(sides[::2].sum(0), sides[1::2].sum(0)).T > 1e-6 * penalty.l1] = 0
+                lesser = np.minimum(sides[::2].sum(0), sides[1::2].sum(0)).T
+                theta[:features][lesser > 1e-6 * penalty.l1] = 0
             return Fit(theta, n_iter)
         d = a / r
         bent = slope - _sum(d, slope) / d.sum(0)[:, None]
