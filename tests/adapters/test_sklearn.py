@@ -420,6 +420,7 @@ def test_models_survive_clone_pickle_and_grid_search():
 @pytest.mark.parametrize(("model", "message"), [
     (LossRegressor(alpha=-1), "alpha = -1 must be a finite number not below 0"),
     (LossRegressor(alpha="1"), "alpha = '1' must be"),
+    (LossRegressor(alpha=None), "alpha = None must be"),
     (LossRegressor(l1_ratio=1.5), r"l1_ratio = 1.5 must be in \[0, 1\]"),
     (LossRegressor(tol=np.nan), "tol = nan must be"),
     (LossRegressor(max_iter=0.5), "max_iter = 0.5 must be an integer above 0"),

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +87,7 @@ class _LinearModel(base.BaseEstimator):  # type: ignore[misc, name-defined]
             ("max_iter", self.max_iter, lambda v: v >= 1 and v == int(v), "an integer above 0"),
             ("solver", self.solver, lambda v: v in SOLVERS, f"one of {', '.join(SOLVERS)}"),
         ):
-            if isinstance(value, str) != (name == "solver") or not fits(value):
+            if not isinstance(value, str if name == "solver" else Real) or not fits(value):
                 raise ArgumentError(f"{name} = {value!r} must be {must}")
 
     def _weight(self, sample_weight: Any, X: Any) -> Array | None:
