@@ -72,9 +72,10 @@ FORMULA const ranked *falling(const double *x, int64_t n, double *key, double *w
 /* Fills in what the documents are worth; returns the ideal sum of discounted gains. */
 FORMULA double find_places(documents *d, int64_t n, const double *score, double *key, double *work)
 {
+    for (int64_t k = 0; k < n; k++) key[k] = (double)k; /* which AVX2 has no vectors for */
     VECTOR_LOOP
     for (int64_t k = 0; k < n; k++) {
-        const pair each = discount_of((double)k);
+        const pair each = discount_of(key[k]);
         d->grad[k] = each.hi; /* until the slopes need the room */
         d->grad_lo[k] = each.lo;
     }

@@ -22,7 +22,7 @@ FORMULA double leveller(const double *x, int64_t n)
         LANE_LOOP
         for (int l = 0; l < LANES; l++) {
             double size = abs_(x[i + l]);
-            each[l] = (size > each[l]) & (i + l < n) ? size : each[l];
+            each[l] = ((size > each[l]) & (i + l < n)) ? size : each[l];
         }
     }
     for (int l = 0; l < LANES; l++) most = each[l] > most ? each[l] : most;

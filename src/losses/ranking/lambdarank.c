@@ -28,7 +28,7 @@ FORMULA double lambdarank_importance(place better, place worse, double ideal, co
     const pair apart = two_diff(better.discount.hi, worse.discount.hi);
     const double change = apart.hi + (apart.lo + (better.discount.lo - worse.discount.lo));
     const double worth = (better.gain - worse.gain) * abs_(change) / ideal;
-    return seen & (ideal > 0) ? worth : 0;
+    return (seen & (ideal > 0)) ? worth : 0;
 }
 
 KERNELS(ranking, lambdarank, 1)

@@ -37,7 +37,7 @@ FORMULA double surplus(pair x, pair log)
     p = 0.5 - p * x.hi;
     const pair one = two_sum(1, x.hi), product = pair_mul((pair){ one.hi, one.lo + x.lo }, log);
     const double near = x.hi * x.hi * p, far = pair_add(product, (pair){ -x.hi, -x.lo }).hi, apart = x.hi == -1 ? 1 : far;
-    return (x.hi < 0x1p-5) & (x.hi > -0x1p-5) ? near : apart;
+    return ((x.hi < 0x1p-5) & (x.hi > -0x1p-5)) ? near : apart;
 }
 
 FORMULA component js_component(double p, double t, double weight, const row_unit *row)

@@ -32,7 +32,7 @@ FORMULA component soft_margin_component(double z, double t, double weight, const
         .grad = none ? 0 : slope,
         .hess = none ? 0 : bend,
         .target_grad = none ? 0 : -weight * z / n,
-        .target_hess = none | !row->upper ? 0 : most,
+        .target_hess = (none | !row->upper) ? 0 : most,
     };
 }
 
