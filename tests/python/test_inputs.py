@@ -515,3 +515,11 @@ def test_labels_in_a_column():
         libloss.cross_entropy(np.ones((2, 3)), [[0], [1]])
     with pytest.raises(libloss.ShapeError, match=r"did you mean class_weight\?"):
         libloss.cross_entropy(np.ones((2, 3)), [0, 1], weight=[1, 2, 3])
+
+
+def test_a_constant_start_is_many_numbers():
+    start, target = np.broadcast_to(1.0, (3,)), np.array([0.0, 1.0, 3.0])
+    assert LOSS.grad(start, target, reduction="sum").tolist() == [2, 0, -4]
+    assert [a.tolist() for a in LOSS.grad_and_hess(start, target, reduction="sum")] == [[2, 0, -4], [2, 2, 2]]
+    value, gradient = LOSS.value_and_grad(start, target, reduction="sum")
+    assert (value, gradient.tolist()) == (5, [2, 0, -4])

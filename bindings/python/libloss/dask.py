@@ -116,9 +116,6 @@ def _grad(loss: Loss, names: tuple[str, ...], whole: Mapping[str, Any], options:
     """The gradient of one chunk; ``by`` is the divisor, or the total that tells it for a reduction."""
     divisor = by.divisor(reduction) if reduction else by
     named = dict(zip(names, blocks, strict=True))
-    x = named[options["wrt"]]
-    if isinstance(x, np.ndarray) and 0 in x.strides:  # da.ones is one number, seen many times
-        named[options["wrt"]] = x.copy()
     return loss.grad(**named, **whole, **options, divisor=divisor or None)  # of 0: nothing is present anywhere, and the gradient is 0 of itself
 
 

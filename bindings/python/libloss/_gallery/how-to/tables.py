@@ -3,13 +3,14 @@
 A column of pandas, polars or Arrow is an input as it is. Nulls are not there, categories are class indices, and an error names the column.
 """
 
-import libloss
 import numpy as np
 import pandas
 import polars
 import pyarrow
 from sklearn.datasets import load_iris
 from sklearn.naive_bayes import GaussianNB
+
+import libloss
 
 # Predictions and targets of a model, as columns of one table.
 iris = load_iris(as_frame=True)

@@ -8,9 +8,10 @@ loss, and the weights are applied once. This page needs `pip install 'libloss[ca
 import warnings
 
 import catboost
-import libloss.catboost
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+import libloss.catboost
 
 warnings.filterwarnings("ignore", message="Failed to (import numba|optimize)")  # CatBoost would compile objectives written in Python
 quiet = {"verbose": 0, "allow_writing_files": False, "thread_count": 2}

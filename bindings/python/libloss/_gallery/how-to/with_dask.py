@@ -8,11 +8,12 @@ merged in a tree: the same bits for any chunks and any number of workers. This p
 import dask
 import dask.array as da
 import dask.dataframe as dd
-import libloss
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
+
+import libloss
 
 frame = load_diabetes(as_frame=True).frame
 frame["prediction"] = LinearRegression().fit(frame[["bmi"]], frame["target"]).predict(frame[["bmi"]])

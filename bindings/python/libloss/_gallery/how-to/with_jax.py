@@ -7,10 +7,11 @@ directly: the sum over a batch is exact, and a value and its gradient come from 
 # Softmax regression on the handwritten digits, by plain gradient descent inside `scan`. The loss takes logits, then class indices.
 import jax
 import jax.numpy as jnp
-import libloss
-import libloss.jax
 import numpy as np
 from sklearn.datasets import load_diabetes, load_digits
+
+import libloss
+import libloss.jax
 
 digits = load_digits()
 images, labels = jnp.asarray(digits.data / 16), jnp.asarray(digits.target)

@@ -11,9 +11,10 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
-import libloss.keras
 import numpy as np
 from sklearn.datasets import load_digits
+
+import libloss.keras
 
 images, labels = load_digits(return_X_y=True)
 images = (images / 16).astype("float32")

@@ -5,10 +5,11 @@ same trees to the last bit. This page needs `pip install 'libloss[lightgbm]'`.
 """
 
 # Disease progression, where too low costs nine times what too high costs: the expectile.
-import libloss.lightgbm
 import lightgbm
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+import libloss.lightgbm
 
 X, y = load_diabetes(return_X_y=True)
 loss = libloss.Loss("expectile", tau=0.9)

@@ -22,10 +22,11 @@ if not mpirun:
 # `-m mpi4py` is worth its typing: a rank that fails then ends all others too, which would wait for it otherwise.
 #
 # The rows are dealt out unevenly, as files often are.
-import libloss
 import numpy as np
 from mpi4py import MPI
 from sklearn.datasets import load_breast_cancer
+
+import libloss
 
 comm = MPI.COMM_WORLD
 first = comm.rank == 0

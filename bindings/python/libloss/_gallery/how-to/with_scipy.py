@@ -5,10 +5,11 @@
 """
 
 import numpy as np
-from libloss import Loss
-from libloss.scipy import objective, rho
 from scipy.optimize import least_squares, minimize
 from sklearn.datasets import load_diabetes
+
+from libloss import Loss
+from libloss.scipy import objective, rho
 
 # How blood pressure saturates with the body mass index, in the diabetes data: a curve with three parameters, and a few pressures typed with a digit too many.
 

@@ -5,13 +5,14 @@ makes a score of any loss or metric. They are estimators like all others: pipeli
 """
 
 import numpy as np
-from libloss import Loss
-from libloss.sklearn import LossClassifier, LossRegressor, scorer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from libloss import Loss
+from libloss.sklearn import LossClassifier, LossRegressor, scorer
 
 # A regression on data of which every tenth target was entered with a digit too many. Squares follow the wrong ones, Huber's loss does not.
 

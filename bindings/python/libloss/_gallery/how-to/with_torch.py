@@ -7,10 +7,11 @@ computes value and gradient in one pass over the tensors' own memory, on the CPU
 # A small network on handwritten digits. Nothing but the criterion is libloss's.
 import tempfile
 
-import libloss
 import torch
-from libloss.torch import Loss
 from sklearn.datasets import load_diabetes, load_digits
+
+import libloss
+from libloss.torch import Loss
 
 torch.manual_seed(0)
 digits = load_digits()

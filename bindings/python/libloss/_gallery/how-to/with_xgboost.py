@@ -7,11 +7,12 @@ same trees. This page needs `pip install 'libloss[xgboost]'`.
 # Disease progression, of which a tenth of the training targets are spoilt: Huber, which XGBoost does not have, looks away from them.
 import warnings
 
-import libloss.xgboost
 import numpy as np
 import xgboost
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import train_test_split
+
+import libloss.xgboost
 
 X, y = load_diabetes(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, random_state=0)
