@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,6 +176,12 @@ def create(spec: str) -> Any:
     return ffi.gc(out[0], lib.libloss_destroy)
 
 
+@cache
+def default(name: str) -> Info:
+    """What the library says of a loss or a metric with the parameters that it has if none is given."""
+    return describe(create(name))
+
+
 def numbers(handle: Any, i: int) -> list[float]:
     """The numbers that an object holds as its i-th parameter."""
     count = lib.libloss_parameter_values(handle, i, ffi.NULL, 0)
@@ -186,4 +193,4 @@ def numbers(handle: Any, i: int) -> list[float]:
 def names(*, metrics: bool = False) -> list[str]:
     """Of all losses, or of all metrics, in the registry's order."""
     every = [_string(lib.libloss_name(i)) for i in range(lib.libloss_count())]
-    return [name for name in every if describe(create(name)).is_metric == metrics]
+    return [name for name in every if default(name).is_metric == metrics]

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from ._arrays import plain, wide
-from ._core import _keep, check, create, describe, names
+from ._core import _keep, check, default, names
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError
 from ._libloss import ffi, lib
 from ._loss import Loss
@@ -150,7 +150,7 @@ def libloss_py_tile(me: Any, tile: Any) -> int:
 def _taken() -> frozenset[str]:
     """Names that mean something else in a spec."""
     every = [*names(), *names(metrics=True)]
-    return frozenset([*every, *(alias for name in every for alias in describe(create(name)).aliases), "sum"])
+    return frozenset([*every, *(alias for name in every for alias in default(name).aliases), "sum"])
 
 
 def define(function: Callable[..., Any], /, *, name: str | None = None, family: Family = "elementwise", vectorized: bool = True) -> Loss:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._core import Info, create, describe, is_flat, is_of_batch, names
+from ._core import Info, default, is_flat, is_of_batch, names
 from ._libloss import quick
 from ._loss import CATEGORIES, LABELS, Loss
 from ._texts import INSIGHTS
@@ -116,7 +116,7 @@ def build() -> dict[str, Any]:
     scope: dict[str, Any] = {"quick": quick, "kept": kept}
     source, infos = [], []
     for name in names():
-        info = describe(create(name))
+        info = default(name)
         infos.append(info)
         needed = [i.name for i in info.inputs if not i.optional]
         optional = [i.name for i in info.inputs if i.optional]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 
-from ._arrays import Plain, absent, columns_of, plain, same_categories, same_index, weighed, wide
+from ._arrays import Plain, absent, columns_of, is_masked, plain, same_categories, same_index, weighed, wide
 from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, is_flat, is_of_batch, numbers, text, word
 from ._errors import ArgumentError, DTypeError, Error, IncompatibleVersionError, NotDifferentiableError, ShapeError, located
 from ._libloss import ffi, lib, quick
@@ -683,7 +683,7 @@ def _output(own: Any, shape: tuple[int, ...], dtype: Any, what: str) -> tuple[np
     """What the caller gets back, the memory that C writes (the same, if C can), and whether that is bfloat16."""
     if own is None:
         own = np.empty(shape, dtype)
-    elif not isinstance(own, np.ndarray) or isinstance(own, np.ma.MaskedArray):
+    elif not isinstance(own, np.ndarray) or is_masked(own):
         raise DTypeError(f"{what} is a {type(own).__name__}; it must be a numpy.ndarray")
     if not own.flags.writeable:
         raise ArgumentError(f"{what} is read-only")

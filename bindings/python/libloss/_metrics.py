@@ -367,7 +367,7 @@ def _build() -> dict[str, Any]:
     scope: dict[str, Any] = {"classes_in": _classes_in}
     source, infos = [], {}
     for name in _core.names(metrics=True):
-        info = infos[name] = describe(create(name))
+        info = infos[name] = _core.default(name)
         parameters = [p.name for p in info.parameters]
         infer = "if classes is None and threshold is None:\n        classes = classes_in(prediction, target, weight)\n    " if "classes" in parameters else ""
         source.append(FUNCTION.format(name=name, parameters="".join(f", {p.name}={p.default!r}" for p in info.parameters), infer=infer,
