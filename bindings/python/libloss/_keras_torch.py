@@ -46,4 +46,5 @@ def loss(base: Loss, **options: Any) -> Callable[..., Any]:
     def function(*inputs: Any, weight: Any = None) -> Any:
         return _Evaluate.apply(base, options, weight, *inputs)
 
-    return function
+    differentiable: Callable[..., Any] = function
+    return differentiable

@@ -88,6 +88,7 @@ class Risk:
     def hess(self, theta: Array, curvature: str) -> Array:
         z = self.design(theta.reshape(self.shape))
         options = {"weight": self.weight, "reduction": "weighted_mean", "curvature": curvature}
+        H: Array
         if len(self.shape) == 1:
             H = self.design.gram(self.loss.hess(z, self.target, **options)[:, None])[0]
         else:

@@ -15,6 +15,7 @@ from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, cr
 from ._errors import ArgumentError, DTypeError, Error, IncompatibleVersionError, NotDifferentiableError, ShapeError, located
 from ._libloss import ffi, lib, quick
 from ._threads import wished
+from ._types import Spec
 
 if TYPE_CHECKING:
     from ._total import Total
@@ -139,7 +140,7 @@ class Loss:
     __array_ufunc__ = None  # a NumPy number times a loss is a loss
     _origin: tuple[Any, Any] | None  # of a loss of one's own: what it was made from, and the handle that C keeps
 
-    def __new__(cls, spec: str | Loss, /, **parameters: Any) -> Loss:
+    def __new__(cls, spec: Spec, /, **parameters: Any) -> Loss:
         if isinstance(spec, Loss):
             return spec.replace(**parameters) if parameters else spec
         if not isinstance(spec, str):

@@ -12,6 +12,7 @@ from ._extras import tool
 from ._linear import labels
 from ._loss import Loss
 from ._metrics import Metric
+from ._types import Measured
 
 MetadataRequest = tool("sklearn.utils.metadata_routing", "sklearn").MetadataRequest
 
@@ -123,7 +124,7 @@ def _response(what: Loss | Metric) -> str | tuple[str, ...]:
     return ("decision_function", "predict_proba") if what.info.link else "decision_function"
 
 
-def scorer(what: str | Loss | Metric, *, response_method: str | tuple[str, ...] | None = None, greater_is_better: bool | None = None,
+def scorer(what: Measured, *, response_method: str | tuple[str, ...] | None = None, greater_is_better: bool | None = None,
            **parameters: Any) -> Scorer:
     """A scorer for ``cross_val_score``, ``GridSearchCV(scoring=)`` and the like: higher is better, so that a loss comes with a minus.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ._loss import EMPTY, FORMAT, Loss, _positive, _split, choose, readable
 
 if TYPE_CHECKING:
     from ._metrics import Metric
+    from ._types import Measured, Spec
 
 ADD = frozenset(("weight", "axis", "threads"))
 
@@ -26,7 +27,7 @@ class Total:
     __hash__ = None  # type: ignore[assignment]
     __slots__ = ("_loss", "_memory")
 
-    def __init__(self, loss: Loss | Metric | str, /, **parameters: Any) -> None:
+    def __init__(self, loss: Measured, /, **parameters: Any) -> None:
         from ._metrics import Metric
 
         if isinstance(loss, Metric) or (isinstance(loss, str) and describe(create(loss)).is_metric):
@@ -35,7 +36,7 @@ class Total:
             if not self._plan().total_size:
                 self._start()  # which says why there is none
             return
-        self._loss = Loss(loss, **parameters)
+        self._loss = Loss(cast("Spec", loss), **parameters)
         self._start()
 
     def _plan(self) -> Any:

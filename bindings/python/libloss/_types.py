@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import libloss
+
+    from . import _loss, _metrics
 
 
 class SupportsDLPack(Protocol):
@@ -26,3 +31,6 @@ Curvature: TypeAlias = Literal["exact", "upper"]
 BoosterCurvature: TypeAlias = Literal["builtin", "upper", "exact"]
 Average: TypeAlias = Literal["binary", "micro", "macro", "weighted"]
 Parameter: TypeAlias = bool | int | float | str | Sequence[float] | npt.NDArray[Any] | None
+# What a loss, or a loss or a metric, is made from. For a type checker the classes of the stubs are others than those behind them.
+Spec: TypeAlias = Union[str, "_loss.Loss", "libloss.Loss"]
+Measured: TypeAlias = Union[str, "_loss.Loss", "libloss.Loss", "_metrics.Metric", "libloss.metrics.Metric"]

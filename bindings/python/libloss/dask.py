@@ -29,6 +29,7 @@ from ._extras import tool
 from ._loss import Loss, choose
 from ._metrics import Metric
 from ._total import Total
+from ._types import Measured, Spec
 
 dask: Any = tool("dask")
 da: Any = tool("dask.array")
@@ -40,7 +41,7 @@ tokenize: Any = tool("dask.base").tokenize
 __all__ = ["evaluate", "grad"]
 
 
-def evaluate(loss: Loss | Metric | str, /, *inputs: Any, weight: Any = None, compute: bool = True, split_every: int = 8, **options: Any) -> Any:
+def evaluate(loss: Measured, /, *inputs: Any, weight: Any = None, compute: bool = True, split_every: int = 8, **options: Any) -> Any:
     """The total of a loss or metric: ``.mean``, ``.value``, every reduction.
 
     Args:
@@ -62,7 +63,7 @@ def evaluate(loss: Loss | Metric | str, /, *inputs: Any, weight: Any = None, com
     return total.compute() if compute else total
 
 
-def grad(loss: Loss | str, /, *inputs: Any, weight: Any = None, reduction: str = "mean", divisor: Any = None, wrt: str | None = None, **options: Any) -> Any:
+def grad(loss: Spec, /, *inputs: Any, weight: Any = None, reduction: str = "mean", divisor: Any = None, wrt: str | None = None, **options: Any) -> Any:
     """The gradient of the reduced value of all chunks, as a lazy dask array with the chunks of what it is by.
 
     Args:

@@ -22,6 +22,7 @@ from ._jax_call import DTYPES, PARAMETER, WEIGHT, Call, is_real, learnable, requ
 from ._libloss import lib
 from ._loss import EMPTY, Loss, choose
 from ._threads import current
+from ._types import Spec
 
 jax = tool("jax")
 jnp = jax.numpy
@@ -139,7 +140,7 @@ def _array(x: Any, name: str) -> Any:
     return x
 
 
-def loss(spec: str | Loss, /, *, reduction: str = "mean", empty: str = "nan", axis: int = -1, unit_axes: int = 0, backend: Backend | None = None,
+def loss(spec: Spec, /, *, reduction: str = "mean", empty: str = "nan", axis: int = -1, unit_axes: int = 0, backend: Backend | None = None,
          **parameters: Any) -> Callable[..., Any]:
     """A function ``f(prediction, target, ...)`` that JAX differentiates, maps, scans and compiles.
 

@@ -25,6 +25,7 @@ from ._extras import tool
 from ._loss import Loss
 from ._metrics import Metric
 from ._total import Total
+from ._types import Measured, Spec
 
 MPI: Any = tool("mpi4py.MPI", "mpi")
 
@@ -93,7 +94,7 @@ def reduce(total: Total, comm: Any = None, root: int = 0) -> Total | None:
     return merged
 
 
-def evaluate(loss: Loss | Metric | str, /, *inputs: Any, comm: Any = None, **options: Any) -> Total:
+def evaluate(loss: Measured, /, *inputs: Any, comm: Any = None, **options: Any) -> Total:
     """The total of a loss or metric over all ranks' data, on every rank.
 
     Args:
@@ -118,7 +119,7 @@ def evaluate(loss: Loss | Metric | str, /, *inputs: Any, comm: Any = None, **opt
     return merged
 
 
-def divisor(loss: Loss | str, /, *inputs: Any, reduction: str = "mean", comm: Any = None, **options: Any) -> float:
+def divisor(loss: Spec, /, *inputs: Any, reduction: str = "mean", comm: Any = None, **options: Any) -> float:
     """What a reduction of all ranks' data divides by: for ``Loss.grad(divisor=...)`` of each share. Arguments as in ``evaluate``.
 
     The mean of the ranks' means is no mean where shares differ in length, weights or ignored labels; with this divisor, gradients of the
@@ -127,12 +128,12 @@ def divisor(loss: Loss | str, /, *inputs: Any, reduction: str = "mean", comm: An
     return evaluate(loss, *inputs, comm=comm, **options).divisor(reduction)
 
 
-def grad(loss: Loss | str, /, *inputs: Any, reduction: str = "mean", comm: Any = None, out: Any = None, **options: Any) -> Any:
+def grad(loss: Spec, /, *inputs: Any, reduction: str = "mean", comm: Any = None, out: Any = None, **options: Any) -> Any:
     """This rank's part of the gradient of the value of all ranks' data; arguments and errors as in ``value_and_grad``."""
     return value_and_grad(loss, *inputs, reduction=reduction, comm=comm, out=out, **options)[1]
 
 
-def value_and_grad(loss: Loss | str, /, *inputs: Any, reduction: str = "mean", comm: Any = None, out: Any = None, **options: Any) -> tuple[float, Any]:
+def value_and_grad(loss: Spec, /, *inputs: Any, reduction: str = "mean", comm: Any = None, out: Any = None, **options: Any) -> tuple[float, Any]:
     """The value of all ranks' data, and this rank's part of its gradient, in two passes: what the gradient is divided by is known after the first.
 
     Args:

@@ -16,6 +16,7 @@ from . import _linear
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError, ShapeError
 from ._extras import tool
 from ._loss import Loss
+from ._types import Spec
 
 issparse, LinearOperator = tool("scipy.sparse").issparse, tool("scipy.sparse.linalg").LinearOperator
 
@@ -100,7 +101,7 @@ class Objective:
         return f"<objective of {self.loss}>"
 
 
-def objective(loss: str | Loss, model: tuple[Any, ...], *, weight: Any = None, reduction: str = "mean", curvature: str = "exact",
+def objective(loss: Spec, model: tuple[Any, ...], *, weight: Any = None, reduction: str = "mean", curvature: str = "exact",
               **inputs: Any) -> Objective:
     """The loss of a model, for ``scipy.optimize.minimize(fun, theta, jac=True)``. Penalties are yours to add.
 
@@ -147,7 +148,7 @@ class Rho:
         return f"<rho of {self.loss}>"
 
 
-def rho(loss: str | Loss, **parameters: Any) -> Rho:
+def rho(loss: Spec, **parameters: Any) -> Rho:
     """A loss for ``scipy.optimize.least_squares(residuals, theta, loss=)``: the cost is the sum of the losses of the residuals.
 
     SciPy calls with squares of residuals, so that the loss must be of a residual and even, and smooth at 0. With ``f_scale=c`` the cost is

@@ -32,6 +32,7 @@ from ._errors import ArgumentError
 from ._extras import tool
 from ._loss import Loss
 from ._scorer import Scorer, scorer
+from ._types import Spec
 
 base, exceptions, multiclass, validation = (tool(f"sklearn.{m}") for m in ("base", "exceptions", "utils.multiclass", "utils.validation"))
 compute_sample_weight, available_if = tool("sklearn.utils.class_weight").compute_sample_weight, tool("sklearn.utils.metaestimators").available_if
@@ -41,7 +42,7 @@ Solver = Literal["auto", "newton", "lbfgs", "interior"]
 SOLVERS = ("auto", "newton", "lbfgs", "interior")
 
 
-def _linear_loss(spec: str | Loss) -> Loss:
+def _linear_loss(spec: Spec) -> Loss:
     """The loss, if a linear model's predictions can go into it."""
     loss = Loss(spec)
     needed = [i for i in loss.info.inputs if not i.optional]
@@ -66,7 +67,7 @@ def _to_mean(loss: Loss, raw: Array) -> Array:
 
 
 class _LinearModel(base.BaseEstimator):  # type: ignore[misc, name-defined]
-    loss: str | Loss
+    loss: Spec
     alpha: float
     l1_ratio: float
     fit_intercept: bool
@@ -156,7 +157,7 @@ class LossRegressor(base.RegressorMixin, _LinearModel):  # type: ignore[misc, na
         ArgumentError: parameters and losses that can't be; DomainError naming the first target outside the loss's domain.
     """
 
-    def __init__(self, loss: str | Loss = "squared_error", *, alpha: float = 1e-4, l1_ratio: float = 0.0, fit_intercept: bool = True,
+    def __init__(self, loss: Spec = "squared_error", *, alpha: float = 1e-4, l1_ratio: float = 0.0, fit_intercept: bool = True,
                  solver: Solver = "auto", tol: float = 1e-6, max_iter: int = 1000, warm_start: bool = False) -> None:
         self.loss = loss
         self.alpha = alpha
@@ -225,7 +226,7 @@ class LossClassifier(base.ClassifierMixin, _LinearModel):  # type: ignore[misc, 
 
     classes_: Array
 
-    def __init__(self, loss: str | Loss = "logistic", *, alpha: float = 1e-4, l1_ratio: float = 0.0, fit_intercept: bool = True,
+    def __init__(self, loss: Spec = "logistic", *, alpha: float = 1e-4, l1_ratio: float = 0.0, fit_intercept: bool = True,
                  class_weight: Mapping[Any, float] | Literal["balanced"] | None = None, solver: Solver = "auto", tol: float = 1e-6,
                  max_iter: int = 1000, warm_start: bool = False) -> None:
         self.loss = loss

@@ -1,6 +1,10 @@
 """What mypy --strict must accept."""
 
 import libloss
+import libloss.jax
+import libloss.scipy
+import libloss.sklearn
+import libloss.xgboost
 import numpy as np
 from libloss import metrics
 
@@ -36,3 +40,10 @@ class Spread(libloss.CustomLoss):
 
 
 spread: libloss.Loss = Spread().build()
+
+huber = libloss.Loss("huber")
+libloss.sklearn.LossRegressor(huber, alpha=0.1)
+libloss.sklearn.scorer(metrics.Metric("r2"))
+libloss.scipy.rho(huber)
+libloss.jax.loss(huber, reduction="sum")
+libloss.xgboost.objective(huber, curvature="upper")
