@@ -11,6 +11,11 @@ from sklearn import datasets
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
+def shown(x: object) -> str:
+    """A sample or a loss in the name of a test, which must be the same in every process."""
+    return getattr(x, "__name__", str(x))
+
+
 @functools.cache
 def diabetes() -> Arrays:
     return datasets.load_diabetes(return_X_y=True)

@@ -12,7 +12,7 @@ import libloss
 import libloss.catboost as adapter
 import numpy as np
 import pytest
-from real_data import cancer, counts, diabetes, small_diabetes, smooth_quantile, weights, wine
+from real_data import cancer, counts, diabetes, shown, small_diabetes, smooth_quantile, weights, wine
 from scipy.special import expit, softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore:Failed to (import numba|optimize):UserWarning")  # CatBoost would compile objectives
@@ -165,7 +165,7 @@ def test_metric(sample, theirs, loss, weighted, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("sample", "loss"), [
     (small_diabetes, libloss.Loss("pseudo_huber")), (small_diabetes, libloss.Loss("huber")), (cancer, libloss.Loss("binary_focal_with_logits")),
-    (small_diabetes, libloss.define(smooth_quantile).replace(tau=0.8)), (cancer, libloss.Loss("squared_hinge", labels="zero_one"))], ids=str)
+    (small_diabetes, libloss.define(smooth_quantile).replace(tau=0.8)), (cancer, libloss.Loss("squared_hinge", labels="zero_one"))], ids=shown)
 def test_lacking_losses_train(sample, loss):
     X, y = sample()
     obj, value = adapter.objective(loss), adapter.metric(loss)

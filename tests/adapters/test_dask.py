@@ -205,7 +205,7 @@ def test_what_is_refused(data):
         (lambda: evaluate("huber", p, t[:-1]), libloss.ShapeError, f"target has {N - 1} rows, but prediction has {N}"),
         (lambda: evaluate("huber", kept.p, data["target"]), libloss.ShapeError, "target has 1 chunk, but prediction has 4, whose sizes are unknown"),
         (lambda: evaluate("huber", p, kept.p.repartition(npartitions=2)), libloss.ShapeError, "prediction has 4 chunks, but target has 2, whose sizes"),
-        (lambda: evaluate("huber", kept.p, p), libloss.ShapeError, r"huber: target has shape \(210,\), but prediction \(column "p"\) has"),
+        (lambda: evaluate("huber", kept.p, p), libloss.ShapeError, r'huber: target has shape \(210,\), but prediction \(column "p"\) has'),
         (lambda: evaluate("huber", frame.p, frame.t.shift(1).reset_index(drop=True).repartition(npartitions=4)), libloss.ShapeError, "different indexes"),
         (lambda: evaluate("huber", p, dask.delayed(data["target"])), libloss.DTypeError, "target is a Delayed.*from_delayed"),
         (lambda: evaluate("huber", 1.0, 2.0), libloss.ShapeError, "nothing to split"),

@@ -11,7 +11,7 @@ import lightgbm
 import numpy as np
 import pytest
 from libloss._habits import LIGHTGBM
-from real_data import cancer, counts, diabetes, digits, fair, silently, small_diabetes, smooth_quantile, weights
+from real_data import cancer, counts, diabetes, digits, fair, shown, silently, small_diabetes, smooth_quantile, weights
 from scipy.special import expit, softmax
 from sklearn.base import clone
 
@@ -238,7 +238,7 @@ def test_metric(sample, params, loss, theirs, beside, weighted):
     (small_diabetes, libloss.Loss("log_cosh"), {}), (small_diabetes, libloss.Loss("pseudo_huber"), {}),
     (small_diabetes, libloss.Loss("expectile", tau=0.9), {}),
     (small_diabetes, libloss.define(smooth_quantile).replace(tau=0.8), {}), (cancer, libloss.Loss("binary_focal_with_logits"), {}),
-    (digits, libloss.Loss("binary_focal_with_logits"), {"num_class": 10}), (digits, libloss.Loss("softmax_focal"), {"num_class": 10})], ids=str)
+    (digits, libloss.Loss("binary_focal_with_logits"), {"num_class": 10}), (digits, libloss.Loss("softmax_focal"), {"num_class": 10})], ids=shown)
 def test_lacking_losses_train(sample, loss, params):
     X, y = sample()
     try:

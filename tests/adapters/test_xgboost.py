@@ -10,7 +10,7 @@ import libloss.xgboost as adapter
 import numpy as np
 import pytest
 import xgboost
-from real_data import cancer, counts, diabetes, digits, silently, small_diabetes, smooth_quantile, weights
+from real_data import cancer, counts, diabetes, digits, shown, silently, small_diabetes, smooth_quantile, weights
 from sklearn.base import clone
 
 ROUNDS = 50
@@ -236,7 +236,7 @@ def test_names_of_metrics_have_no_spaces():
     (small_diabetes, libloss.Loss("log_cosh"), {}), (small_diabetes, libloss.Loss("huber"), {}), (small_diabetes, libloss.Loss("expectile", tau=0.9), {}),
     (small_diabetes, libloss.define(smooth_quantile).replace(tau=0.8), {}), (cancer, libloss.Loss("binary_focal_with_logits"), {}),
     (small_diabetes, libloss.Loss("0.5*huber + 0.5*squared_error"), {}), (digits, libloss.Loss("softmax_focal"), {"num_class": 10}),
-    (digits, libloss.Loss("cross_entropy", label_smoothing=0.1), {"num_class": 10})], ids=str)
+    (digits, libloss.Loss("cross_entropy", label_smoothing=0.1), {"num_class": 10})], ids=shown)
 def test_lacking_losses_train(sample, loss, params):
     """From the best constant start to well below what it costs."""
     X, y = sample()
