@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "loss.h"
 #include "pair.h"
 #include "vector_loop.h"
 

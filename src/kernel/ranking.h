@@ -8,7 +8,7 @@
 #define CARRIES_REMAINDER (LIBLOSS_BITS == 64)
 #include "unit.h"
 
-#include "../engine/order.h"
+#include "order.h"
 #include "gain.h"
 #include "lanes.h"
 
@@ -66,7 +66,7 @@ static inline int64_t ranking_work(int64_t length, int64_t width, const int64_t 
 FORMULA const ranked *falling(const double *x, int64_t n, double *key, double *work)
 {
     for (int64_t i = 0; i < n; i++) key[i] = -x[i];
-    return libloss__order(key, NULL, n, work);
+    return order_of(key, NULL, n, work);
 }
 
 /* Fills in what the documents are worth; returns the ideal sum of discounted gains. */

@@ -3,7 +3,7 @@
  */
 #include "calibration.h"
 #include "functions.h"
-#include "../engine/order.h"
+#include "../kernel/order.h"
 
 METRIC(adaptive_calibration_error) = {
     .title = "Adaptive calibration error",
@@ -40,7 +40,7 @@ static void see_adaptive_calibration_error(const metric_cases *c, double *value)
         if (confidence[i] != confidence[i]) return;
         gap[i] = (double)right - confidence[i];
     }
-    const ranked *order = libloss__order(confidence, c->weight, n, c->work);
+    const ranked *order = order_of(confidence, c->weight, n, c->work);
     for (int64_t i = 0; i < n; i++) add_to(&all, c->weight ? c->weight[order[i].item] : 1);
     double number = 0; /* of the bin at hand */
     for (int64_t at = 0, next; at < n; at = next) {

@@ -5,7 +5,7 @@
 #define LIBLOSS_METRICS_CURVE_H
 
 #include "functions.h"
-#include "../engine/order.h"
+#include "../kernel/order.h"
 
 /* One class against others. An item of the order is twice the number of a case, and 1 more if it is of the class. */
 typedef struct {

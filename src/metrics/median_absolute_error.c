@@ -2,7 +2,7 @@
  * The middle of the absolute errors: half of all cases may be wild, and it does not move.
  */
 #include "functions.h"
-#include "../engine/order.h"
+#include "../kernel/order.h"
 #include "outputs.h"
 
 enum { AVERAGE };
@@ -37,7 +37,7 @@ static void see_median_absolute_error(const metric_cases *c, double *value)
         if (error[i] != error[i]) return;
     }
     if (n == 0) return;
-    const ranked *order = libloss__order(error, c->weight, n, c->work);
+    const ranked *order = order_of(error, c->weight, n, c->work);
     for (int64_t i = 0; i < n; i++) add_to(&all, c->weight ? c->weight[order[i].item] : 1);
     for (int64_t i = 0; i < n; i++) {
         const double here = error[order[i].item];

@@ -6,7 +6,7 @@
 
 #include "functions.h"
 #include "mean.h"
-#include "../engine/order.h"
+#include "../kernel/order.h"
 #define RANKED_INPUTS(relevance_, flags_)                                                                                              \
     INPUT(prediction, KIND_REAL, 0, "scores of documents; without groups each row of the last axis is a query"),                       \
         INPUT(target, relevance_, flags_, "relevance of each document"),                                                               \
@@ -32,7 +32,7 @@ static inline const ranked *list_order(const metric_cases *c, const double *scor
 {
     double *key = list_keys(c);
     for (int64_t i = 0; i < c->count; i++) key[i] = -score[i];
-    return libloss__order(key, NULL, c->count, c->work);
+    return order_of(key, NULL, c->count, c->work);
 }
 
 static inline int list_has_nan(const metric_cases *c)

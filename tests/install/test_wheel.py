@@ -83,8 +83,8 @@ def test_what_the_wheel_holds(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name.partition("/")[2] for name in archive.namelist() if name.startswith("libloss/")}
         about = archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))).decode()
-    sources = {str(path.relative_to(PACKAGE / "libloss")) for path in (PACKAGE / "libloss").rglob("*") if path.suffix in (".py", ".css", ".js", ".typed")}
-    made = {"_libloss.abi3.so", "libloss.so.0", "__init__.pyi", "metrics.pyi", "_texts.py"}
+    sources = {str(path.relative_to(PACKAGE / "libloss")) for path in (PACKAGE / "libloss").rglob("*") if path.suffix in (".py", ".c", ".css", ".js", ".typed")}
+    made = {"_libloss.abi3.so", "libloss.so.0", "libloss.h", "__init__.pyi", "metrics.pyi", "_texts.py"}
     assert "_gallery/style.css" in sources and held - {"_libloss.pyi"} == (sources - {"_libloss.pyi"}) | made | {"py.typed"}
     extras = set(re.findall(r"^Provides-Extra: (\S+)", about, re.M))
     assert extras == set(DOCUMENT["project"]["optional-dependencies"])

@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "../../engine/order.h"
+#include "order.h"
 
 enum { PREDICTION, TIME, EVENT };
 enum { TIES };
@@ -37,7 +37,7 @@ static void cox_run(const loss_unit *u)
 {
     const int64_t n = u->length;
     const double *z = u->input[PREDICTION], *time = u->input[TIME];
-    const ranked *order = libloss__order(time, NULL, n, u->work);
+    const ranked *order = order_of(time, NULL, n, u->work);
     scaled *risk = (scaled *)(void *)(u->work + ORDER_WORK * n); /* of the first with each time, in that order; then the raised scores */
     scaled *raised = risk + n, sum = { { 0, 0 }, 0 };
     pair value = { 0, 0 };
