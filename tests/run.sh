@@ -111,7 +111,7 @@ if [ -z "$quick" ]; then
     pip install --quiet --disable-pip-version-check ./bindings/python
     python -m pytest -q tests/python --junitxml=$reports/python.xml || failed=1
     step "the tools that it plugs into"
-    python -m pytest -q -n "$jobs" --dist loadfile tests/adapters --junitxml=$reports/adapters.xml || failed=1
+    SCIPY_ARRAY_API=1 python -m pytest -q -n "$jobs" --dist loadfile tests/adapters --junitxml=$reports/adapters.xml || failed=1
     step "vector code"
     python -m pytest -q -n "$jobs" --dist worksteal tests/vector --junitxml=$reports/vector.xml || failed=1
     step "bench"
