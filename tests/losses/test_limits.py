@@ -107,3 +107,14 @@ def test_infinite_logits_of_a_row():
     assert values[1] == 0 and not got[1].any()
     assert values[2] == INF
     assert np.isnan(values[3])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spec", [s for n in POINTWISE for s in specs(n) if Loss(s).inputs[0]["kind"] == "probability"])
+def test_a_probability_of_minus_0_is_0(spec, dtype):
+    """Down there a slope is -1/p, and 1/-0 is the other infinity."""
+    loss, target = Loss(spec), np.array([0, 0.25, 1], dtype)
+    plus, minus = (loss.eval(np.full(3, zero, dtype), target, grad=[0], hess=[0], reduction="sum") for zero in (0.0, -0.0))
+    for what in ("value", "grad0", "hess0"):
+        np.testing.assert_array_equal(minus[what], plus[what])
+    assert np.all(plus["grad0"][1:] <= 0), "more is better where there is something to find"
