@@ -323,9 +323,9 @@ def test_losses_lead_to_the_tools_that_suit_them():
 
     assert suited("huber") == set(_howto.TOOLS)
     assert {"xgboost", "lightgbm", "catboost", "sklearn"} <= suited("cross_entropy")
-    assert suited("binary_cross_entropy") == {"scipy", "torch", "jax", "keras", "tables", "files", "mpi", "dask"}  # a booster's scores leave [0, 1]
+    assert suited("binary_cross_entropy") == set(_howto.TOOLS) - {"xgboost", "lightgbm", "catboost", "sklearn"}  # a booster's scores leave [0, 1]
     assert suited("dice") == {"scipy", "torch", "jax", "keras", "tables", "files"}  # a value of the batch
-    assert suited("triplet_margin") == {"torch", "jax", "tables", "files", "mpi", "dask"}
+    assert suited("triplet_margin") == {"torch", "torch_distributed", "jax", "tables", "files", "mpi", "dask"}
     assert not any(_howto.fits(_howto.HowTo("mpi", "", "", ()), i) for i in INFOS if i.is_metric)
 
 

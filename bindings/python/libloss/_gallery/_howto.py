@@ -17,7 +17,8 @@ from .._core import Info
 
 FOLDER = pathlib.Path(__file__).parent / "how-to"
 TOOLS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "sklearn": "scikit-learn", "scipy": "SciPy", "torch": "PyTorch",
-         "jax": "JAX", "keras": "Keras", "tables": "Tables", "files": "Files", "mpi": "MPI", "dask": "Dask and Spark"}
+         "torch_distributed": "Several PyTorch processes", "jax": "JAX", "keras": "Keras", "tables": "Tables", "files": "Files", "mpi": "MPI",
+         "dask": "Dask and Spark"}
 PROSE = re.compile(r"^#(?: (.*))?$")
 
 
@@ -89,6 +90,7 @@ def _two(i: Info) -> bool:
 
 FITS: dict[str, Callable[[Info], bool]] = {
     "xgboost": _boosted, "lightgbm": _boosted, "catboost": _boosted, "sklearn": _boosted, "scipy": _two, "keras": _two, "mpi": _a_sum, "dask": _a_sum,
+    "torch_distributed": _a_sum,
 }
 
 

@@ -5,12 +5,9 @@ computes value and gradient in one pass over the tensors' own memory, on the CPU
 """
 
 # A small network on handwritten digits. Nothing but the criterion is libloss's.
-import tempfile
-
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 
-import libloss
 from libloss.torch import Loss
 
 torch.manual_seed(0)
@@ -93,42 +90,4 @@ print({name: tuple(g.shape) for name, g in each.items()})
 # prints:
 # {'0.weight': (8, 64, 64), '0.bias': (8, 64), '2.weight': (8, 10, 64), '2.bias': (8, 10)}
 
-# Over several processes the mean of the ranks' means is not the mean, where their counts differ. Give every rank the divisor of all: the sum
-# of their counts. DistributedDataParallel averages gradients, so the loss is multiplied by the number of ranks. Running totals are exact, and
-# merge to the same bits in any order.
-ignoring = Loss("cross_entropy", ignore_index=0)
-scores = model(images).detach()
-shares = [slice(0, 600), slice(600, 700)]  # of the ranks: one has far more than the other
-
-
-def gradient(network, rows, divisor, factor):
-    network.zero_grad()
-    (ignoring(network(images[rows]), labels[rows], divisor=divisor) * factor).backward()
-    return [p.grad.clone() for p in network.parameters()]
-
-
-def work(rank, meeting):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
-    network = torch.nn.parallel.DistributedDataParallel(model)
-    count = (labels[shares[rank]] != 0).sum()
-    torch.distributed.all_reduce(count)
-    together = gradient(network, shares[rank], count, factor=2)
-
-    total = libloss.Total(ignoring.loss).add(scores[shares[rank]], labels[shares[rank]])
-    states = [None, None]
-    torch.distributed.all_gather_object(states, total.to_bytes())
-    merged = sum(libloss.Total.from_bytes(state) for state in states)
-
-    if rank == 0:
-        alone = gradient(model, slice(0, 700), None, factor=1)
-        print("one gradient:", all(torch.allclose(g, h, atol=1e-6) for g, h in zip(together, alone, strict=True)))
-        print("one total, to the bit:", merged == libloss.Total(ignoring.loss).add(scores[:700], labels[:700]))
-    torch.distributed.destroy_process_group()
-
-
-with tempfile.TemporaryDirectory() as folder:
-    torch.multiprocessing.start_processes(work, (f"{folder}/meeting",), nprocs=2, start_method="fork")
-# prints:
-# one gradient: True
-# one total, to the bit: True
+# Training in several processes, each with a share of the rows, has a page of its own: its point is what a mean is then divided by.
