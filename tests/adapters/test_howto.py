@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import re
-import subprocess
-import sys
 
+import child
 import libloss
 import pytest
 
@@ -20,6 +19,6 @@ def promised(text: str) -> list[str]:
 
 @pytest.mark.parametrize("howto", sorted(HOWTOS.glob("*.py")), ids=lambda path: path.stem)
 def test_howto(howto, tmp_path):
-    done = subprocess.run([sys.executable, howto], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = child.python(howto, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == promised(howto.read_text())

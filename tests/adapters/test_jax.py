@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 
+import child
 import jax
 import jax.numpy as jnp
 import libloss
@@ -368,7 +367,7 @@ def test_derivatives_that_are_not_there_are_named():
 
 
 def python(code, **environment):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    done = child.python("-c", code, env={**os.environ, **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
-import subprocess
-import sys
 
+import child
 import pytest
 
 CHECKS = pathlib.Path(__file__).with_name("keras_checks.py")
@@ -14,8 +13,7 @@ CHECKS = pathlib.Path(__file__).with_name("keras_checks.py")
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_on(backend):
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", CHECKS], capture_output=True, text=True, check=False,
-                          env={**os.environ, "KERAS_BACKEND": backend})
+    done = child.python("-m", "pytest", "-q", "-p", "no:cacheprovider", CHECKS, env={**os.environ, "KERAS_BACKEND": backend})
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -27,5 +25,5 @@ try:
 except ValueError as problem:
     print(problem)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "KERAS_BACKEND": "numpy"})
-    assert "this one is numpy: KERAS_BACKEND=jax" in done.stdout
+    done = child.python("-c", code, env={**os.environ, "KERAS_BACKEND": "numpy"})
+    assert "this one is numpy: KERAS_BACKEND=jax" in done.stdout, done.stderr
