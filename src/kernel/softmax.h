@@ -23,10 +23,7 @@ FORMULA void softmax_rows(const softmax_tile *tile, formula *f)
         .keep = 1 - (real)tile->smoothing,
         .spread = (real)tile->smoothing / (real)tile->classes,
     };
-    if (tile->classes <= NARROW)
-        narrow_rows(&w, f);
-    else
-        wide_rows(&w, f);
+    all_rows(&w, f);
 }
 
 #define KERNELS_softmax(name_)                                                        \

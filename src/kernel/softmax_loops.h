@@ -34,12 +34,18 @@ typedef struct {
     real keep, spread; /* the mass of a class is weight * (keep * target + spread) */
 } job;
 
+enum { OF_LABEL, OF_TOP, NAMED }; /* the two classes of a row that have expressions of their own */
+
 /* Up to sixteen rows. Lanes beyond them repeat the first row, so that no lane holds anything strange. */
 typedef struct {
     ptrdiff_t count, place[LANES], label[LANES], top[LANES];
     stored max[LANES], z_label[LANES], e_label[LANES];
     real others[LANES], others_lo[LANES], inverse[LANES], inverse_lo[LANES], nll_top[LANES], nll_top_lo[LANES];
     real factor[LANES], at_top[LANES]; /* at_top: 1 where the label is the top */
+    struct {
+        real nll[LANES], p[LANES], q[LANES], nll_lo[LANES], q_lo[LANES]; /* its outcome, */
+        real value[LANES], slope[LANES], bend[LANES]; /* and the jet of that; of the top only where every class has a mass */
+    } named[NAMED];
     real label_mass[LANES], even_mass[LANES], top_mass[LANES]; /* of the label by itself; of label and top as any class */
     real value[LANES], slope[LANES], bend[LANES]; /* sums of s f, a and b; of masses as of any class and but for the top at first */
     real rest[LANES]; /* the sum of b but for the top's */
@@ -72,7 +78,24 @@ STAGE void open_panel(const job *w, ptrdiff_t first, ptrdiff_t count, panel *p)
     }
 }
 
-/* What is known per row once max, top and others are: the rest of the facts, and the masses of label and top. */
+FORMULA outcome outcome_of_label(const panel *p, int l)
+{
+    const outcome top = outcome_of_top(facts_at(p, l)), other = outcome_of(facts_at(p, l), p->z_label[l], p->e_label[l]);
+    const real at_top = p->at_top[l];
+    return (outcome){ at_top != 0 ? top.nll : other.nll, at_top != 0 ? top.p : other.p, at_top != 0 ? top.q : other.q,
+                      at_top != 0 ? top.nll_lo : other.nll_lo, at_top != 0 ? top.q_lo : other.q_lo };
+}
+
+FORMULA void keep_outcome(panel *p, int which, int l, outcome o)
+{
+    p->named[which].nll[l] = o.nll;
+    p->named[which].p[l] = o.p;
+    p->named[which].q[l] = o.q;
+    p->named[which].nll_lo[l] = o.nll_lo;
+    p->named[which].q_lo[l] = o.q_lo;
+}
+
+/* What is known per row once max, top and others are: the rest of the facts, the masses of label and top, and how these turned out. */
 STAGE void find_facts(const job *w, panel *p)
 {
     for (int l = 0; l < LANES; l++) p->label_mass[l] = w->target ? 0 : w->keep;
@@ -96,14 +119,25 @@ STAGE void find_facts(const job *w, panel *p)
         p->nll_top[l] = r.nll_top.hi;
         p->nll_top_lo[l] = r.nll_top.lo;
     }
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) keep_outcome(p, OF_LABEL, l, outcome_of_label(p, l));
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) keep_outcome(p, OF_TOP, l, outcome_of_top(facts_at(p, l)));
 }
 
-FORMULA outcome outcome_of_label(const panel *p, int l)
+/* The formula of label and top: one loop for both, since a formula may be long. */
+FORMULA void price(const job *w, panel *p, formula *f)
 {
-    const outcome top = outcome_of_top(facts_at(p, l)), other = outcome_of(facts_at(p, l), p->z_label[l], p->e_label[l]);
-    const real at_top = p->at_top[l];
-    return (outcome){ at_top != 0 ? top.nll : other.nll, at_top != 0 ? top.p : other.p, at_top != 0 ? top.q : other.q,
-                      at_top != 0 ? top.nll_lo : other.nll_lo, at_top != 0 ? top.q_lo : other.q_lo };
+    for (int k = OF_LABEL; k <= (w->masses ? OF_TOP : OF_LABEL); k++) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const outcome o = { p->named[k].nll[l], p->named[k].p[l], p->named[k].q[l], p->named[k].nll_lo[l], p->named[k].q_lo[l] };
+            const jet x = f(o, w->param);
+            p->named[k].value[l] = x.value;
+            p->named[k].slope[l] = x.slope;
+            p->named[k].bend[l] = x.bend;
+        }
+    }
 }
 
 /* A, B - b and one class's own b. A file whose f is a line says so by STRAIGHT. */
@@ -120,39 +154,40 @@ FORMULA real hessian_of(real slope, real rest, real b, real p, real q, real uppe
 #endif
 }
 
-FORMULA void price_labels(const job *w, panel *p, formula *f)
+STAGE void weigh_labels(const job *w, panel *p)
 {
     const real upper = w->tile->upper;
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
-        const outcome label = outcome_of_label(p, l), top = outcome_of_top(facts_at(p, l));
-        const jet x = f(label, w->param);
-        const real mass = p->label_mass[l], factor = p->factor[l], slope = mass * x.slope, bend = mass * x.bend;
+        const real label_p = p->named[OF_LABEL].p[l], label_q = p->named[OF_LABEL].q[l];
+        const real top_p = p->named[OF_TOP].p[l], top_q = p->named[OF_TOP].q[l];
+        const real mass = p->label_mass[l], factor = p->factor[l];
+        const real slope = mass * p->named[OF_LABEL].slope[l], bend = mass * p->named[OF_LABEL].bend[l];
         const real own = p->at_top[l] != 0 ? bend : 0, rest = p->at_top[l] != 0 ? 0 : bend;
-        p->value[l] = mass * x.value;
+        p->value[l] = mass * p->named[OF_LABEL].value[l];
         p->slope[l] = slope;
         p->bend[l] = bend;
         p->rest[l] = rest;
         p->scale[l] = p->inverse[l] * slope * factor * E_UNIT;
-        p->label_grad[l] = -(slope * label.q) * factor;
-        p->label_hess[l] = hessian_of(slope, 0, bend, label.p, label.q, upper) * factor;
-        p->top_grad[l] = p->at_top[l] != 0 ? -(slope * label.q) * factor : slope * top.p * factor;
-        p->top_hess[l] = hessian_of(slope, rest, own, top.p, top.q, upper) * factor;
+        p->label_grad[l] = -(slope * label_q) * factor;
+        p->label_hess[l] = hessian_of(slope, 0, bend, label_p, label_q, upper) * factor;
+        p->top_grad[l] = p->at_top[l] != 0 ? -(slope * label_q) * factor : slope * top_p * factor;
+        p->top_hess[l] = hessian_of(slope, rest, own, top_p, top_q, upper) * factor;
     }
 }
 
 /* The same where every class has a mass. */
-FORMULA void price_masses(const job *w, panel *p, formula *f)
+STAGE void weigh_masses(const job *w, panel *p)
 {
     const real upper = w->tile->upper;
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
-        const outcome top = outcome_of_top(facts_at(p, l));
-        const jet at_top = f(top, w->param);
+        const real label_p = p->named[OF_LABEL].p[l], label_q = p->named[OF_LABEL].q[l];
+        const real top_p = p->named[OF_TOP].p[l], top_q = p->named[OF_TOP].q[l];
+        const jet x = { p->named[OF_LABEL].value[l], p->named[OF_LABEL].slope[l], p->named[OF_LABEL].bend[l] };
+        const jet at_top = { p->named[OF_TOP].value[l], p->named[OF_TOP].slope[l], p->named[OF_TOP].bend[l] };
         const real factor = p->factor[l];
         real value = p->value[l], but_top = p->slope[l], bend = p->bend[l], top_mass = p->top_mass[l];
-        const outcome label = outcome_of_label(p, l);
-        const jet x = f(label, w->param);
         const real mass = p->label_mass[l], all = mass + p->even_mass[l]; /* with a target row the first is 0, and the label nobody's */
         value += times(mass, x.value) + times(top_mass, at_top.value);
         but_top += p->at_top[l] != 0 ? 0 : times(mass, x.slope);
@@ -161,12 +196,12 @@ FORMULA void price_masses(const job *w, panel *p, formula *f)
         const real top_slope = times(top_mass, at_top.slope), slope = but_top + top_slope, top_bend = times(top_mass, at_top.bend);
         bend = rest + top_bend;
         /* A p - a at the top is also (A - a) - A q: whichever has the smaller terms, so that a sure and right row keeps digits. */
-        const real sure = but_top - slope * top.q, unsure = slope * top.p - top_slope;
-        p->top_grad[l] = (top.q < top.p ? sure : unsure) * factor;
-        p->top_hess[l] = hessian_of(slope, rest, top_bend, top.p, top.q, upper) * factor;
-        p->label_grad[l] = (slope * label.p - times(all, x.slope)) * factor;
+        const real sure = but_top - slope * top_q, unsure = slope * top_p - top_slope;
+        p->top_grad[l] = (top_q < top_p ? sure : unsure) * factor;
+        p->top_hess[l] = hessian_of(slope, rest, top_bend, top_p, top_q, upper) * factor;
+        p->label_grad[l] = (slope * label_p - times(all, x.slope)) * factor;
         const real own = times(all, x.bend);
-        p->label_hess[l] = hessian_of(slope, bend - own, own, label.p, label.q, upper) * factor;
+        p->label_hess[l] = hessian_of(slope, bend - own, own, label_p, label_q, upper) * factor;
         p->value[l] = value;
         p->slope[l] = slope;
         p->bend[l] = bend;
@@ -262,7 +297,7 @@ FORMULA void put_target_gradients(const job *w, const panel *p, formula *f)
     for (int l = 0; l < p->count; l++) {
         const facts r = facts_at(p, l);
         const ptrdiff_t n = w->classes, at = p->place[l] * n, top = p->top[l];
-        const real at_top = f(outcome_of_top(r), w->param).value, factor = p->factor[l], keep = w->keep;
+        const real at_top = p->named[OF_TOP].value[l], factor = p->factor[l], keep = w->keep;
         const stored *z = w->logits + at, *weight = w->class_weight;
         double *out = w->tile->wide_target_grad + at;
         for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -330,14 +365,13 @@ FORMULA void fill_columns(const job *w, const panel *p, int l, formula *f)
             to.bend[j + i] = bend[i];
         }
     }
-    const outcome sure = outcome_of_top(r), labelled = outcome_of_label(p, l);
     to.p[top] = r.inverse.hi;
     to.p_lo[top] = r.inverse.lo;
-    to.q[top] = sure.q;
-    to.bend[top] = masses ? times(p->top_mass[l], f(sure, w->param).bend) : 0;
+    to.q[top] = p->named[OF_TOP].q[l];
+    to.bend[top] = masses ? times(p->top_mass[l], p->named[OF_TOP].bend[l]) : 0;
     if (w->target) return;
-    to.q[label] = labelled.q;
-    to.bend[label] = times(masses ? p->label_mass[l] + p->even_mass[l] : p->label_mass[l], f(labelled, w->param).bend);
+    to.q[label] = p->named[OF_LABEL].q[l];
+    to.bend[label] = times(masses ? p->label_mass[l] + p->even_mass[l] : p->label_mass[l], p->named[OF_LABEL].bend[l]);
 }
 
 /* What stands at (i, j), given B - b_i - b_j. The same for (j, i), to the bit. */
@@ -532,40 +566,6 @@ FORMULA void narrow_outputs_of_masses(const job *w, const panel *p, stored *z, s
     }
 }
 
-FORMULA void narrow_rows(const job *w, formula *f)
-{
-    const softmax_tile *tile = w->tile;
-    stored z[NARROW * LANES], e[NARROW * LANES], t[NARROW * LANES];
-    if (w->masses && !w->target) memset(t, 0, (size_t)w->classes * LANES * sizeof *t);
-    for (ptrdiff_t first = 0; first < tile->rows; first += LANES) {
-        panel p;
-        open_panel(w, first, tile->rows - first < LANES ? tile->rows - first : LANES, &p);
-        transpose_in(w, &p, w->logits, z);
-        narrow_others(w, &p, z, e);
-        if (w->target) transpose_in(w, &p, w->target, t);
-        find_facts(w, &p);
-        if (w->masses) {
-            narrow_masses(w, &p, z, e, t, f);
-            price_masses(w, &p, f);
-        } else {
-            price_labels(w, &p, f);
-        }
-        put_facts(w, &p);
-        if (tile->wide_target_grad) put_target_gradients(w, &p, f);
-        if (tile->matrix) put_matrices(w, &p, f);
-        if (!(tile->grad || tile->hess || tile->wide_grad || tile->wide_hess)) continue;
-        if (w->masses) {
-            narrow_outputs_of_masses(w, &p, z, e, t, f);
-        } else {
-            if (tile->wide_grad || tile->wide_hess) narrow_wide_outputs_on_label(w, &p, e);
-            narrow_outputs_on_label(w, &p, z, e);
-        }
-        if (tile->grad) transpose_out(w, &p, e, tile->grad);
-        if (tile->hess) transpose_out(w, &p, z, tile->hess);
-        put_special(w, &p);
-    }
-}
-
 /* ---- wide rows: vectors run along the row ---- */
 
 /* max, top and others of one row; e goes to `home`, which may be where the logits lie, or be NULL. */
@@ -713,41 +713,63 @@ FORMULA void wide_outputs_of_masses(const job *w, const panel *p, int l, const s
     }
 }
 
+/* max, top and others of a panel, and e to where the gradients go, or the Hessians. */
+STAGE void wide_panel(const job *w, panel *p, stored *homes)
+{
+    for (int l = 0; l < LANES; l++) {
+        if (l < p->count) {
+            wide_others(w, p, l, homes ? homes + p->place[l] * w->classes : NULL);
+            continue;
+        }
+        p->max[l] = p->max[0];
+        p->top[l] = p->top[0];
+        p->others[l] = p->others[0];
+        p->others_lo[l] = p->others_lo[0];
+        p->value[l] = p->slope[l] = p->bend[l] = 0;
+    }
+}
+
+/* ---- all rows ---- */
+
 enum { AT_ONCE = 16384 }; /* numbers of a panel of wide rows: what stays in the second cache */
 
-FORMULA void wide_rows(const job *w, formula *f)
+FORMULA void all_rows(const job *w, formula *f)
 {
     const softmax_tile *tile = w->tile;
     const ptrdiff_t n = w->classes, fit = AT_ONCE / n, abreast = fit < 1 ? 1 : fit > LANES ? LANES : fit;
-    const int rounded = !tile->wide_grad && !tile->wide_hess;
-    stored *homes = !rounded ? NULL : tile->grad ? tile->grad : tile->hess;
+    const int narrow = n <= NARROW, rounded = !tile->wide_grad && !tile->wide_hess;
+    stored z[NARROW * LANES], e[NARROW * LANES], t[NARROW * LANES]; /* of narrow rows */
+    stored *homes = !rounded ? NULL : tile->grad ? tile->grad : tile->hess; /* of wide ones */
     if (w->masses && homes == w->logits) homes = NULL; /* the logits are asked again */
+    if (narrow && w->masses && !w->target) memset(t, 0, (size_t)n * LANES * sizeof *t);
     for (ptrdiff_t first = 0; first < tile->rows; first += abreast) {
         panel p;
         open_panel(w, first, tile->rows - first < abreast ? tile->rows - first : abreast, &p);
-        for (int l = 0; l < LANES; l++) {
-            if (l < p.count) {
-                wide_others(w, &p, l, homes ? homes + p.place[l] * n : NULL);
-                continue;
-            }
-            p.max[l] = p.max[0];
-            p.top[l] = p.top[0];
-            p.others[l] = p.others[0];
-            p.others_lo[l] = p.others_lo[0];
-            p.value[l] = p.slope[l] = p.bend[l] = 0;
+        if (narrow) {
+            transpose_in(w, &p, w->logits, z);
+            narrow_others(w, &p, z, e);
+            if (w->target) transpose_in(w, &p, w->target, t);
+        } else {
+            wide_panel(w, &p, homes);
         }
         find_facts(w, &p);
-        if (w->masses) {
-            for (int l = 0; l < p.count; l++) wide_masses(w, &p, l, homes ? homes + p.place[l] * n : NULL, f);
-            price_masses(w, &p, f);
-        } else {
-            price_labels(w, &p, f);
-        }
+        price(w, &p, f);
+        if (w->masses && narrow) narrow_masses(w, &p, z, e, t, f);
+        for (int l = 0; l < p.count && w->masses && !narrow; l++) wide_masses(w, &p, l, homes ? homes + p.place[l] * n : NULL, f);
+        if (w->masses)
+            weigh_masses(w, &p);
+        else
+            weigh_labels(w, &p);
         put_facts(w, &p);
         if (tile->wide_target_grad) put_target_gradients(w, &p, f);
         if (tile->matrix) put_matrices(w, &p, f);
         if (!(tile->grad || tile->hess || tile->wide_grad || tile->wide_hess)) continue;
-        for (int l = 0; l < p.count; l++) {
+        if (narrow && w->masses) narrow_outputs_of_masses(w, &p, z, e, t, f);
+        if (narrow && !w->masses && !rounded) narrow_wide_outputs_on_label(w, &p, e);
+        if (narrow && !w->masses) narrow_outputs_on_label(w, &p, z, e);
+        if (narrow && tile->grad) transpose_out(w, &p, e, tile->grad);
+        if (narrow && tile->hess) transpose_out(w, &p, z, tile->hess);
+        for (int l = 0; l < p.count && !narrow; l++) {
             const stored *home = homes ? homes + p.place[l] * n : NULL;
             if (w->masses && rounded && !tile->hess)
                 wide_outputs_of_masses(w, &p, l, home, f, 1);
