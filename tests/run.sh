@@ -110,7 +110,7 @@ python -m pytest -q -n "$jobs" --dist loadfile tests/unit --junitxml=$reports/un
 if [ -z "$quick" ]; then
     step "Python package"
     pip install --quiet --disable-pip-version-check ./bindings/python
-    python -m pytest -q tests/python --junitxml=$reports/python.xml || failed=1
+    python -m pytest -q -n "$jobs" --dist loadfile tests/python --junitxml=$reports/python.xml || failed=1
     step "the tools that it plugs into"
     SCIPY_ARRAY_API=1 python -m pytest -q -n "$jobs" --dist loadfile tests/adapters --junitxml=$reports/adapters.xml || failed=1
     step "vector code"

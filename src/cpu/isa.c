@@ -15,7 +15,7 @@ const char *libloss__isa_name(int isa) { return names[isa]; }
 
 static int best(void)
 {
-#if defined __x86_64__ && !defined LIBLOSS_PLAIN
+#if defined __x86_64__ && !defined LIBLOSS_PLAIN && !defined LIBLOSS_ONLY
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return LIBLOSS_ISA_baseline;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&

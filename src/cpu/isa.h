@@ -5,9 +5,12 @@
 #ifndef LIBLOSS_CPU_ISA_H
 #define LIBLOSS_CPU_ISA_H
 
-/* From the plainest to the best. src/CMakeLists.txt has the flags of each. */
+/* From the plainest to the best. src/CMakeLists.txt has the flags of each. LIBLOSS_ONLY is the one that whoever builds wants alone. */
 #if defined LIBLOSS_PLAIN
 #define LIBLOSS_ISA_LIST(X) X(baseline)
+#elif defined LIBLOSS_ONLY
+#define LIBLOSS_ISA_EXPANDED(X, name_) X(name_)
+#define LIBLOSS_ISA_LIST(X) LIBLOSS_ISA_EXPANDED(X, LIBLOSS_ONLY)
 #elif defined __x86_64__
 #define LIBLOSS_ISA_LIST(X) X(baseline) X(avx2) X(avx512)
 #elif defined __aarch64__

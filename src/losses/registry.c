@@ -16,6 +16,8 @@
 
 #if defined LIBLOSS_PLAIN
 #define FOR_EACH_ISA(do_, name_) do_(name_, baseline)
+#elif defined LIBLOSS_ONLY
+#define FOR_EACH_ISA(do_, name_) do_(name_, LIBLOSS_ONLY)
 #elif defined __x86_64__
 #define FOR_EACH_ISA(do_, name_) do_(name_, baseline) do_(name_, avx2) do_(name_, avx512)
 #elif defined __aarch64__
