@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { STRIP = 256 };
+enum { STRIP = 256, AT_ONCE = 1024 }; /* values; numbers of an input, of rows that are gathered together */
 
 typedef struct {
     const libloss__call *c;
@@ -52,16 +52,42 @@ static void *piece(char *memory, int64_t *at, int64_t bytes)
     return p;
 }
 
+/* Units of one size and one value, whose every input has as many numbers in each: they are gathered and scattered many at a time. */
+static int are_rows(const libloss__call *c)
+{
+    const int hessian = libloss__given(&c->hessian[0]) || libloss__given(&c->hessian[1]);
+    if ((c->unit != UNIT_ROW && c->unit != UNIT_GROUP) || c->values_per_unit != 1) return 0;
+    if (c->args->hessian_kind == LIBLOSS_ROW_MATRIX && hessian) return 0;
+    for (int32_t k = 0; k < c->object->inputs; k++)
+        if (libloss__given(&c->input[k]) && c->object->input[k].shape == OTHER_SHAPE) return 0;
+    return 1;
+}
+
+/* Numbers of input k from one row to the next: whole blocks, for a loss may write past its last number. */
+static int64_t stride_of(const libloss__call *c, int32_t k)
+{
+    return is_index(c, k) ? 1 : (capacity(c, k) + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK;
+}
+
+static int64_t rows_at_once(const libloss__call *c)
+{
+    const int64_t row = (c->length * c->width + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK;
+    if (!are_rows(c) || row > AT_ONCE) return 1;
+    return row * STRIP <= AT_ONCE ? STRIP : row > 0 ? AT_ONCE / row : STRIP;
+}
+
 /* Walks the pieces: to add up their sizes (memory NULL), or to place them. */
 static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
 {
     const unit_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
     const int64_t values = c->values_per_unit > STRIP ? c->values_per_unit : STRIP;
+    const int64_t rows = rows_at_once(c);
     int64_t at = 0, counts[MAX_INPUTS] = { 0 };
     memset(s, 0, sizeof *s);
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (!libloss__given(&c->input[k])) continue;
-        const int64_t n = counts[k] = capacity(c, k);
+        counts[k] = capacity(c, k);
+        const int64_t n = rows == 1 ? counts[k] : rows * stride_of(c, k);
         if (is_index(c, k))
             s->index[k] = piece(memory, &at, n * 8);
         else
@@ -116,6 +142,14 @@ static int64_t span(const libloss__call *c, int32_t k, int64_t u, const libloss_
         return u * c->values_per_unit;
     default: *count = unit->labels; return unit->first_label;
     }
+}
+
+static const int64_t *gather_index(const libloss__call *c, int32_t k, int64_t start, int64_t count, int64_t *index)
+{
+    libloss__gather(&c->input[k], c->input[k].single ? 0 : start, count, index, DTYPE_I64);
+    if (c->object->input[k].kind == KIND_CLASS) /* checked already; clamped, for it may change meanwhile */
+        for (int64_t i = 0; i < count; i++) index[i] = (uint64_t)index[i] < (uint64_t)c->classes ? index[i] : 0;
+    return index;
 }
 
 /* ---- what is absent inside a unit ---- */
@@ -238,9 +272,7 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         const int shape = c->object->input[k].shape;
         int64_t count, start = span(c, k, u, bounds, &count);
         if (is_index(c, k)) {
-            libloss__gather(v, v->single ? 0 : start, count, s->index[k], DTYPE_I64);
-            if (c->object->input[k].kind == KIND_CLASS) /* checked already; clamped, for it may change meanwhile */
-                for (int64_t i = 0; i < count; i++) s->index[k][i] = (uint64_t)s->index[k][i] < (uint64_t)c->classes ? s->index[k][i] : 0;
+            gather_index(c, k, start, count, s->index[k]);
             if (holes && shape != OTHER_SHAPE)
                 for (int64_t i = 0; i < n; i++) s->index[k][i] = s->index[k][s->present[i]];
             if (holes && square && c->object->input[k].kind == KIND_CLASS)
@@ -285,6 +317,73 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
         }
 }
 
+/* ---- many rows ---- */
+
+static double *take_apart(double *x, int64_t rows, int64_t width, int64_t stride)
+{
+    for (int64_t r = rows - 1; r > 0 && stride != width; r--) memmove(x + r * stride, x + r * width, (size_t)width * sizeof *x);
+    return x;
+}
+
+static void put_rows(const libloss__view *v, double *x, int64_t first, int64_t rows, int64_t width, int64_t stride, const double *factor)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        if (factor[r] != 1) libloss__tiles_now()->multiply(x + r * stride, factor[r], width);
+        if (r > 0 && stride != width) memmove(x + r * width, x + r * stride, (size_t)width * sizeof *x);
+    }
+    libloss__scatter(v, first * width, rows * width, x, DTYPE_F64);
+}
+
+/* Rows first .. of the same strip, whose weights w are (NULL: 1). As run_unit() would do it, but for what is the same in all of them. */
+static void run_rows(const unit_job *job, const unit_scratch *s, int64_t first, int64_t rows, const void *w, double *value, double *factor)
+{
+    const libloss__call *c = job->c;
+    loss_unit unit = { .length = c->length,
+                       .width = c->width,
+                       .rows = c->length,
+                       .param = job->param,
+                       .work = s->work,
+                       .upper = c->args->curvature == LIBLOSS_UPPER };
+    int64_t width[MAX_INPUTS] = { 0 }, stride[MAX_INPUTS] = { 0 };
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        const libloss__view *v = &c->input[k];
+        if (!libloss__given(v)) continue;
+        const int64_t n = unit.count[k] = width[k] = capacity(c, k), apart = stride[k] = stride_of(c, k);
+        if (is_index(c, k)) {
+            unit.index[k] = gather_index(c, k, first, rows, s->index[k]);
+        } else if (c->object->input[k].shape == PER_CLASS) {
+            unit.input[k] = s->real[k];
+            stride[k] = 0;
+        } else {
+            libloss__gather(v, v->single ? 0 : first * n, rows * n, s->real[k], DTYPE_F64);
+            unit.input[k] = take_apart(s->real[k], rows, n, apart);
+        }
+        if (s->grad[k]) unit.grad[k] = memset(s->grad[k], 0, (size_t)(rows * apart) * sizeof(double));
+        if (s->hess[k]) unit.hess[k] = memset(s->hess[k], 0, (size_t)(rows * apart) * sizeof(double));
+    }
+    for (int32_t k = 0; k < c->learned; k++) unit.by[k] = s->by[k];
+    for (int64_t r = 0; r < rows; r++) {
+        if (w && number_at(c, w, r) == 0) {
+            value[r] = factor[r] = 0;
+        } else {
+            unit.value = value + r;
+            unit.factor = factor + r;
+            job->kernels->run(&unit);
+            for (int32_t k = 0; k < c->learned; k++) libloss__sum_add(&c->by[k], factor[r] * s->by[k][0]);
+        }
+        for (int32_t k = 0; k < c->object->inputs; k++) {
+            if (unit.input[k]) unit.input[k] += stride[k];
+            if (unit.index[k]) unit.index[k] += stride[k];
+            if (unit.grad[k]) unit.grad[k] += stride[k];
+            if (unit.hess[k]) unit.hess[k] += stride[k];
+        }
+    }
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        if (s->grad[k]) put_rows(&c->gradient[k], s->grad[k], first, rows, width[k], stride[k], factor);
+        if (s->hess[k]) put_rows(&c->hessian[k], s->hess[k], first, rows, width[k], stride[k], factor);
+    }
+}
+
 /* Which of a matrix's factors belong to rows that are there: they stand at the front, like the rows. */
 static void compact_factors(const unit_scratch *s, const libloss__call *c, const void *weights)
 {
@@ -307,7 +406,8 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     unit_scratch s;
     job->c = c;
     lay_out(c, (char *)c->args->workspace + piece->slot * libloss__workspace_of_units(c), &s);
-    const int64_t begin = piece->begin, end = piece->end, values = c->values_per_unit, strip = values == 1 ? STRIP : 1;
+    const int64_t begin = piece->begin, end = piece->end, values = c->values_per_unit, rows = rows_at_once(c);
+    const int64_t strip = rows > 1 ? rows : values == 1 ? STRIP : 1;
     libloss__bounds bounds = { 0 };
     int64_t label[STRIP];
 
@@ -329,7 +429,11 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
             w = libloss__row_weights(c, start * values, n * values, label, s.weights);
         }
         if (job->derivatives) libloss__factors(c, start * values, n * values, c->unit == UNIT_BATCH ? NULL : w, s.factor);
-        for (int64_t i = 0; i < n; i++) {
+        if (rows > 1) {
+            run_rows(job, &s, start, n, w, s.value, s.factor);
+            for (int64_t i = 0; i < n; i++) put_number(c, s.rounded, i, s.value[i]);
+        }
+        for (int64_t i = 0; i < n && rows == 1; i++) {
             libloss__bounds_of(c, start + i, &bounds);
             if (w && !any_present(c, (char *)(uintptr_t)w + i * (c->arithmetic == DTYPE_F32 ? 4 : 8), values)) {
                 clear_unit(c, start + i, &bounds);

@@ -124,6 +124,48 @@ def test_masked_rows_of_a_matrix_are_no_columns_either(name, dtype):
         assert not masked[k][w == 0].any() and not masked[k][:, w == 0].any()
 
 
+def many_rows(name, dtype, rng, count):
+    """A spec and inputs of so many rows, several times: those that the cases have, in any order."""
+    if name not in UNITS:
+        for classes in (3, 16, 21):
+            p, q = (rng.dirichlet(np.ones(classes), count).astype(dtype) for _ in range(2))
+            label = rng.integers(0, classes, count)
+            yield name, {"nll": [np.log(p), label, None], "categorical_cross_entropy": [p, label, None], "kl_divergence": [p, q]}[name]
+        return
+    for case in cases(name, dtype):
+        first, names_of = case.inputs[0], [i["name"] for i in Loss(case.spec).inputs]
+        if "groups" in names_of and case.inputs[names_of.index("groups")] is not None:
+            continue
+        order = rng.integers(0, len(first), count) if first.ndim == 2 else np.argsort(rng.random((count, len(first))), -1)
+        yield case.spec, [a if a is None or n == "class_weight" else a[order] for n, a in zip(names_of, case.inputs, strict=True)]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["nll", "categorical_cross_entropy", "kl_divergence",
+                                  *(n for n in UNITS if not UNITS[n].weights_inside and n not in ("info_nce", "nt_xent", "sup_con", "ctc"))])
+def test_each_of_many_rows_has_the_bits_that_it_has_alone(name, dtype):
+    rng, count = np.random.default_rng(8), 300
+    for spec, inputs in many_rows(name, dtype, rng, count):
+        loss = Loss(spec)
+        wrt = [k for k, i in enumerate(loss.inputs) if i["differentiable"] and inputs[k] is not None and inputs[k].dtype.kind == "f"]
+        per_row = [i["name"] != "class_weight" and inputs[k] is not None for k, i in enumerate(loss.inputs)]
+        weight, upstream = rng.choice([0, 1, 2.5], count).astype(dtype), rng.choice([0, 1, -0.75], count).astype(dtype)
+        holes = [np.where((weight == 0).reshape(-1, *[1] * (a.ndim - 1)), dtype(np.nan), a) if there and a.dtype.kind == "f" else a
+                 for a, there in zip(inputs, per_row, strict=True)]
+        values, alone = np.empty(count, dtype), np.empty(1, dtype)
+        ask = {"reduction": "none", "grad": wrt, "hess": wrt}
+        together = loss.eval(*holes, weight=weight, upstream=upstream, values=values, **ask)
+        for r in [0, 1, count - 1, *rng.integers(0, count, 30)]:
+            one = slice(r, r + 1)
+            own = loss.eval(*(a[one] if there else a for a, there in zip(inputs, per_row, strict=True)), weight=weight[one],
+                            upstream=upstream[one], values=alone, **ask)
+            assert values[one].tobytes() == alone.tobytes(), (spec, r)
+            for k in wrt:
+                for what in (f"grad{k}", f"hess{k}"):
+                    assert together[what][one].tobytes() == own[what].tobytes(), (spec, what, r)
+                    assert weight[r] and upstream[r] or not together[what][one].any()
+
+
 def test_factors_of_the_rows_of_a_matrix():
     """Every row's value has a weight of its own, though a similarity belongs to two of them."""
     s = np.random.default_rng(1).uniform(-1, 1, (5, 5))
