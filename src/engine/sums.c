@@ -48,6 +48,21 @@ static void load(const libloss__call *c, int64_t start, int64_t n, room *r, sums
     r->even = n == ELEMENTS;
 }
 
+static void add_tile(const double *term, const double *weight, int64_t n, libloss__sum *sum)
+{
+    tile_sum part;
+    if (weight)
+        libloss__tiles_now()->sum_weighted_f64(term, weight, n, &part);
+    else
+        libloss__tiles_now()->sum_f64(term, n, &part);
+    if (part.parts >= 0) {
+        libloss__sum_add_tile(sum, &part);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) /* terms near the largest double: one by one */
+        if (!weight || weight[i] != 0) libloss__sum_add(sum, weight ? weight[i] * term[i] : term[i]);
+}
+
 /* Adds the terms of elements start .. to the sums. */
 static void gather(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, libloss__sum *sum)
 {
@@ -59,20 +74,11 @@ static void gather(const libloss__call *c, const sums_kernels *kernels, int64_t 
         load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
         for (int k = 0; k < MAX_TERMS; k++) tile.term[k] = r.out[k];
         kernels->gather(&tile);
-        for (int k = 0; k < kernels->filled; k++) {
-            tile_sum part;
-            if (weighted)
-                libloss__tiles_now()->sum_weighted_f64(r.out[k], r.weight, tile.count, &part);
-            else
-                libloss__tiles_now()->sum_f64(r.out[k], tile.count, &part);
-            if (part.parts >= 0) {
-                libloss__sum_add_tile(&sum[k], &part);
-                continue;
-            }
-            for (int64_t i = 0; i < tile.count; i++) /* terms near the largest double: one by one */
-                if (r.weight[i] != 0) libloss__sum_add(&sum[k], r.weight[i] * r.out[k][i]);
-        }
+        for (int k = 0; k < kernels->filled; k++)
+            if (k != kernels->ones) add_tile(r.out[k], weighted ? r.weight : NULL, tile.count, &sum[k]);
+        if (weighted && kernels->ones >= 0) add_tile(r.weight, NULL, tile.count, &sum[kernels->ones]);
     }
+    if (!weighted && kernels->ones >= 0) libloss__sum_add(&sum[kernels->ones], (double)n);
 }
 
 static double close_sums(const sums_kernels *kernels, const libloss__sum *sum, const double *param, double *fact)

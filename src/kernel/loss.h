@@ -231,7 +231,7 @@ typedef struct {
     void (*run)(const softmax_tile *tile);
 } softmax_kernels;
 
-enum { MAX_TERMS = 4, MAX_FACTS = 4 };
+enum { MAX_TERMS = 4, MAX_FACTS = 4, NO_ONES = -1 };
 
 /* A run of elements of one batch. The engine adds the terms up exactly, each times its weight. */
 typedef struct {
@@ -244,6 +244,7 @@ typedef struct {
 
 typedef struct {
     int terms, filled; /* so many of the terms can be other than 0 with this storage type */
+    int ones; /* the term that is 1 for every element: not filled, since its sum is that of the weights; NO_ONES: none */
     void (*gather)(const sums_tile *tile); /* fills those */
     double (*close)(const double *sum, const double *param, double *fact); /* the batch's value, and what its elements need of it */
     void (*spread)(const sums_tile *tile); /* fills gradients and Hessians */

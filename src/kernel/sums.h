@@ -43,7 +43,7 @@ FORMULA double close_overlap(pair above, pair below, double apart, double smooth
 typedef void gather_formula(const real *x, const real *param, real *term);
 typedef slope spread_formula(const real *x, real w, const real *fact, const real *param);
 
-FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int terms)
+FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int terms, const int ones)
 {
     const ptrdiff_t n = tile->count;
     const stored *a = tile->input[0], *b = tile->input[1];
@@ -55,7 +55,8 @@ FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int ter
     for (ptrdiff_t i = 0; i < n; i++) {
         real x[2] = { a[i], b[i] }, t[MAX_TERMS];
         f(x, param, t);
-        for (int k = 0; k < terms; k++) term[k][i] = t[k];
+        for (int k = 0; k < terms; k++)
+            if (k != ones) term[k][i] = t[k];
     }
 }
 
@@ -81,15 +82,16 @@ FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int all
     }
 }
 
-/* Wires name_gather, name_close and name_spread; `terms_` is how many sums there are, of which the first `filled_` can be other than 0. */
-#define KERNELS_sums(name_, terms_, filled_)                                                                               \
-    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, filled_); }                       \
-    static void name_##_spread_tile(const sums_tile *t)                                                                    \
-    {                                                                                                                      \
-        t->grad[1] ? spread_loop(t, name_##_spread, 1) : spread_loop(t, name_##_spread, 0);                                \
-    }                                                                                                                      \
-    extern const sums_kernels KERNEL_TABLE(name_);                                                                         \
-    const sums_kernels KERNEL_TABLE(name_) = { terms_, filled_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \
+/* Wires name_gather, name_close and name_spread; `terms_` is how many sums there are, of which the first `filled_` can be other than 0;
+ * `ones_` is that of the weights, which the formula leaves alone. */
+#define KERNELS_sums(name_, terms_, filled_, ones_)                                                                               \
+    static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, filled_, ones_); }                       \
+    static void name_##_spread_tile(const sums_tile *t)                                                                           \
+    {                                                                                                                             \
+        t->grad[1] ? spread_loop(t, name_##_spread, 1) : spread_loop(t, name_##_spread, 0);                                       \
+    }                                                                                                                             \
+    extern const sums_kernels KERNEL_TABLE(name_);                                                                                \
+    const sums_kernels KERNEL_TABLE(name_) = { terms_, filled_, ones_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \
     DESCRIBE(name_, SHAPE_SUMS, PER_UNIT, UNIT_BATCH)
 
 #endif

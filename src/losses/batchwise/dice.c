@@ -59,4 +59,4 @@ FORMULA slope dice_spread(const real *x, real w, const real *fact, const real *p
     return (slope){ .grad = { each * lp, each * lt }, .hess = { bend - 2 * square * (lp * by_p), bend - 2 * square * (lt * by_t) } };
 }
 
-KERNELS(sums, dice, TERMS, TERMS)
+KERNELS(sums, dice, TERMS, TERMS, NO_ONES)

@@ -49,4 +49,4 @@ FORMULA slope jaccard_spread(const real *x, real w, const real *fact, const real
     return (slope){ .grad = { each * lp, each * lt }, .hess = { -2 * square * (lp * (1 - t)), -2 * square * (lt * (1 - p)) } };
 }
 
-KERNELS(sums, jaccard, TERMS, TERMS)
+KERNELS(sums, jaccard, TERMS, TERMS, NO_ONES)

@@ -34,7 +34,6 @@ FORMULA void rmse_gather(const real *x, const real *param, real *term)
     real s = huge ? r / SCALE : tiny ? r * SCALE : r, square = s * s;
     (void)param;
     term[PLAIN] = huge | tiny ? 0 : square;
-    term[COUNT] = 1;
     term[TINY] = tiny ? square : 0;
     term[HUGE_] = huge ? square : 0;
 }
@@ -66,4 +65,4 @@ FORMULA slope rmse_spread(const real *x, real w, const real *fact, const real *p
     return (slope){ .grad = { g, -g }, .hess = { h, h } };
 }
 
-KERNELS(sums, rmse, TERMS, LIBLOSS_BITS == 32 ? TINY : TERMS) /* squares of f32 data are no problem in double */
+KERNELS(sums, rmse, TERMS, LIBLOSS_BITS == 32 ? TINY : TERMS, COUNT) /* squares of f32 data are no problem in double */

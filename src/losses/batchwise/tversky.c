@@ -45,4 +45,4 @@ FORMULA slope tversky_spread(const real *x, real w, const real *fact, const real
     return (slope){ .grad = { each * lp, each * lt }, .hess = { -2 * square * (lp * by_p), -2 * square * (lt * by_t) } };
 }
 
-KERNELS(sums, tversky, TERMS, TERMS)
+KERNELS(sums, tversky, TERMS, TERMS, NO_ONES)
