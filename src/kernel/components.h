@@ -46,8 +46,7 @@ FORMULA double run_components(const row_unit *row, component_formula *f, const i
         for (int l = 0; l < LANES; l++) {
             component c = f(x[j + l], t[j + l], weight[j + l], &own);
             int there = j + l < n;
-            add_to_lane(&sum, l, there ? c.value.hi : 0);
-            sum.lo[l] += there ? c.value.lo : 0;
+            add_pair_to_lane(&sum, l, choose(there, c.value, as_pair(0)));
             if (wants >= WITH_GRADIENT) grad[j + l] = c.grad;
             if (wants == WITH_EVERYTHING) {
                 hess[j + l] = c.hess;

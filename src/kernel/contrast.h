@@ -65,9 +65,9 @@ FORMULA contrast_group find_top(const contrast_side *side, const double kind)
         LANE_LOOP
         for (int l = 0; l < LANES; l++) most[l] = k[j + l] == kind && most[l] < s[j + l] ? s[j + l] : most[l];
     }
-    for (int l = 1; l < LANES; l++) most[0] = most[0] < most[l] ? most[l] : most[0];
-    if (most[0] == -__builtin_inf()) return g; /* differences from 0 do as well: e^-inf is 0, and NaNs stay */
-    g.max = most[0];
+    const double max = largest_lane(most);
+    if (max == -__builtin_inf()) return g; /* differences from 0 do as well: e^-inf is 0, and NaNs stay */
+    g.max = max;
     for (g.top = 0; s[g.top] != g.max || k[g.top] != kind;) g.top++;
     return g;
 }
@@ -113,8 +113,7 @@ FORMULA double mean_below(const contrast_side *side, double max, scale by)
         for (int l = 0; l < LANES; l++) {
             pair x = apart(s[j + l], max, &by);
             int there = (k[j + l] == POSITIVE) & (s[j + l] != max); /* an infinite one is not apart from itself */
-            add_to_lane(&sum, l, there ? x.hi : 0);
-            sum.lo[l] += there ? x.lo : 0;
+            add_pair_to_lane(&sum, l, choose(there, x, as_pair(0)));
         }
     }
     return close_sum(fold_lanes(&sum)) / (double)side->positives;

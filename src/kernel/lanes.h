@@ -39,6 +39,12 @@ FORMULA void add_to_lane(lanes *s, int l, real x)
 #endif
 }
 
+FORMULA void add_pair_to_lane(lanes *s, int l, pair x)
+{
+    add_to_lane(s, l, x.hi);
+    s->lo[l] += x.lo;
+}
+
 FORMULA void clear_lanes(lanes *s)
 {
     for (int l = 0; l < LANES; l++) s->hi[l] = s->lo[l] = 0;
@@ -47,11 +53,7 @@ FORMULA void clear_lanes(lanes *s)
 FORMULA void halve_lanes(lanes *s, const int half)
 {
     LANE_LOOP
-    for (int l = 0; l < half; l++) {
-        const real hi = s->hi[l + half], lo = s->lo[l + half];
-        add_to_lane(s, l, hi);
-        s->lo[l] += lo;
-    }
+    for (int l = 0; l < half; l++) add_pair_to_lane(s, l, (pair){ s->hi[l + half], s->lo[l + half] });
 }
 
 FORMULA pair fold_lanes(lanes *s)
@@ -61,6 +63,14 @@ FORMULA pair fold_lanes(lanes *s)
     halve_lanes(s, 2);
     halve_lanes(s, 1);
     return (pair){ s->hi[0], s->lo[0] };
+}
+
+/* Of lanes that hold no NaN, for each has kept its largest so far. */
+FORMULA real largest_lane(const real *lane)
+{
+    real most = lane[0];
+    for (int l = 1; l < LANES; l++) most = most < lane[l] ? lane[l] : most;
+    return most;
 }
 
 /* One block's sum to those before it. */

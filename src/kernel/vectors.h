@@ -16,7 +16,7 @@ FORMULA double leveller(const double *x, int64_t n)
     (void)x, (void)n;
     return 1;
 #else
-    double each[LANES], most = 0;
+    double each[LANES];
     for (int l = 0; l < LANES; l++) each[l] = 0;
     for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
         LANE_LOOP
@@ -25,7 +25,7 @@ FORMULA double leveller(const double *x, int64_t n)
             each[l] = ((size > each[l]) & (i + l < n)) ? size : each[l];
         }
     }
-    for (int l = 0; l < LANES; l++) most = each[l] > most ? each[l] : most;
+    const double most = largest_lane(each);
     if (!(most > 0) || most - most != 0) return 1;
     if (most < 0x1p-1000) return 0x1p1000;
     const int64_t k = (int64_t)(double_to_bits(most) >> 52) - 1023;
@@ -43,8 +43,7 @@ FORMULA pair dot(const double *a, double level_a, const double *b, double level_
         for (int l = 0; l < LANES; l++) {
             const pair p = two_product(a[i + l] * level_a, b[i + l] * level_b);
             const int there = i + l < n;
-            add_to_lane(&sum, l, there ? p.hi : 0);
-            sum.lo[l] += there ? p.lo : 0;
+            add_pair_to_lane(&sum, l, choose(there, p, as_pair(0)));
         }
     }
     const pair all = fold_lanes(&sum);

@@ -37,10 +37,9 @@ FORMULA list raise(const double *x, int64_t n, double *e)
         LANE_LOOP
         for (int k = 0; k < LANES; k++) most[k] = ((most[k] < x[i + k]) & (i + k < n)) ? x[i + k] : most[k];
     }
-    for (int k = 1; k < LANES; k++) most[0] = most[0] < most[k] ? most[k] : most[0];
-    if (most[0] > -__builtin_inf())
-        for (l.top = 0; x[l.top] != most[0];) l.top++;
-    const double top = l.max = most[0];
+    const double top = l.max = largest_lane(most);
+    if (top > -__builtin_inf())
+        for (l.top = 0; x[l.top] != top;) l.top++;
     for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
         LANE_LOOP
         for (int k = 0; k < LANES; k++) {
