@@ -3,7 +3,7 @@ lines of it that tests/losses/test_peers.py and test_unit_peers.py hold equal to
 
     python tests/bench/beside_torch.py [--core 0] [--losses NAME,NAME] [--seconds 0.5]
 
-1 Mi numbers each; of matrices of similarities 512 x 512, of lists whose pairs are compared 1024 documents. The least and the median ns per
+1 Mi numbers each, of lists 1024 documents; of matrices of similarities 512 x 512, of lists whose pairs are compared one. The least and the median ns per
 number, in turn in one race. No test: nothing fails on a stopwatch.
 """
 
@@ -45,6 +45,7 @@ def work() -> dict[str, tuple]:
     rng = np.random.default_rng(5)
     every |= {s: p for s, p in test_unit_peers.peers(N // CLASSES, CLASSES, SQUARE, N, rng).items() if not s.startswith(PAIRS)}
     every |= {s: p for s, p in test_unit_peers.peers(4, CLASSES, SQUARE, DOCUMENTS, rng).items() if s.startswith(PAIRS)}
+    every |= {s: (peer, *(x.reshape(-1, DOCUMENTS) for x in inputs)) for s, (peer, *inputs) in every.items() if s.startswith("list_net")}
     first: dict[str, tuple] = {}
     for spec, case in every.items():
         if spec.partition("(")[0] not in {s.partition("(")[0] for s in first}:

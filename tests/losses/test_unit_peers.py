@@ -34,6 +34,10 @@ def pairs(s, y):
     return F.softplus(-(s[first] - s[second])).sum()
 
 
+def lists(x):
+    return x.reshape(-1, x.shape[-1])
+
+
 def without_self(s):
     return s.masked_fill(torch.eye(len(s), dtype=torch.bool), -torch.inf)
 
@@ -88,8 +92,8 @@ def peers(rows: int, classes: int, square: int, count: int, rng: np.random.Gener
         "cox": (cox, rng.normal(size=count), time, event),
         "ranknet": (pairs, rng.normal(size=count), np.round(mask * 4)),
         f"lambdarank(truncation={count})": (lambdarank, rng.normal(size=count), np.round(mask * 4)),
-        "list_net": (lambda s, y: F.cross_entropy(s[None], F.softmax(y, 0)[None]), rng.normal(size=count), np.round(mask * 4)),
-        "list_net(raw=true)": (lambda s, y: F.cross_entropy(s[None], y[None]), rng.normal(size=count), np.round(mask * 4)),
+        "list_net": (lambda s, y: F.cross_entropy(lists(s), F.softmax(lists(y), -1)), rng.normal(size=count), np.round(mask * 4)),
+        "list_net(raw=true)": (lambda s, y: F.cross_entropy(lists(s), lists(y)), rng.normal(size=count), np.round(mask * 4)),
     }
 
 
