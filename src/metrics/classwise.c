@@ -49,20 +49,23 @@ void libloss__read_classwise(const metric_state *state, class_ratio *of, double 
         values[0] = divide(of(libloss__class_counts(state, total, 1), state->param), state->param);
         return;
     }
-    double sum = 0, weights = 0;
+    double sum = 0, weights = 0, plain = 0, numbers = 0;
     class_counts all = { 0, 0, 0, 0 };
     for (int64_t k = 0; k < state->classes; k++) {
         class_counts c = libloss__class_counts(state, total, k);
         double x = divide(of(c, state->param), state->param);
         if (average == AVERAGE_NONE) values[k] = x;
         all = (class_counts){ all.tp + c.tp, all.fp + c.fp, all.tn + c.tn, all.fn + c.fn };
-        const double support = c.tp + c.fn, weight = average == AVERAGE_WEIGHTED ? support : support + c.fp > 0;
-        if (x != x || weight == 0) continue;
-        sum += weight * x;
-        weights += weight;
+        const double support = c.tp + c.fn;
+        if (x != x || support + c.fp == 0) continue;
+        sum += support * x;
+        weights += support;
+        plain += x;
+        numbers++;
     }
+    const int weighted = average == AVERAGE_WEIGHTED && weights > 0; /* without a target all classes weigh the same */
     if (average == AVERAGE_MICRO)
         values[0] = divide(of(all, state->param), state->param);
     else if (average != AVERAGE_NONE)
-        values[0] = divide((ratio){ sum, weights }, state->param);
+        values[0] = divide(weighted ? (ratio){ sum, weights } : (ratio){ plain, numbers }, state->param);
 }
