@@ -123,9 +123,9 @@ libloss_status libloss_total_value(const libloss_total *t, int32_t reduction, in
 
 /* ---- bytes: all words that are in use, little-endian ---- */
 
-static int64_t words_of(int64_t parts, uint64_t owner, int64_t classes, int64_t cells)
+static int64_t words_of(int64_t parts, uint64_t owner, const double *parameter, int64_t classes, int64_t cells)
 {
-    if (parts == 0) return libloss__metric_total_length(owner, classes, cells) / 8;
+    if (parts == 0) return libloss__metric_total_length(owner, parameter, classes, cells) / 8;
     return (int64_t)(sizeof(struct libloss_total) / 8) + parts * (int64_t)(sizeof(libloss__term_total) / 8);
 }
 
@@ -144,7 +144,7 @@ static uint64_t get_word(const unsigned char *from)
 int64_t libloss_total_save(const libloss_total *t, void *bytes, int64_t size)
 {
     if (check(t, "libloss_total_save") != LIBLOSS_OK) return 0;
-    const int64_t words = words_of(t->parts, t->owner, (int64_t)t->classes, (int64_t)t->cells);
+    const int64_t words = words_of(t->parts, t->owner, t->parameter, (int64_t)t->classes, (int64_t)t->cells);
     for (int64_t i = 0; bytes && size >= 8 * words && i < words; i++) {
         uint64_t word;
         memcpy(&word, (const char *)t + 8 * i, 8);
@@ -164,18 +164,15 @@ libloss_status libloss_total_load(libloss_total *t, int64_t size, const void *by
     const int64_t need = (int64_t)get_word(from + 16), parts = (int64_t)get_word(from + 32);
     const int64_t classes = (int64_t)get_word(from + 48), cells = (int64_t)get_word(from + 56);
     const uint64_t owner = get_word(from + 40);
-    const int fits = parts == 0 || (parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0);
-    if (!fits || length != 8 * words_of(parts, owner, classes, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
-        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
-    if (owner != 0) {
-        double parameter[MAX_PARAMETERS];
-        for (int k = 0; k < MAX_PARAMETERS; k++) {
-            uint64_t word = get_word(from + offsetof(struct libloss_total, parameter) + 8 * (size_t)k);
-            memcpy(&parameter[k], &word, sizeof word);
-        }
-        if (!libloss__owner_can_read(owner, parameter) || !libloss__parts_fit(owner, parts))
-            FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
+    double parameter[MAX_PARAMETERS];
+    for (int k = 0; k < MAX_PARAMETERS; k++) {
+        uint64_t word = get_word(from + offsetof(struct libloss_total, parameter) + 8 * (size_t)k);
+        memcpy(&parameter[k], &word, sizeof word);
     }
+    int fits = parts == 0 || (parts >= 1 && parts <= 1 << 24 && classes == 0 && cells == 0);
+    if (owner != 0) fits = fits && libloss__owner_can_read(owner, parameter) && libloss__parts_fit(owner, parts);
+    if (!fits || length != 8 * words_of(parts, owner, parameter, classes, cells) || need < length || need > length + LIBLOSS_TOTAL_SIMPLE)
+        FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: these bytes are damaged");
     if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: total is not 8-byte aligned");
     if (size < need) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_load: %d bytes of memory; %d are needed", size, need);
     memset(t, 0, (size_t)need);

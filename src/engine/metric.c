@@ -25,7 +25,7 @@ double libloss__metric_parameter(const libloss_object *o, const char *name, doub
     return otherwise;
 }
 
-static int counts(const metric *metric) { return metric->kind == COUNTS_CONFUSION || metric->kind == COUNTS_HITS; }
+static int counts(const metric *metric) { return metric->kind <= COUNTS_HITS; }
 
 static libloss_status no_gradient(const libloss_object *o, const libloss_args *args)
 {
@@ -99,7 +99,7 @@ static libloss_status resolve(libloss__metric_call *m, const libloss_object *o, 
 {
     memset(m, 0, sizeof *m);
     libloss__call *c = &m->call;
-    m->metric = o->row->metric;
+    m->metric = libloss__metric_of(o);
     c->object = o;
     c->args = args;
     c->sink = (libloss__sink){ args->message, args->message_size };
@@ -122,12 +122,12 @@ static libloss_status resolve(libloss__metric_call *m, const libloss_object *o, 
 
 libloss_status libloss__metric_size(const libloss_object *o, const libloss_args *args, int64_t *size)
 {
-    const metric *metric = o->row->metric;
+    const metric *metric = libloss__metric_of(o);
     if (args && args->input[0] && args->input[1]) {
         libloss__metric_call m;
         TRY(resolve(&m, o, args));
         *size = m.size;
-    } else if (metric->kind == COUNTS_CONFUSION) {
+    } else if (metric->kind == COUNTS_CONFUSION || metric->kind == COUNTS_LABELS) {
         const libloss_args none = { 0 };
         const libloss__call c = { .object = o, .args = &none };
         *size = (int64_t)libloss__metric_parameter(o, "classes", 2, NULL);
@@ -259,7 +259,7 @@ libloss_status libloss__eval_metric(const libloss_object *o, const libloss_args 
 static libloss_status step_plan(void *self, const libloss_args *args, libloss_plan *plan)
 {
     const libloss_object *o = self;
-    const metric *metric = o->row->metric;
+    const metric *metric = libloss__metric_of(o);
     double param[MAX_PARAMETERS];
     int64_t size;
     libloss__metric_call m;
@@ -285,12 +285,12 @@ static libloss_status step_plan(void *self, const libloss_args *args, libloss_pl
 
 static libloss_status only_counts(const libloss_object *o, const libloss_args *args)
 {
-    if (counts(o->row->metric)) return LIBLOSS_OK;
+    if (counts(libloss__metric_of(o))) return LIBLOSS_OK;
     return libloss__fail((libloss__sink){ args->message, args->message_size }, LIBLOSS_ERR_UNSUPPORTED,
                          "%s: there are no counts between its cases and its value; use libloss_eval", o->name);
 }
 
-/* The counts: (classes, classes), rows the targets; of hits (2): all, and those that hit. */
+/* The counts: (classes, classes), rows the targets; by label (labels, OUTCOMES); of hits (2): all, and those that hit. */
 static libloss_status step_forward(void *self, const libloss_args *args)
 {
     const libloss_object *o = self;
@@ -303,7 +303,7 @@ static libloss_status step_forward(void *self, const libloss_args *args)
     libloss__fill_parameters(o, param);
     TRY(resolve(&m, o, args));
     if (!args->values) FAIL(LIBLOSS_ERR_NULL, "%s: values is NULL", o->name);
-    const int64_t shape[2] = { m.size ? m.size : 2, m.size };
+    const int64_t shape[2] = { m.size ? m.size : 2, m.metric->kind == COUNTS_LABELS ? OUTCOMES : m.size };
     TRY(libloss__resolve_values(c, m.size ? 2 : 1, shape));
     lay_out(&m, param, &s);
     TRY(take_scratch(c, small, &s));
@@ -332,7 +332,7 @@ static libloss_status step_reduce(void *self, const libloss_args *args)
     _Alignas(16) char small[SMALL_BYTES];
     TRY(only_counts(o, args));
     memset(&m, 0, sizeof m);
-    m.metric = o->row->metric;
+    m.metric = libloss__metric_of(o);
     c->object = o;
     c->args = args;
     c->sink = (libloss__sink){ args->message, args->message_size };

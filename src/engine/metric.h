@@ -38,6 +38,11 @@ static inline libloss__group *libloss__group_at(const libloss__counts *counts, i
 libloss_status libloss__counts_merge(libloss__sink sink, const metric *metric, int64_t size, libloss__counts *to,
                                      const libloss__counts *from);
 
+/* What an object's metric is of the data that its parameters tell of: of multilabel data it may be read in another way. */
+const metric *libloss__metric_of(const libloss_object *o);
+const metric *libloss__metric_with(const metric *metric, const double *param);
+int libloss__metric_says(const metric *metric, const double *param, const char *name, const char *word); /* that choice is that word */
+
 /* The metric's numbers; `rounded` is room for what it reads them from. */
 int64_t libloss__rounded_bytes(const metric *metric, int64_t size);
 void libloss__read_metric(const metric *metric, int64_t size, const double *param, const libloss__counts *counts, void *rounded,
@@ -54,8 +59,8 @@ libloss_status libloss__metric_size(const libloss_object *o, const libloss_args 
 int64_t libloss__metric_total_size(const libloss_object *o, int64_t size);
 void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int64_t size);
 
-/* Whether a total from elsewhere can be of this owner; its length then, else 0. */
-int64_t libloss__metric_total_length(uint64_t owner, int64_t size, int64_t parts);
+/* Whether a total from elsewhere can be of this owner with these parameters; its length then, else 0. */
+int64_t libloss__metric_total_length(uint64_t owner, const double *param, int64_t size, int64_t parts);
 libloss_status libloss__metric_total_merge(libloss_total *into, const libloss_total *from);
 
 /* The metric's numbers, then the sum of weights, cases present, all cases, rows, as far as `count` goes. */
@@ -63,12 +68,15 @@ libloss_status libloss__metric_total_value(const libloss_total *t, double *value
 
 /* ---- a call ---- */
 
+enum { FORM_LABELS, FORM_SCORES, FORM_ROWS }; /* what the prediction is: classes; one score each; a row of scores each */
+
 typedef struct {
     libloss__call call;
     const metric *metric;
     int64_t size;
     int form; /* of counts: what the prediction is */
-    int64_t classes; /* of counts: 0: any label; of scores: of a case */
+    int64_t classes; /* of counts: 0: any label; of scores: of a case; of multilabel data 2, what a label can be */
+    int64_t labels; /* of a case of multilabel data, else 0 */
     double threshold;
     int64_t k;
 } libloss__metric_call;
@@ -81,6 +89,9 @@ libloss_status libloss__wants_one_number(const libloss__call *c, int32_t ndim);
 
 /* metric_counts.c */
 libloss_status libloss__resolve_counts(libloss__metric_call *m);
+libloss_status libloss__resolve_labels(libloss__metric_call *m);
+/* Elements start .. of multilabel data: the first that is no label or no score, or the predictions as 0 and 1. */
+libloss_status libloss__tell_labels(const libloss__metric_call *m, int64_t start, int64_t n, const double *target, double *prediction);
 libloss_status libloss__check_table(const libloss__call *c, int64_t classes); /* not too large, and what average takes */
 libloss_status libloss__count_all(libloss__metric_call *m, libloss__counts *counts);
 libloss_status libloss__resolve_table(libloss__metric_call *m); /* counts as an input, which libloss_reduce takes */

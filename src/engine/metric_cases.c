@@ -93,6 +93,7 @@ libloss_status libloss__resolve_cases(libloss__metric_call *m, int kind_of_case)
     m->size = adding && adding->groups ? adding->groups(param) : 1;
     if (adding && adding->know) TRY(resolve_history(m));
     if (kind_of_case == CASE_SCORES) return resolve_scores(m);
+    if (kind_of_case == CASE_LABELS) return libloss__resolve_labels(m);
     if (p->ndim != t->ndim || !same_shape(p, t, t->ndim))
         FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has shape %S, but target has %S; nothing is broadcast but a stride of 0", c->object->name,
              (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);

@@ -17,17 +17,75 @@ static const double HEAVIEST = 0x1p40; /* weight; 2^23 of them fit a cell */
 
 /* ---- resolving ---- */
 
-enum { FORM_LABELS, FORM_SCORES, FORM_ROWS }; /* what the prediction is: classes; one score each; a row of scores each */
+static int is_multilabel(const libloss_object *o) { return libloss__metric_parameter(o, "multilabel", 0, NULL) != 0; }
+
+/* Which averages there are of the data. */
+static libloss_status check_average(const libloss__call *c, int64_t classes)
+{
+    const metric *metric = c->object->row->metric;
+    const char *name = c->object->name;
+    double param[MAX_PARAMETERS];
+    libloss__fill_parameters(c->object, param);
+    const int multilabel = is_multilabel(c->object), binary = libloss__metric_says(metric, param, "average", "binary");
+    if (multilabel && binary)
+        FAIL(LIBLOSS_ERR_OPTION,
+             "%s: average=binary is of one class, and every label is one; choose micro, macro, weighted, samples or none", name);
+    if (!multilabel && libloss__metric_says(metric, param, "average", "samples"))
+        FAIL(LIBLOSS_ERR_OPTION, "%s: average=samples is of rows of labels: multilabel=true", name);
+    if (binary && classes != 2)
+        FAIL(LIBLOSS_ERR_OPTION, "%s: average=binary is of 2 classes, but there are %d; choose micro, macro, weighted or none", name,
+             classes);
+    return LIBLOSS_OK;
+}
 
 libloss_status libloss__check_table(const libloss__call *c, int64_t classes)
 {
-    const double average = libloss__metric_parameter(c->object, "average", 1, NULL);
     if (classes > MOST_CLASSES)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: %d classes; a table of at most %d is kept", c->object->name, classes, (int64_t)MOST_CLASSES);
-    if (average == 0 && classes != 2)
-        FAIL(LIBLOSS_ERR_OPTION, "%s: average=binary is of 2 classes, but there are %d; choose micro, macro, weighted or none",
-             c->object->name, classes);
+    return check_average(c, classes);
+}
+
+static libloss_status check_form(const libloss__metric_call *m)
+{
+    const libloss__call *c = &m->call;
+    const libloss__view *p = &c->input[0];
+    if (m->form == FORM_LABELS && libloss__is_float(p->dtype))
+        FAIL(LIBLOSS_ERR_DTYPE,
+             "%s: prediction is %s: scores need threshold (probabilities: threshold=0.5, logits: threshold=0), classes "
+             "an integer dtype",
+             c->object->name, libloss__dtype_name(p->dtype));
     return LIBLOSS_OK;
+}
+
+static int same_leading(const libloss__view *a, const libloss__view *b)
+{
+    int same = 1;
+    for (int32_t i = 0; i < a->ndim && i < b->ndim; i++) same &= a->shape[i] == b->shape[i];
+    return same;
+}
+
+libloss_status libloss__resolve_labels(libloss__metric_call *m)
+{
+    libloss__call *c = &m->call;
+    const libloss_object *o = c->object;
+    const libloss__view *p = &c->input[0], *t = &c->input[1];
+    int has_threshold, has_classes;
+    m->threshold = libloss__metric_parameter(o, "threshold", 0, &has_threshold);
+    const double classes = libloss__metric_parameter(o, "classes", 0, &has_classes);
+    if (p->ndim != t->ndim || !same_leading(p, t) || t->ndim < 2 || t->shape[t->ndim - 1] < 2)
+        FAIL(LIBLOSS_ERR_SHAPE,
+             "%s: prediction has shape %S, but target has %S; with multilabel both have one shape, (rows, labels), of at least two labels",
+             o->name, (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
+    m->form = has_threshold ? FORM_SCORES : FORM_LABELS;
+    TRY(check_form(m));
+    m->labels = c->width = c->classes = t->shape[t->ndim - 1];
+    if (has_classes && (double)m->labels != classes)
+        FAIL(LIBLOSS_ERR_SHAPE, "%s: target has rows of %d labels, but classes is %d", o->name, m->labels, (int64_t)classes);
+    m->classes = 2;
+    c->values_ndim = t->ndim - 1;
+    c->count = t->count / m->labels;
+    if (m->metric->kind == COUNTS_LABELS) m->size = m->labels;
+    return m->size ? libloss__check_table(c, m->size) : LIBLOSS_OK;
 }
 
 libloss_status libloss__resolve_counts(libloss__metric_call *m)
@@ -36,14 +94,12 @@ libloss_status libloss__resolve_counts(libloss__metric_call *m)
     const libloss_object *o = c->object;
     const libloss__view *p = &c->input[0], *t = &c->input[1];
     int has_threshold, has_classes, has_k;
+    if (is_multilabel(o)) return libloss__resolve_labels(m);
     m->threshold = libloss__metric_parameter(o, "threshold", 0, &has_threshold);
     const double classes = libloss__metric_parameter(o, "classes", 0, &has_classes);
     m->k = (int64_t)libloss__metric_parameter(o, "k", 0, &has_k);
-    int same = 1;
-    const int32_t shared = p->ndim < t->ndim ? p->ndim : t->ndim;
-    for (int32_t i = 0; i < shared; i++) same &= p->shape[i] == t->shape[i];
     m->form = p->ndim == t->ndim + 1 ? FORM_ROWS : has_threshold ? FORM_SCORES : FORM_LABELS;
-    if (!same || p->ndim < t->ndim || p->ndim > t->ndim + 1 || (m->form == FORM_ROWS && p->shape[t->ndim] == 1))
+    if (!same_leading(p, t) || p->ndim < t->ndim || p->ndim > t->ndim + 1 || (m->form == FORM_ROWS && p->shape[t->ndim] == 1))
         FAIL(LIBLOSS_ERR_SHAPE,
              "%s: prediction has shape %S, but target has %S; a row of scores has one axis more, any other prediction "
              "the same",
@@ -53,11 +109,7 @@ libloss_status libloss__resolve_counts(libloss__metric_call *m)
     if (m->form != FORM_ROWS && has_k)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has shape %S; it needs rows of scores, one axis more than the target's %S", o->name,
              (int64_t)p->ndim, p->shape, (int64_t)t->ndim, t->shape);
-    if (m->form == FORM_LABELS && libloss__is_float(p->dtype))
-        FAIL(LIBLOSS_ERR_DTYPE,
-             "%s: prediction is %s: scores need threshold (probabilities: threshold=0.5, logits: threshold=0), classes "
-             "an integer dtype",
-             o->name, libloss__dtype_name(p->dtype));
+    TRY(check_form(m));
     const int64_t row = m->form == FORM_ROWS ? p->shape[t->ndim] : 0;
     if (has_classes && row && (double)row != classes)
         FAIL(LIBLOSS_ERR_SHAPE, "%s: prediction has rows of %d scores, but classes is %d", o->name, row, (int64_t)classes);
@@ -155,6 +207,69 @@ static libloss_status count_strip(const libloss__metric_call *m, int64_t start, 
     return LIBLOSS_OK;
 }
 
+static int is_label(double x) { return (x == 0) | (x == 1); }
+
+/* The label that is not 0 or 1 as it was given, of all 64 bits. */
+static libloss_status no_label(const libloss__metric_call *m, int32_t input, int64_t i)
+{
+    int64_t label;
+    libloss__gather(&m->call.input[input], i, 1, &label, DTYPE_I64);
+    return libloss__bad_label(m, input, i, label, "");
+}
+
+libloss_status libloss__tell_labels(const libloss__metric_call *m, int64_t start, int64_t n, const double *target, double *prediction)
+{
+    const int scores = m->form == FORM_SCORES;
+    int fine = 1;
+    for (int64_t i = 0; i < n; i++) fine &= is_label(target[i]) & (scores ? prediction[i] == prediction[i] : is_label(prediction[i]));
+    for (int64_t i = 0; !fine && i < n; i++) {
+        if (!is_label(target[i])) return no_label(m, 1, start + i);
+        if (scores && prediction[i] != prediction[i]) return bad_score(m, start + i);
+        if (!scores && !is_label(prediction[i])) return no_label(m, 0, start + i);
+    }
+    for (int64_t i = 0; scores && i < n; i++) prediction[i] = prediction[i] > m->threshold;
+    return LIBLOSS_OK;
+}
+
+/* Rows of labels, gathered as a run of elements, whole rows or not. A row hits that is right in all its labels. */
+static libloss_status count_rows(const libloss__metric_call *m, int64_t start, int64_t n, libloss__counts *counts)
+{
+    static const int64_t outcome[2][2] = { { TRUE_NEGATIVE, FALSE_POSITIVE }, { FALSE_NEGATIVE, TRUE_POSITIVE } };
+    const libloss__call *c = &m->call;
+    const int64_t labels = m->labels, first = start * labels, end = (start + n) * labels;
+    double target[STRIP], predicted[STRIP], w[STRIP];
+    const int weighted = libloss__given(&c->weight), by_label = m->metric->kind == COUNTS_LABELS;
+    int64_t row = 0, label = 0, right = 0;
+    if (weighted) libloss__gather_weight(c, start, n, w);
+    for (int64_t at = first; at < end; at += STRIP) {
+        const int64_t strip = end - at < STRIP ? end - at : STRIP;
+        libloss__gather(&c->input[0], at, strip, predicted, DTYPE_F64);
+        libloss__gather(&c->input[1], at, strip, target, DTYPE_F64);
+        for (int64_t i = 0, some; i < strip; i += some) { /* what the strip has of a row */
+            some = labels - label < strip - i ? labels - label : strip - i;
+            const int present = !weighted || w[row] != 0;
+            const libloss__cell one = weighted ? cell_of(w[row]) : (libloss__cell){ 0, 1 };
+            if (present) TRY(libloss__tell_labels(m, at + i, some, target + i, predicted + i));
+            for (int64_t k = i; present && k < i + some; k++) {
+                right += predicted[k] == target[k];
+                if (!by_label) continue;
+                libloss__cell *cell = &counts->cell[OUTCOMES * (label + k - i) + outcome[target[k] != 0][predicted[k] != 0]];
+                *cell = cell_add(*cell, one);
+            }
+            label += some;
+            if (label < labels) continue;
+            if (!by_label && present) {
+                counts->cell[0] = cell_add(counts->cell[0], one);
+                if (right == labels) counts->cell[1] = cell_add(counts->cell[1], one);
+            }
+            counts->present += present;
+            row++;
+            label = right = 0;
+        }
+    }
+    return LIBLOSS_OK;
+}
+
 /* Long before 2^63: between two looks at most 2^40 is added 2^21 times. */
 static libloss_status check_cells(const libloss__call *c, const libloss__counts *counts, int64_t cells)
 {
@@ -182,8 +297,10 @@ static libloss_status count_range(const libloss__piece *piece, void *shared)
     const int few = job->cells <= FEW_CELLS;
     libloss__counts *counts = few ? (libloss__counts *)(void *)small : job->counts;
     if (few) memset(small, 0, sizeof small);
-    for (int64_t start = piece->begin; start < piece->end; start += STRIP)
-        TRY(count_strip(&m, start, piece->end - start < STRIP ? piece->end - start : STRIP, counts));
+    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
+        const int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
+        TRY(m.labels ? count_rows(&m, start, n, counts) : count_strip(&m, start, n, counts));
+    }
     if (!few) return check_cells(&m.call, counts, job->cells);
     pthread_mutex_lock(&job->lock);
     for (int64_t k = 0; k < job->cells; k++) job->counts->cell[k] = cell_add(job->counts->cell[k], counts->cell[k]);
@@ -237,12 +354,16 @@ libloss_status libloss__resolve_table(libloss__metric_call *m)
 {
     libloss__call *c = &m->call;
     const libloss__view *v = &c->input[0];
-    const int hits = m->metric->kind == COUNTS_HITS;
+    const int hits = m->metric->kind == COUNTS_HITS, by_label = m->metric->kind == COUNTS_LABELS;
     int has_k;
     libloss__metric_parameter(c->object, "k", 0, &has_k);
-    if (!(hits && v->ndim == 1 && v->shape[0] == 2) && !(is_table(v) && !has_k))
+    const int fits =
+        by_label ? v->ndim == 2 && v->shape[0] >= 2 && v->shape[1] == OUTCOMES : is_table(v) && !has_k && !is_multilabel(c->object);
+    if (!fits && !(hits && v->ndim == 1 && v->shape[0] == 2))
         FAIL(LIBLOSS_ERR_SHAPE, "%s: the counts have shape %S; %s", c->object->name, (int64_t)v->ndim, v->shape,
-             hits ? "all cases and hits are (2)" : "a confusion matrix is (classes, classes), from 2 classes on");
+             hits       ? "all cases and hits are (2)"
+             : by_label ? "those by label are (labels, 4), from 2 labels on"
+                        : "a confusion matrix is (classes, classes), from 2 classes on");
     m->size = hits ? 0 : v->shape[0];
     return hits ? LIBLOSS_OK : libloss__check_table(c, m->size);
 }

@@ -35,13 +35,15 @@ typedef struct {
     int64_t cases, predictions, targets, work;
 } extent;
 
+static int64_t targets_of_case(const libloss__metric_call *m) { return m->labels ? m->labels : 1; }
+
 static extent extent_of(const libloss__metric_call *m)
 {
     const libloss__call *c = &m->call;
     const metric_adding *a = m->metric->adding;
     if (a->kind_of_case == CASE_LIST) return (extent){ 1, c->length, c->length, a->work ? a->work(c->length) : 0 };
     const int64_t rows = SMALL_ROOM / 2 / c->width, cases = rows < 1 ? 1 : rows > STRIP ? STRIP : rows;
-    return (extent){ cases, cases * c->width, cases, 0 };
+    return (extent){ cases, cases * c->width, cases * targets_of_case(m), 0 };
 }
 
 static int64_t bytes_of(extent e)
@@ -160,6 +162,7 @@ static libloss_status take_cases(const libloss__metric_call *m, int64_t start, i
 {
     const libloss__call *c = &m->call;
     const int weighted = libloss__given(&c->weight), scores = m->metric->adding->kind_of_case == CASE_SCORES;
+    const int64_t targets = targets_of_case(m);
     int64_t label[STRIP];
     double w[STRIP];
     if (weighted) libloss__gather_weight(c, start, n, w);
@@ -167,16 +170,18 @@ static libloss_status take_cases(const libloss__metric_call *m, int64_t start, i
     if (scores)
         libloss__gather(&c->input[1], start, n, label, DTYPE_I64);
     else
-        libloss__gather(&c->input[1], start, n, target, DTYPE_F64);
+        libloss__gather(&c->input[1], start * targets, n * targets, target, DTYPE_F64);
     for (int64_t i = 0; i < n; i++) {
         if (weighted && w[i] == 0) continue;
         if (scores) {
             TRY(libloss__check_label(m, start + i, label[i]));
             target[i] = (double)label[i];
         }
-        see->prediction = prediction + i * c->width;
-        see->target = target + i;
-        TRY(take_case(m, start + i, (start + i) * c->width, start + i, see, weighted ? w[i] : 1, r));
+        double *p = prediction + i * c->width, *t = target + i * targets;
+        if (m->labels) TRY(libloss__tell_labels(m, (start + i) * targets, targets, t, p));
+        see->prediction = p;
+        see->target = t;
+        TRY(take_case(m, start + i, (start + i) * c->width, (start + i) * targets, see, weighted ? w[i] : 1, r));
     }
     return LIBLOSS_OK;
 }
@@ -211,7 +216,9 @@ static libloss_status add_range(const libloss__piece *piece, void *shared)
     if (counts != job->counts) memset(few, 0, sizeof few);
     const int weighted = libloss__given(&m.call.weight);
     libloss__bounds bounds = { 0 };
-    metric_cases see = { .count = 1, .width = m.call.width, .param = param, .known = job->known, .work = room + e.predictions + e.targets };
+    const int64_t targets = targets_of_case(&m);
+    metric_cases see = { .count = targets, .width = m.call.width / targets, .param = param, .known = job->known };
+    see.work = room + e.predictions + e.targets;
     run r;
     r.count = 0;
     libloss__fill_parameters(m.call.object, param);

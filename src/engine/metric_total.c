@@ -8,6 +8,38 @@
 #include "metric.h"
 #include "spread.h"
 
+/* ---- which metric ---- */
+
+int libloss__metric_says(const metric *metric, const double *param, const char *name, const char *word)
+{
+    const loss_parameter *p = metric->self.info->param;
+    const size_t length = strlen(word);
+    double number = 0;
+    int k = 0;
+    while (k < MAX_PARAMETERS && p[k].name && strcmp(p[k].name, name) != 0) k++;
+    if (k == MAX_PARAMETERS || !p[k].name) return 0;
+    for (const char *c = p[k].choices; *c; number++) {
+        const size_t n = strcspn(c, " ");
+        if (param[k] == number) return n == length && memcmp(c, word, n) == 0;
+        c += n + (c[n] == ' ');
+    }
+    return 0;
+}
+
+const metric *libloss__metric_with(const metric *metric, const double *param)
+{
+    if (!libloss__metric_says(metric, param, "multilabel", "true")) return metric;
+    if (metric->samples && libloss__metric_says(metric, param, "average", "samples")) return metric->samples;
+    return metric->labels ? metric->labels : metric;
+}
+
+const metric *libloss__metric_of(const libloss_object *o)
+{
+    double param[MAX_PARAMETERS];
+    libloss__fill_parameters(o, param);
+    return libloss__metric_with(o->row->metric, param);
+}
+
 /* ---- sizes ---- */
 
 int64_t libloss__sums_per_group(const metric *metric) { return 1 + metric->adding->plain + 2 * metric->adding->spreads; }
@@ -17,6 +49,7 @@ int64_t libloss__metric_parts(const metric *metric, int64_t size)
     switch (metric->kind) {
     case COUNTS_HITS: return 2;
     case COUNTS_CONFUSION: return size * size;
+    case COUNTS_LABELS: return size * OUTCOMES;
     case ADDS: return size * libloss__sums_per_group(metric);
     default: return 0;
     }
@@ -35,25 +68,12 @@ int64_t libloss__rounded_bytes(const metric *metric, int64_t size)
     return metric->kind == ADDS ? size * (int64_t)sizeof(metric_group) : libloss__metric_parts(metric, size) * (int64_t)sizeof(double);
 }
 
-/* Whether the parameter `average` is at its word none: there is a number for each class or output. */
-static int gives_each(const metric *metric, const double *param)
-{
-    const loss_parameter *p = metric->self.info->param;
-    for (int k = 0; k < MAX_PARAMETERS && p[k].name; k++) {
-        if (strcmp(p[k].name, "average") != 0) continue;
-        double word = 0;
-        for (const char *c = p[k].choices; *c; c++) word += *c == ' '; /* none is the last */
-        return param[k] == word;
-    }
-    return 0;
-}
-
 int32_t libloss__metric_shape(const metric *metric, int64_t size, const double *param, int64_t shape[2])
 {
     shape[0] = size;
-    shape[1] = metric->gives == GIVES_MATRIX ? size : 4;
+    shape[1] = metric->gives == GIVES_MATRIX ? size : OUTCOMES;
     switch (metric->gives) {
-    case GIVES_AVERAGE: return gives_each(metric, param);
+    case GIVES_AVERAGE: return libloss__metric_says(metric, param, "average", "none");
     case GIVES_NUMBER: return 0;
     default: return 2;
     }
@@ -136,8 +156,8 @@ static double sum_of_weights(const metric *metric, int64_t size, const libloss__
         return libloss__sum_round(&sum);
     }
     libloss__cell sum = { 0, 0 };
-    for (int64_t k = 0; k < libloss__metric_parts(metric, size); k++)
-        if (metric->kind == COUNTS_CONFUSION || k == 0) sum = cell_add(sum, counts->cell[k]);
+    const int64_t all = metric->kind == COUNTS_HITS ? 1 : metric->kind == COUNTS_LABELS ? OUTCOMES : libloss__metric_parts(metric, size);
+    for (int64_t k = 0; k < all; k++) sum = cell_add(sum, counts->cell[k]); /* every case is among those of one label */
     return cell_round(sum);
 }
 
@@ -145,22 +165,28 @@ static double sum_of_weights(const metric *metric, int64_t size, const libloss__
 
 int64_t libloss__metric_total_size(const libloss_object *o, int64_t size)
 {
-    return (int64_t)sizeof(struct libloss_total) + libloss__metric_bytes(o->row->metric, size);
+    return (int64_t)sizeof(struct libloss_total) + libloss__metric_bytes(libloss__metric_of(o), size);
 }
 
 void libloss__metric_total_start(libloss_total *t, const libloss_object *o, int64_t size)
 {
     t->classes = (uint64_t)size;
-    t->cells = (uint64_t)libloss__metric_parts(o->row->metric, size);
+    t->cells = (uint64_t)libloss__metric_parts(libloss__metric_of(o), size);
 }
 
-int64_t libloss__metric_total_length(uint64_t owner, int64_t size, int64_t parts)
+/* What a total was started for; NULL: nothing that this version knows. */
+static const metric *metric_of_total(uint64_t owner, const double *param)
 {
     const libloss__row *row = libloss__owner_of(owner);
-    if (!row || !row->metric || row->metric->kind == SEES_ALL) return 0;
-    const metric *metric = row->metric;
-    const int64_t least = metric->kind == COUNTS_CONFUSION ? 2 : 0;
-    const int64_t most = metric->kind == ADDS ? MOST_GROUPS : metric->kind == COUNTS_CONFUSION ? MOST_CLASSES : 0;
+    return row && row->metric ? libloss__metric_with(row->metric, param) : NULL;
+}
+
+int64_t libloss__metric_total_length(uint64_t owner, const double *param, int64_t size, int64_t parts)
+{
+    const metric *metric = metric_of_total(owner, param);
+    if (!metric || metric->kind == SEES_ALL) return 0;
+    const int of_classes = metric->kind == COUNTS_CONFUSION || metric->kind == COUNTS_LABELS;
+    const int64_t least = of_classes ? 2 : 0, most = metric->kind == ADDS ? MOST_GROUPS : of_classes ? MOST_CLASSES : 0;
     if (size < least || size > most || parts != libloss__metric_parts(metric, size)) return 0;
     return (int64_t)sizeof(struct libloss_total) + libloss__metric_bytes(metric, size);
 }
@@ -168,18 +194,17 @@ int64_t libloss__metric_total_length(uint64_t owner, int64_t size, int64_t parts
 libloss_status libloss__metric_total_merge(libloss_total *into, const libloss_total *from)
 {
     const libloss__sink nowhere = { NULL, 0 };
-    const libloss__row *row = libloss__owner_of(into->owner);
-    if (!row || !row->metric) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_merge: a metric this version does not know");
-    return libloss__counts_merge(nowhere, row->metric, (int64_t)into->classes, libloss__counts_of(into), libloss__counts_of(from));
+    const metric *metric = metric_of_total(into->owner, into->parameter);
+    if (!metric) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_merge: a metric this version does not know");
+    return libloss__counts_merge(nowhere, metric, (int64_t)into->classes, libloss__counts_of(into), libloss__counts_of(from));
 }
 
 libloss_status libloss__metric_total_value(const libloss_total *t, double *values, int64_t count)
 {
     const libloss__sink nowhere = { NULL, 0 };
     const libloss__counts *counts = libloss__counts_of(t);
-    const libloss__row *row = libloss__owner_of(t->owner);
-    if (!row || !row->metric) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_value: a metric this version does not know");
-    const metric *metric = row->metric;
+    const metric *metric = metric_of_total(t->owner, t->parameter);
+    if (!metric) return libloss__fail(nowhere, LIBLOSS_ERR_TOTAL, "libloss_total_value: a metric this version does not know");
     const int64_t size = (int64_t)t->classes, n = libloss__metric_numbers(metric, size, t->parameter);
     const int64_t rounded = libloss__rounded_bytes(metric, size);
     char *memory = malloc((size_t)rounded + (size_t)(n > 0 ? n : 1) * sizeof(double));

@@ -8,14 +8,18 @@
 
 #include "loss.h"
 
-/* What is counted: cases by target and prediction, cell [target * classes + prediction]; or all cases, and those that hit. What adds
- * numbers up, and what sees everything at once. */
-enum { COUNTS_CONFUSION, COUNTS_HITS, ADDS, SEES_ALL };
+/* What is counted: cases by target and prediction, cell [target * classes + prediction]; of multilabel data by label and outcome, cell
+ * [OUTCOMES * label + outcome]; or all cases, and those that hit. What adds numbers up, and what sees everything at once. */
+enum { COUNTS_CONFUSION, COUNTS_LABELS, COUNTS_HITS, ADDS, SEES_ALL };
+
+/* How a case can come out for a class against the rest, in the order of every row of four counts. */
+enum { TRUE_POSITIVE, FALSE_POSITIVE, TRUE_NEGATIVE, FALSE_NEGATIVE, OUTCOMES };
 
 /* What comes out: one number; one, or under average = none one per class or output; per class tp, fp, tn, fn; a cell per pair. */
 enum { GIVES_NUMBER, GIVES_AVERAGE, GIVES_CLASS_COUNTS, GIVES_MATRIX };
 
-/* The weighted counts, each an exact sum rounded once. Hits: count[0] all cases, count[1] those that hit. */
+/* The weighted counts, each an exact sum rounded once. Hits: count[0] all cases, count[1] those that hit. Of multilabel data each label
+ * is a class. */
 typedef struct {
     const double *count;
     int64_t classes;
@@ -42,8 +46,8 @@ static inline double sum_of_column(const metric_state *state, int64_t k)
 /* ---- numbers of cases, and all cases ---- */
 
 /* What a case is: an element of prediction and target; the same, but the last of several axes tells outputs apart; a class and its
- * scores (of class 1, or a row of all classes); a list, which is a row or a run between offsets. */
-enum { CASE_ELEMENT, CASE_OUTPUT, CASE_SCORES, CASE_LIST };
+ * scores (of class 1, or a row of all classes); a row of labels, 0 or 1 on both sides; a list, which is a row or a run between offsets. */
+enum { CASE_ELEMENT, CASE_OUTPUT, CASE_SCORES, CASE_LABELS, CASE_LIST };
 
 /* What a function sees: doubles, dense, checked, nothing absent among them. One case, or all. */
 typedef struct {
@@ -86,14 +90,15 @@ typedef struct {
     void (*close)(const double *of_output, int64_t outputs, const double *param, double *values);
 } metric_seeing;
 
+typedef struct metric metric;
 struct metric {
     loss self;
     int kind, gives;
     void (*read)(const metric_state *state, double *values); /* of counts */
     const metric_adding *adding;
     const metric_seeing *seeing;
+    const metric *labels, *samples; /* what it is of multilabel data, and that with average = samples; NULL: the same */
 };
-typedef struct metric metric;
 
 /* Inputs: those of metrics that count, those of numbers, and the target of all that have classes. */
 #define CLASS_TARGET                                                                             \
@@ -107,6 +112,18 @@ typedef struct metric metric;
       .kind = KIND_REAL,                                                                                                \
       .shape = LIKE_FIRST },                                                                                            \
         CLASS_TARGET
+#define MULTILABEL_INPUTS                                                                                                         \
+    { .name = "prediction",                                                                                                       \
+      .description =                                                                                                              \
+          "class indices; with threshold scores, of which those above it are class 1; or rows of scores, one axis more than the " \
+          "target, of which the largest counts (the first of equal ones); with multilabel (rows, labels) of 0 and 1, or with "    \
+          "threshold of scores",                                                                                                  \
+      .kind = KIND_REAL,                                                                                                          \
+      .shape = LIKE_FIRST },                                                                                                      \
+    {                                                                                                                             \
+        .name = "target", .description = "class indices; with multilabel (rows, labels) of 0 and 1", .kind = KIND_CLASS,          \
+        .shape = PER_VALUE                                                                                                        \
+    }
 #define NUMBER_INPUTS INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number")
 
 #define OPTIONAL_NUMBER(name_, text_)                                                                                               \
@@ -120,17 +137,29 @@ typedef struct metric metric;
 
 #define THRESHOLD OPTIONAL_NUMBER(threshold, "a score above it is class 1, any other class 0 (probabilities: 0.5, logits: 0)")
 #define CLASSES OPTIONAL_COUNT(classes, 2, 32768, "number of classes; none: of rows of scores their length, else 2")
+#define CLASSES_OR_LABELS OPTIONAL_COUNT(classes, 2, 32768, "number of classes; none: of rows of scores or of labels their length, else 2")
+#define MULTILABEL                                                                                                                         \
+    FLAG(multilabel, 0,                                                                                                                    \
+         "a case is a row of the last axis, which says of every class whether the row is of it; otherwise every target is a case, of one " \
+         "class")
 
 #define METRIC(name_) static const loss_info name_##_info
-#define METRIC_IS(name_, ...) const metric LOSS_ROW(name_) = { { #name_, -1, PER_ELEMENT, UNIT_NONE, &name_##_info }, __VA_ARGS__ };
+#define METRIC_FIELDS(name_, kind_, gives_, ...)                                                                   \
+    {                                                                                                              \
+        .self = { #name_, -1, PER_ELEMENT, UNIT_NONE, &name_##_info }, .kind = kind_, .gives = gives_, __VA_ARGS__ \
+    }
+#define METRIC_IS(name_, kind_, gives_, ...) const metric LOSS_ROW(name_) = METRIC_FIELDS(name_, kind_, gives_, __VA_ARGS__);
 
-/* The last line of a file: reads counts; adds up what a case gives; sees all cases. */
-#define READS(name_, counts_, gives_, read_) METRIC_IS(name_, counts_, gives_, read_, NULL, NULL)
+/* The last line of a file: reads counts, and counts by label; adds up what a case gives; sees all cases. */
+#define READS(name_, counts_, gives_, read_) METRIC_IS(name_, counts_, gives_, .read = read_)
+#define READS_LABELS(name_, gives_, read_, samples_)                                                    \
+    static const metric name_##_of_labels = METRIC_FIELDS(name_, COUNTS_LABELS, gives_, .read = read_); \
+    METRIC_IS(name_, COUNTS_CONFUSION, gives_, .read = read_, .labels = &name_##_of_labels, .samples = samples_)
 #define ADDS_UP(name_, gives_, ...)                              \
     static const metric_adding name_##_adding = { __VA_ARGS__ }; \
-    METRIC_IS(name_, ADDS, gives_, NULL, &name_##_adding, NULL)
+    METRIC_IS(name_, ADDS, gives_, .adding = &name_##_adding)
 #define SEES(name_, gives_, ...)                                 \
     static const metric_seeing name_##_seeing = { __VA_ARGS__ }; \
-    METRIC_IS(name_, SEES_ALL, gives_, NULL, NULL, &name_##_seeing)
+    METRIC_IS(name_, SEES_ALL, gives_, .seeing = &name_##_seeing)
 
 #endif

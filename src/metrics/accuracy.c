@@ -1,5 +1,6 @@
 /*
- * The part that is right, whatever the classes: easy to say, and blind where one class is rare.
+ * The part that is right, whatever the classes: easy to say, and blind where one class is rare. Of multilabel data a row is right if all its
+ * labels are.
  */
 #include "../kernel/metric.h"
 
@@ -7,8 +8,8 @@ METRIC(accuracy) = {
     .title = "Accuracy",
     .aliases = "",
     .formula = "sum of w where prediction == target / sum of w",
-    .input = { METRIC_INPUTS },
-    .param = { THRESHOLD },
+    .input = { MULTILABEL_INPUTS },
+    .param = { THRESHOLD, MULTILABEL },
     .cite = "ISO 5725-1:1994",
 };
 

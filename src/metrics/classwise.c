@@ -1,9 +1,9 @@
 /*
- * One class against the rest, out of a confusion matrix; micro, macro and weighted averages as scikit-learn defines them.
+ * One class against the rest, out of a confusion matrix or out of counts by label; averages as scikit-learn defines them.
  */
 #include "classwise.h"
 
-enum { AVERAGE_BINARY, AVERAGE_MICRO, AVERAGE_MACRO, AVERAGE_WEIGHTED, AVERAGE_NONE };
+enum { AVERAGE_BINARY, AVERAGE_MICRO, AVERAGE_MACRO, AVERAGE_WEIGHTED, AVERAGE_SAMPLES, AVERAGE_NONE };
 
 static twofold add(twofold s, double x)
 {
@@ -12,9 +12,12 @@ static twofold add(twofold s, double x)
     return (twofold){ hi + lo, lo - ((hi + lo) - hi) };
 }
 
+static int by_label(const metric_state *state) { return state->param[CLASSWISE_MULTILABEL] != 0; }
+
 twofold libloss__all_counts(const metric_state *state)
 {
     twofold all = { 0, 0 };
+    if (by_label(state)) return all;
     for (int64_t i = 0; i < state->classes * state->classes; i++) all = add(all, state->count[i]);
     return all;
 }
@@ -22,7 +25,8 @@ twofold libloss__all_counts(const metric_state *state)
 class_counts libloss__class_counts(const metric_state *state, twofold all, int64_t k)
 {
     const int64_t n = state->classes;
-    const double *count = state->count;
+    const double *count = state->count, *own = count + k * OUTCOMES;
+    if (by_label(state)) return (class_counts){ own[TRUE_POSITIVE], own[FALSE_POSITIVE], own[TRUE_NEGATIVE], own[FALSE_NEGATIVE] };
     class_counts c = { .tp = count[k * n + k] };
     twofold rest = add(all, -c.tp);
     for (int64_t i = 0; i < n; i++) {
@@ -57,7 +61,7 @@ void libloss__read_classwise(const metric_state *state, class_ratio *of, double 
         if (average == AVERAGE_NONE) values[k] = x;
         all = (class_counts){ all.tp + c.tp, all.fp + c.fp, all.tn + c.tn, all.fn + c.fn };
         const double support = c.tp + c.fn;
-        if (x != x || support + c.fp == 0) continue;
+        if (x != x || !(support + c.fp > 0 || by_label(state))) continue;
         sum += support * x;
         weights += support;
         plain += x;
@@ -68,4 +72,20 @@ void libloss__read_classwise(const metric_state *state, class_ratio *of, double 
         values[0] = divide(of(all, state->param), state->param);
     else if (average != AVERAGE_NONE)
         values[0] = divide(weighted ? (ratio){ sum, weights } : (ratio){ plain, numbers }, state->param);
+}
+
+int64_t libloss__ratio_of_row(const metric_cases *c, class_ratio *of, double *number)
+{
+    class_counts n = { 0, 0, 0, 0 };
+    for (int64_t k = 0; k < c->count; k++) {
+        const double p = c->prediction[k], t = c->target[k];
+        n = (class_counts){ n.tp + p * t, n.fp + p * (1 - t), n.tn + (1 - p) * (1 - t), n.fn + (1 - p) * t };
+    }
+    *number = divide(of(n, c->param), c->param);
+    return *number == *number ? 0 : -1;
+}
+
+void libloss__read_samples(const metric_sums *s, double *values)
+{
+    values[0] = divide((ratio){ s->group[0].sum[0], s->group[0].weight }, s->param);
 }

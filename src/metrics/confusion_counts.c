@@ -7,8 +7,8 @@ METRIC(confusion_counts) = {
     .title = "Confusion counts",
     .aliases = "",
     .formula = "per class (tp, fp, tn, fn)",
-    .input = { METRIC_INPUTS },
-    .param = { CLASSES, THRESHOLD },
+    .input = { MULTILABEL_INPUTS },
+    .param = { CLASSES_OR_LABELS, THRESHOLD, MULTILABEL },
     .cite = "Kohavi & Provost 1998, Machine Learning 30:271",
 };
 
@@ -24,4 +24,4 @@ static void read_confusion_counts(const metric_state *state, double *values)
     }
 }
 
-READS(confusion_counts, COUNTS_CONFUSION, GIVES_CLASS_COUNTS, read_confusion_counts)
+READS_LABELS(confusion_counts, GIVES_CLASS_COUNTS, read_confusion_counts, NULL)

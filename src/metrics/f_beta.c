@@ -10,7 +10,7 @@ METRIC(f_beta) = {
     .title = "F score",
     .aliases = "f1 f_score",
     .formula = "(1 + beta^2)*tp/((1 + beta^2)*tp + beta^2*fn + fp)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS, PARAM(beta, 1.0, AT_LEAST(0), "how many times as much recall counts as precision") },
     .cite = "van Rijsbergen 1979, Information Retrieval, chapter 7",
 };

@@ -7,7 +7,7 @@ METRIC(false_negative_rate) = {
     .title = "False negative rate",
     .aliases = "fnr miss_rate",
     .formula = "fn/(tp + fn)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "Yerushalmy 1947, Public Health Reports 62:1432",
 };

@@ -7,7 +7,7 @@ METRIC(false_positive_rate) = {
     .title = "False positive rate",
     .aliases = "fpr fall_out",
     .formula = "fp/(tn + fp)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "Yerushalmy 1947, Public Health Reports 62:1432",
 };

@@ -7,7 +7,7 @@ METRIC(jaccard_index) = {
     .title = "Jaccard index",
     .aliases = "iou intersection_over_union",
     .formula = "tp/(tp + fp + fn)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "Jaccard 1912, doi:10.1111/j.1469-8137.1912.tb05611.x",
 };

@@ -7,7 +7,7 @@ METRIC(negative_predictive_value) = {
     .title = "Negative predictive value",
     .aliases = "npv",
     .formula = "tn/(tn + fn)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "Yerushalmy 1947, Public Health Reports 62:1432",
 };

@@ -7,7 +7,7 @@ METRIC(precision) = {
     .title = "Precision",
     .aliases = "ppv positive_predictive_value",
     .formula = "tp/(tp + fp)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "van Rijsbergen 1979, Information Retrieval, chapter 7",
 };

@@ -7,7 +7,7 @@ METRIC(recall) = {
     .title = "Recall",
     .aliases = "sensitivity tpr true_positive_rate",
     .formula = "tp/(tp + fn)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "van Rijsbergen 1979, Information Retrieval, chapter 7",
 };

@@ -7,7 +7,7 @@ METRIC(specificity) = {
     .title = "Specificity",
     .aliases = "tnr true_negative_rate selectivity",
     .formula = "tn/(tn + fp)",
-    .input = { METRIC_INPUTS },
+    .input = { MULTILABEL_INPUTS },
     .param = { CLASSWISE_PARAMETERS },
     .cite = "Yerushalmy 1947, Public Health Reports 62:1432",
 };

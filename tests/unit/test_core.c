@@ -226,6 +226,73 @@ static void test_metrics(void **state)
     libloss_destroy(binary);
 }
 
+/* Rows of labels from C: counts by label and what is read from them, means over rows, and totals, which tell the two apart. */
+static void test_multilabel(void **state)
+{
+    (void)state;
+    const int64_t shape[2] = { 4, 3 }, rows = 4, each[2] = { 3, 4 }, classes[2] = { 3, 3 };
+    uint8_t label[12] = { 1, 0, 1, 0, 0, 0, 1, 1, 0, 9, 9, 9 }, predicted[12] = { 1, 0, 0, 0, 1, 0, 1, 1, 0, 7, 7, 7 };
+    double weight[4] = { 1, 0.5, 2, 0 }, counts[12], value = -1;
+    libloss_tensor t = tensor(label, U8, 2, shape), p = tensor(predicted, U8, 2, shape), w = tensor(weight, F64, 1, &rows),
+                   table = tensor(counts, F64, 2, each), square = tensor(counts, F64, 2, classes);
+    libloss_object *macro = make("recall(multilabel=true, average=macro)"), *samples = make("recall(multilabel=true, average=samples)"),
+                   *accuracy = make("accuracy(multilabel=true)"), *binary = make("recall(multilabel=true)");
+    libloss_args args = { .struct_size = sizeof args, .input = { &p, &t }, .weight = &w, .value = &value };
+    assert_int_equal(libloss_eval(macro, &args), LIBLOSS_OK);
+    assert_true(value == (1.0 + 1.0 + 0.0) / 3);
+    assert_int_equal(libloss_eval(samples, &args), LIBLOSS_OK);
+    assert_true(value == (1 * 0.5 + 0.5 * 0 + 2 * 1) / 3.5);
+    assert_int_equal(libloss_eval(accuracy, &args), LIBLOSS_OK);
+    assert_true(value == 2 / 3.5);
+
+    libloss_args forward = { .struct_size = sizeof args, .input = { &p, &t }, .weight = &w, .values = &table };
+    assert_int_equal(libloss_forward(macro, &forward), LIBLOSS_OK);
+    static const double outcomes[12] = { 3, 0, 0.5, 0, 2, 0.5, 1, 0, 0, 0, 2.5, 1 }; /* tp, fp, tn, fn */
+    assert_memory_equal(counts, outcomes, sizeof counts);
+    libloss_args reduce = { .struct_size = sizeof args, .input = { &table }, .value = &value };
+    assert_int_equal(libloss_reduce(macro, &reduce), LIBLOSS_OK);
+    assert_true(value == (1.0 + 1.0 + 0.0) / 3);
+    reduce.input[0] = &square, value = -1;
+    assert_int_equal(libloss_reduce(macro, &reduce), LIBLOSS_ERR_SHAPE);
+    assert_int_equal(libloss_reduce(samples, &reduce), LIBLOSS_ERR_UNSUPPORTED);
+    assert_int_equal(libloss_forward(samples, &forward), LIBLOSS_ERR_UNSUPPORTED);
+    assert_int_equal(libloss_eval(binary, &args), LIBLOSS_ERR_OPTION);
+
+    uint64_t total[192], whole[192], bytes[192];
+    libloss_object *const both[2] = { macro, samples };
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(libloss_total_start((libloss_total *)whole, sizeof whole, both[k], &args), LIBLOSS_OK);
+        assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, both[k], &args), LIBLOSS_OK);
+        args.total = (libloss_total *)whole;
+        assert_int_equal(libloss_eval(both[k], &args), LIBLOSS_OK);
+        args.total = NULL;
+        const double want = value;
+        for (int64_t i = rows - 1; i >= 0; i--) {
+            static const int64_t row[2] = { 1, 3 };
+            libloss_tensor pi = tensor(&predicted[3 * i], U8, 2, row), ti = tensor(&label[3 * i], U8, 2, row),
+                           wi = tensor(&weight[i], F64, 1, row);
+            libloss_args one = { .struct_size = sizeof one, .input = { &pi, &ti }, .weight = &wi, .total = (libloss_total *)total };
+            assert_int_equal(libloss_eval(both[k], &one), LIBLOSS_OK);
+        }
+        const int64_t length = libloss_total_save((libloss_total *)total, bytes, sizeof bytes);
+        assert_int_equal(libloss_total_load((libloss_total *)total, sizeof total, bytes, length), LIBLOSS_OK);
+        assert_memory_equal(total, whole, (size_t)length);
+        double numbers[5];
+        assert_int_equal(libloss_total_value((libloss_total *)total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, numbers, 5), LIBLOSS_OK);
+        assert_true(numbers[0] == want && numbers[1] == 3.5 && numbers[2] == 3 && numbers[3] == 4 && numbers[4] == 4);
+        const uint64_t classwise = bytes[8 + 2]; /* the third parameter: without multilabel the same bytes are of something else */
+        bytes[8 + 2] = 0;
+        assert_true(classwise != 0);
+        assert_int_equal(libloss_total_load((libloss_total *)total, sizeof total, bytes, length), LIBLOSS_ERR_TOTAL);
+    }
+    value = -1, predicted[4] = 2;
+    assert_int_equal(libloss_eval(samples, &args), LIBLOSS_ERR_LABEL);
+    assert_string_equal(libloss_message(), "recall: prediction[1, 1] = 2 is not in [0, 2)");
+    assert_int_equal(libloss_eval(accuracy, &args), LIBLOSS_ERR_LABEL);
+    assert_true(value == -1);
+    libloss_destroy(macro), libloss_destroy(samples), libloss_destroy(accuracy), libloss_destroy(binary);
+}
+
 /* Metrics of numbers from C: shapes and sizes told beforehand, a workspace of the caller's, and nothing touched by what is refused. */
 static void test_metrics_of_numbers(void **state)
 {
@@ -765,6 +832,7 @@ int main(void)
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_specs),
         cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_multilabel),
         cmocka_unit_test(test_metrics_of_numbers),
         cmocka_unit_test(test_structs_grow),
         cmocka_unit_test(test_values_and_terms),

@@ -186,25 +186,31 @@ static void test_rows(void **state)
 static void test_metrics(void **state)
 {
     (void)state;
-    static const char *const specs[] = { "accuracy", "accuracy(threshold=0.3)", "confusion_counts(threshold=0.3)", "top_k_accuracy(k=2)",
-                                         "recall(average=macro)" };
+    static const char *const specs[] = { "accuracy",
+                                         "accuracy(threshold=0.3)",
+                                         "confusion_counts(threshold=0.3)",
+                                         "top_k_accuracy(k=2)",
+                                         "recall(average=macro)",
+                                         "f1(multilabel=true, average=weighted)",
+                                         "f1(multilabel=true, average=samples, threshold=0.3)",
+                                         "accuracy(multilabel=true)" };
     open_regions(LONGEST * 8 * 3);
     for (size_t k = 0; k < sizeof specs / sizeof *specs; k++) {
         libloss_object *o = make(specs[k]);
-        const int rows = k >= 3, scores = strstr(specs[k], "threshold") != NULL;
+        const int labels = strstr(specs[k], "multilabel") != NULL, rows = k >= 3, scores = strstr(specs[k], "threshold") != NULL;
         for (int at_end = 0; at_end < 2; at_end++)
             for (int64_t n = 0; n <= LONGEST; n += n < 40 ? 1 : 97) {
-                const int64_t shape[2] = { n, 3 }, values_shape[2] = { 2, 4 }, count = rows ? 3 * n : n;
-                const int type = rows || scores ? F32 : U8;
+                const int64_t shape[2] = { n, 3 }, values_shape[2] = { 2, 4 }, count = rows ? 3 * n : n, targets = labels ? 3 * n : n;
+                const int type = scores || (rows && !labels) ? F32 : U8;
                 void *p = place(PREDICTION, (size_t)(count * bytes_of(type)), at_end), *w = place(WEIGHT, (size_t)n * 8, at_end);
-                uint8_t *t = place(TARGET, (size_t)n, at_end);
+                uint8_t *t = place(TARGET, (size_t)targets, at_end);
                 if (type == F32)
                     fill(p, F32, count, LIBLOSS_KIND_PROBABILITY);
                 else
-                    memset(p, 1, (size_t)n);
-                for (int64_t i = 0; i < n; i++) t[i] = (uint8_t)(i % 2);
+                    memset(p, 1, (size_t)count);
+                for (int64_t i = 0; i < targets; i++) t[i] = (uint8_t)(i % 2);
                 fill(w, F64, n, LIBLOSS_KIND_REAL);
-                libloss_tensor prediction = tensor(p, type, 1 + rows, shape), target = tensor(t, U8, 1, shape),
+                libloss_tensor prediction = tensor(p, type, 1 + rows, shape), target = tensor(t, U8, 1 + labels, shape),
                                weight = tensor(w, F64, 1, shape);
                 libloss_tensor values = tensor(place(VALUES, 64, at_end), F64, 2, values_shape);
                 double value = 0;

@@ -81,8 +81,14 @@ class Metric:
         """Prediction and target; where labels are counted, categories stand for class indices in both."""
         known = {i.name: i.kind in LABELS for i in self._info.inputs}
         p, t = plain(prediction, "prediction", "threshold" in self._parameters), plain(target, "target", known["target"])
-        same_categories(p, t, columns_of(prediction))
+        labels = columns_of(target) if self._multilabel else ()
+        same_categories(p, t._replace(categories=labels) if labels else t, columns_of(prediction))
         return p, t
+
+    @property
+    def _multilabel(self) -> bool:
+        """Whether cases are rows of labels."""
+        return bool(self._parameters.get("multilabel"))
 
     def _compute(self, inputs: Mapping[str, Any], weight: Any, *, total: Any = None, want: str = "value") -> Any:
         """The numbers ("value"); nothing but a plan ("plan"); a gradient, which is refused ("gradient")."""
@@ -97,7 +103,7 @@ class Metric:
                     raise ArgumentError(f"{i.name} has values that are not there")
                 slots.append((x.array, ROLES["input"], k, x.bfloat16))
         lists = any(i.kind == "offsets" for i in self._info.inputs) and "groups" not in inputs
-        w = weighed(weight, absent([p.mask, t.mask], t.array.ndim - lists))
+        w = weighed(weight, absent([p.mask, t.mask], t.array.ndim - (lists or self._multilabel)))
         if w is not None:
             slots.append((w.array, ROLES["weight"], 0, w.bfloat16))
         args = ffi.new("libloss_args *")
@@ -137,7 +143,7 @@ class Metric:
         return self._evaluate(self._inputs({"prediction": prediction, "target": target, **inputs}), weight)
 
     def of_counts(self, matrix: Any, /) -> Any:
-        """The metric of a confusion matrix: rows the targets, columns the predictions."""
+        """The metric of a confusion matrix: rows the targets, columns the predictions; with multilabel of what confusion_counts gives."""
         matrix = wide(plain(matrix, "matrix"))
         tensor, *keep = _tensor(matrix)
         args = ffi.new("libloss_args *")
@@ -351,11 +357,12 @@ def {name}(*, {inputs}, weight=None{parameters}):
 def _docstring(info: Info) -> str:
     insight = [INSIGHTS[info.name], ""] if info.name in INSIGHTS else []
     lines = [f"{info.title}.", "", *insight, f"    {info.formula}", "", "Args:"]
-    counts = any(p.name == "threshold" for p in info.parameters)
+    counts, counts_labels = (any(p.name == name for p in info.parameters) for name in ("threshold", "multilabel"))
     lines += [f"    {i.name}: {i.description}{CATEGORIES if i.kind in LABELS or (counts and i.name == 'prediction') else ''}." for i in info.inputs]
     lines.append("    weight: a number, one per case, or one per leading index; 0 means not there.")
     for p in info.parameters:
-        doc = "number of classes; None: one more than the largest label, or the length of rows of scores" if p.name == "classes" else f"{p.doc}, {p.range}"
+        rows = "of scores or of labels" if counts_labels else "of scores"
+        doc = f"number of classes; None: one more than the largest label, or the length of rows {rows}" if p.name == "classes" else f"{p.doc}, {p.range}"
         lines.append(f"    {p.name}: {doc}; default {p.default!r}.")
     lines += ["", "Returns:", "    A float, or an array where there is more than one number.", "",
               "Raises:", "    ShapeError, DTypeError, DomainError, ArgumentError: naming argument, position and value.", "",
@@ -369,7 +376,9 @@ def _build() -> dict[str, Any]:
     for name in _core.names(metrics=True):
         info = infos[name] = _core.default(name)
         parameters = [p.name for p in info.parameters]
-        infer = "if classes is None and threshold is None:\n        classes = classes_in(prediction, target, weight)\n    " if "classes" in parameters else ""
+        one = " and not multilabel" if "multilabel" in parameters else ""
+        unknown = f"classes is None and threshold is None{one}"
+        infer = f"if {unknown}:\n        classes = classes_in(prediction, target, weight)\n    " if "classes" in parameters else ""
         source.append(FUNCTION.format(name=name, parameters="".join(f", {p.name}={p.default!r}" for p in info.parameters), infer=infer,
                                       inputs=", ".join(f"{i.name}=None" if i.optional else i.name for i in info.inputs),
                                       given=", ".join(f"{i.name}={i.name}" for i in info.inputs),

@@ -75,6 +75,8 @@ class Total:
                 metric = metric.replace(classes=p.array.shape[-1])
             elif known.get("classes", 0) is None and t.categories:
                 metric = metric.replace(classes=max(2, len(t.categories)))
+            elif known.get("classes", 0) is None and known.get("multilabel") and t.array.ndim > 1 and t.array.shape[-1] > 1:
+                metric = metric.replace(classes=t.array.shape[-1])
             if known.get("outputs", 0) is None and t.array.ndim > 1 and t.array.shape[-1] > 0:
                 metric = metric.replace(outputs=t.array.shape[-1])
             metric._evaluate(given, weight, want="plan")  # shapes that do not fit leave the total as it was

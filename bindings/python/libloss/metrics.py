@@ -4,8 +4,12 @@
     libloss.metrics.Counts(classes=3).add(prediction=p, target=t).f_beta(average="macro")
 
 Where classes are counted, a prediction is an array of classes; with ``threshold`` an array of scores, of which those above it are
-class 1; or rows of scores, one axis more than the target, of which the largest counts. What judges probabilities, scores or real
-numbers takes them as they are; mean errors are losses with ``reduction="weighted_mean"``.
+class 1; or rows of scores, one axis more than the target, of which the largest counts. Every element of the target is a case of one
+class; with ``multilabel=True`` a row of the last axis is one, and has 0 or 1 for each label:
+
+    libloss.metrics.f1(prediction=p, target=t, threshold=0.5, multilabel=True, average="samples")    # p and t of shape (rows, labels)
+
+What judges probabilities, scores or real numbers takes them as they are; mean errors are losses with ``reduction="weighted_mean"``.
 """
 
 from __future__ import annotations
