@@ -13,7 +13,7 @@ from libloss import Loss
 from libloss.sklearn import LossClassifier, LossRegressor, scorer
 from scipy.optimize import linprog
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine, make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
@@ -30,6 +30,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.preprocessing import scale
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -558,6 +559,25 @@ def test_weights_are_routed():
         cross_val_score(ours, X, y, scoring=scorer("logistic").set_score_request(sample_weight=True), params={"sample_weight": w}, **options)
         with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match="sample_weight"):
             cross_val_score(ours, X, y, scoring=scorer("logistic"), params={"sample_weight": w}, **options)
+
+
+def test_scorers_of_rows_of_labels():
+    X, y = make_multilabel_classification(120, n_classes=4, random_state=0)
+    w = np.arange(len(y)) % 3
+    for model in (OneVsRestClassifier(LogisticRegression()), RandomForestClassifier(5, random_state=0), MultiOutputClassifier(LogisticRegression())):
+        model.fit(X, y)
+        found, likely = model.predict(X), model.predict_proba(X)
+        likely = np.stack([p[:, 1] for p in likely], 1) if isinstance(likely, list) else likely
+        for average in ("macro", "samples"):
+            wanted = sklearn.metrics.f1_score(y, found, average=average, sample_weight=w, zero_division=0)
+            np.testing.assert_allclose(scorer("f1", multilabel=True, average=average)(model, X, y, sample_weight=w), wanted, rtol=1e-14)
+            wanted = sklearn.metrics.recall_score(y, likely > 0.3, average=average, sample_weight=w, zero_division=0)
+            np.testing.assert_allclose(scorer("recall", multilabel=True, threshold=0.3, average=average)(model, X, y, sample_weight=w), wanted, rtol=1e-14)
+        np.testing.assert_allclose(scorer("accuracy", multilabel=True)(model, X, y), sklearn.metrics.accuracy_score(y, found), rtol=1e-14)
+    with pytest.raises(AttributeError, match="no predict_proba"):
+        scorer("recall", multilabel=True, threshold=0.3, average="samples")(OneVsRestClassifier(LinearSVC()).fit(X, y), X, y)
+    with pytest.raises(libloss.ArgumentError, match="gives 4 numbers"):
+        scorer("f1", multilabel=True, average="none")(model, X, y)
 
 
 def test_scorers_name_what_is_wrong():

@@ -35,7 +35,8 @@ class Scorer:
     def __call__(self, estimator: Any, X: Any, y: Any, *, sample_weight: Any = None) -> float:
         """The score of an estimator's response to X, higher is better.
 
-        y: (n,) or (n, targets); labels are those of ``estimator.classes_``. sample_weight: (n,), 0 means not there.
+        y: (n,) or (n, targets); labels are those of ``estimator.classes_``, but for multilabel metrics, which take 0 and 1 for each.
+        sample_weight: (n,), 0 means not there.
         """
         classes = getattr(estimator, "classes_", None)
         methods = (self.response_method,) if isinstance(self.response_method, str) else self.response_method
@@ -44,7 +45,12 @@ class Scorer:
         method = next((m for m in methods if hasattr(estimator, m)), None)
         if method is None:
             raise AttributeError(f"{type(estimator).__name__} has no {' or '.join(methods)}, which {self.what.name} scores")
-        response = np.asarray(getattr(estimator, method)(X))
+        response = getattr(estimator, method)(X)
+        if self.what.parameters.get("multilabel"):
+            if isinstance(response, list):  # of every label the probabilities of its classes, which may be 0 or 1 alone
+                response = np.stack([p @ (c == 1) for p, c in zip(response, estimator.classes_, strict=True)], 1)
+            classes = None
+        response = np.asarray(response)
         if classes is not None:
             y, response = _codes(y, classes, "y"), _codes(response, classes, "predict(X)") if method == "predict" else response
         value = (self._loss if isinstance(self.what, Loss) else self._metric)(response, np.asarray(y), method, sample_weight, classes)
