@@ -114,6 +114,11 @@ def test_scikit_learn():
     for average in ("micro", "macro", "weighted"):
         assert near(skm.f1_score(labels, told, average=average), libloss.metrics.f_beta(prediction=told, target=labels, average=average))
     np.testing.assert_allclose(skm.f1_score(labels, told, average=None), libloss.metrics.f_beta(prediction=told, target=labels, average="none"))
+    some, right = np.array([[0, 1, 1], [1, 0, 0]]), np.array([[0, 1, 0], [1, 1, 0]])
+    rows = {"prediction": some, "target": right, "multilabel": True}
+    assert near(skm.f1_score(right, some, average="samples"), libloss.metrics.f_beta(**rows, average="samples"))
+    assert near(skm.accuracy_score(right, some), libloss.metrics.accuracy(**rows))
+    assert not near(skm.accuracy_score(right, some), libloss.metrics.accuracy(prediction=some, target=right))
     grades, scores = np.array([[3.0, 0, 1, 2]]), np.array([[0.1, 0.4, 0.2, 0.3]])
     assert near(skm.ndcg_score(grades, scores), libloss.metrics.ndcg(prediction=scores, target=grades, gain="linear"))
     assert not near(skm.ndcg_score(grades, scores), libloss.metrics.ndcg(prediction=scores, target=grades))

@@ -86,6 +86,8 @@ QUESTIONS = (
     Question("To report, not to train", "report", (
         ("classes are of like size", "[[accuracy]]"),
         ("one is rare", "[[balanced_accuracy]], [[matthews_correlation]], or [[precision]] and [[recall]] side by side; [[f_beta]] makes one number of them."),
+        ("rows have several labels", "[[f_beta]] or [[jaccard_index]] with <code>multilabel=True</code>: <code>average=\"samples\"</code> judges row by row, "
+                                     "<code>\"macro\"</code> label by label; [[accuracy]] wants a row right in all of them."),
         ("raters should agree beyond chance", "[[cohen_kappa]]"),
     )),
 )
