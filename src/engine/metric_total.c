@@ -185,8 +185,16 @@ int64_t libloss__metric_total_length(uint64_t owner, const double *param, int64_
 {
     const metric *metric = metric_of_total(owner, param);
     if (!metric || metric->kind == SEES_ALL) return 0;
-    const int of_classes = metric->kind == COUNTS_CONFUSION || metric->kind == COUNTS_LABELS;
-    const int64_t least = of_classes ? 2 : 0, most = metric->kind == ADDS ? MOST_GROUPS : of_classes ? MOST_CLASSES : 0;
+    const metric_adding *adding = metric->adding;
+    int64_t least = 0, most = 0;
+    if (metric->kind == COUNTS_CONFUSION || metric->kind == COUNTS_LABELS) {
+        least = 2;
+        most = MOST_CLASSES;
+    } else if (adding && adding->kind_of_case == CASE_OUTPUT) {
+        most = MOST_GROUPS;
+    } else if (adding) { /* as many as it reads */
+        least = most = adding->groups ? adding->groups(param) : 1;
+    }
     if (size < least || size > most || parts != libloss__metric_parts(metric, size)) return 0;
     return (int64_t)sizeof(struct libloss_total) + libloss__metric_bytes(metric, size);
 }

@@ -361,6 +361,13 @@ static void test_metrics_of_numbers(void **state)
     assert_int_equal(libloss_total_value((libloss_total *)total, LIBLOSS_MEAN, LIBLOSS_EMPTY_NAN, 0, numbers, 5), LIBLOSS_OK);
     assert_true(numbers[0] == value && numbers[1] == N && numbers[2] == N && numbers[3] == N && numbers[4] == N);
 
+    int64_t length = libloss_total_save((libloss_total *)total, before, sizeof before);
+    assert_int_equal(libloss_total_load((libloss_total *)total, sizeof total, before, length), LIBLOSS_OK);
+    static const int64_t head = 8 + 12, counts = 3; /* words; then the sums of as many groups as the metric reads: not of none */
+    assert_true(before[6] == 1 && before[7] == 2 && length > 8 * (head + counts));
+    before[6] = before[7] = 0, before[2] = 8 * (uint64_t)(head + counts);
+    assert_int_equal(libloss_total_load((libloss_total *)total, sizeof total, before, 8 * (head + counts)), LIBLOSS_ERR_TOTAL);
+
     libloss_args two_outputs = { .struct_size = sizeof args, .input = { &p2, &t2 }, .values = &out };
     assert_int_equal(libloss_prepare(r2, &two_outputs, &plan), LIBLOSS_OK);
     assert_true(plan.values_ndim == 1 && plan.values_shape[0] == 2 && plan.total_size <= (int64_t)sizeof total);
