@@ -332,12 +332,14 @@ libloss_status libloss__count_all(libloss__metric_call *m, libloss__counts *coun
     if (libloss__given(&c->weight)) TRY(libloss__scan(c, &c->weight, check_heaviest, NULL));
     const int64_t cells = libloss__metric_parts(m->metric, m->size);
     count_job job = { m, counts, cells, PTHREAD_MUTEX_INITIALIZER };
+    /* looking at many cells takes time; by label there are fewer of them, and an element takes longer */
+    const int64_t longest = cells <= FEW_CELLS ? 0 : 1 << (m->labels ? 19 : 21);
     const libloss__split split = { .run = count_range,
                                    .job = &job,
                                    .count = c->count,
                                    .width = c->classes,
                                    .unit = STRIP,
-                                   .longest = cells <= FEW_CELLS ? 0 : 1 << 21, /* looking at many cells takes time */
+                                   .longest = longest,
                                    .threads = cells <= FEW_CELLS ? libloss__threads_for(c, c->count * c->classes) : 1 };
     libloss_status status = libloss__run_split(c, &split, NULL);
     pthread_mutex_destroy(&job.lock);

@@ -30,6 +30,7 @@ total: float = libloss.Total(combined).add(p, t).mean
 score: float = metrics.f_beta(prediction=[1], target=[1], beta=2, average="macro")
 each = metrics.recall(prediction=[1], target=[1], average="none")
 each[0] = 1
+by_row: float = metrics.recall(prediction=[[0, 1]], target=[[1, 1]], multilabel=True, average="samples")
 counts: float = sum([metrics.Counts(3)], start=metrics.Counts(3)).accuracy()
 with libloss.threads(2):
     libloss.set_threads(None)
