@@ -116,7 +116,7 @@ if [ -z "$quick" ]; then
     step "vector code"
     python -m pytest -q -n "$jobs" --dist worksteal tests/vector --junitxml=$reports/vector.xml || failed=1
     step "bench"
-    python -m pytest -q tests/bench --junitxml=$reports/bench.xml || failed=1
+    python -m pytest -q -n "$jobs" --dist worksteal tests/bench --junitxml=$reports/bench.xml || failed=1
     step "examples"
     python -m pytest -q tests/examples --junitxml=$reports/examples.xml || failed=1
     step "seeded faults"

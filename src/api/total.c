@@ -18,8 +18,9 @@ libloss_status libloss_total_start(libloss_total *t, int64_t size, const libloss
     if (!t) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: total is NULL");
     if (!o) FAIL(LIBLOSS_ERR_NULL, "libloss_total_start: object is NULL");
     if ((uintptr_t)t % 8 != 0) FAIL(LIBLOSS_ERR_TOTAL, "libloss_total_start: total is not 8-byte aligned");
-    if (!libloss__adds_up(o))
-        FAIL(LIBLOSS_ERR_TOTAL, "%s: its value depends on the whole batch, so the values of several calls do not add up", o->name);
+    const libloss_object *whole = libloss__not_adding_up(o);
+    if (whole)
+        FAIL(LIBLOSS_ERR_TOTAL, "%s: its value depends on the whole batch, so the values of several calls do not add up", whole->name);
     int64_t units = 1, classes = 0;
     libloss_args mine;
     if (shapes) TRY(libloss__take_struct(nowhere, "libloss_args", &mine, sizeof mine, shapes, FIRST_ARGS));

@@ -48,11 +48,19 @@ struct libloss_object {
 
 static inline int libloss__is_of_sums(const libloss_object *o) { return o->kind == OBJECT_LOSS && o->row->loss->shape == SHAPE_SUMS; }
 
-/* Whether the values of several calls add up: not where a value depends on its whole batch. */
-static inline int libloss__adds_up(const libloss_object *o)
+static inline int libloss__knows_its_batch(const libloss_object *o)
 {
-    if (o->kind == OBJECT_METRIC) return o->row->metric->kind != SEES_ALL;
-    return libloss__is_of_sums(o) || o->kind != OBJECT_LOSS || (o->row->loss->unit != UNIT_BATCH && o->row->loss->unit != UNIT_MATRIX);
+    return o->kind == OBJECT_LOSS && (o->row->loss->unit == UNIT_BATCH || o->row->loss->unit == UNIT_MATRIX);
+}
+
+/* The loss, metric or term whose values of several calls do not add up, for each depends on its whole batch; NULL: all do. A loss
+ * of sums has a total that keeps these, but not as a term. */
+static inline const libloss_object *libloss__not_adding_up(const libloss_object *o)
+{
+    if (o->kind == OBJECT_METRIC) return o->row->metric->kind == SEES_ALL ? o : NULL;
+    for (int64_t k = 0; o->kind == OBJECT_SUM && k < o->terms; k++)
+        if (libloss__knows_its_batch(o->term[k])) return o->term[k];
+    return libloss__knows_its_batch(o) && !libloss__is_of_sums(o) ? o : NULL;
 }
 
 #endif

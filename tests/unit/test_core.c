@@ -330,6 +330,16 @@ static void test_metrics_of_numbers(void **state)
     uint64_t total[400], before[400];
     assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, auc, NULL), LIBLOSS_ERR_TOTAL);
     assert_non_null(strstr(libloss_message(), "roc_auc: its value depends on the whole batch"));
+    static const struct {
+        const char *spec, *said;
+    } batches[] = { { "cox", "cox: its value" }, { "0.5*squared_error + cox", "cox: its value" }, { "huber + 2*rmse", "rmse: its value" } };
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) { /* nor where a term is one */
+        libloss_object *whole;
+        assert_int_equal(libloss_create(batches[i].spec, &whole), LIBLOSS_OK);
+        assert_int_equal(libloss_total_start((libloss_total *)total, sizeof total, whole, NULL), LIBLOSS_ERR_TOTAL);
+        assert_non_null(strstr(libloss_message(), batches[i].said));
+        libloss_destroy(whole);
+    }
     assert_int_equal(libloss_forward(auc, &args), LIBLOSS_ERR_UNSUPPORTED);
     assert_int_equal(libloss_reduce(r2, &args), LIBLOSS_ERR_UNSUPPORTED);
 
