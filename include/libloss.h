@@ -213,7 +213,8 @@ typedef struct {
  * derivative of one value by that parameter: so it depends on neither order nor split. At a kink d is 0 or that of the branch taken.
  *
  * Axes. Units first (rows), then a unit's own (classes). Inputs have equal shapes; nothing is broadcast but a 0-d input, and what a stride
- * of 0 repeats. Class indices have the prediction's shape without its last axis; the prediction's whole shape means a row of probabilities.
+ * of 0 repeats; by each number that is repeated there is a derivative, by a 0-d input there is none. Class indices have the prediction's
+ * shape without its last axis; the prediction's whole shape means a row of probabilities.
  *
  * A weight of 0 (or false), an ignored label, a class of weight 0: the value is not there. It is never looked at, what it holds shows
  * nowhere, its gradient is 0, and everything else has the bits that it would have without it. */

@@ -377,8 +377,6 @@ static libloss_status resolve_outputs(libloss__call *c)
             if (c->input[k].ndim != full)
                 FAIL(LIBLOSS_ERR_SHAPE, "%s: a derivative with respect to %s needs it in shape %S; it is 0-d", o->name, o->input[k].name,
                      (int64_t)full, shape);
-            if (c->input[k].single && c->input[k].count > 1)
-                FAIL(LIBLOSS_ERR_SHAPE, "%s: %s is one number for all values; its derivative is not offered", o->name, o->input[k].name);
             if (second && c->args->hessian_kind == LIBLOSS_ROW_MATRIX) {
                 TRY(resolve_matrix(c, k, what, &seen));
                 continue;

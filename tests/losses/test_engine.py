@@ -183,6 +183,24 @@ def test_layout_does_not_show(name, dtype):
 
 
 @pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_repeated_number_is_as_good_as_many(name, dtype):
+    """An input that a stride of 0 repeats is only read: each of its elements has the derivatives that it has in memory of its own."""
+    loss = Loss(name)
+    inputs = sample(name, dtype, 1500)
+    wrt = [k for k, x in enumerate(inputs) if loss.inputs[k]["differentiable"] and x.dtype.kind == "f"]
+    w = np.random.default_rng(1).choice([0, 1, 2.5], len(inputs[0])).astype(dtype)
+    for k, x in enumerate(inputs):
+        repeated = [np.broadcast_to(x.flat[0], x.shape) if i == k else a for i, a in enumerate(inputs)]
+        for options in ({}, {"weight": w}, {"weight": w, "upstream": w, "reduction": "sum"}):
+            got, want = (loss.eval(*each, grad=wrt, hess=wrt, values=np.empty(len(w), dtype), **options)
+                         for each in (repeated, [np.array(a) for a in repeated]))
+            assert same(got, want), (name, k)
+    with pytest.raises(Failed, match="lie on each other"):  # what is written has its own memory
+        loss.eval(*inputs, grad=[0], outputs={"grad0": np.broadcast_to(dtype(0), inputs[0].shape)})
+
+
+@pytest.mark.parametrize("name", BOTH)
 def test_any_storage_type(name):
     loss = Loss(name)
     p, *t = sample(name, np.float32)

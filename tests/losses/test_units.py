@@ -79,6 +79,21 @@ def test_layouts_and_wants_do_not_change_bits(name, dtype):
         assert loss.eval(*case.inputs, weight=case.weight, reduction="sum", unit_axes=case.unit_axes)["value"] == run(case, loss)["value"]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNITS)
+def test_a_repeated_number_is_as_good_as_many(name, dtype):
+    """An input that a stride of 0 repeats, beside the same numbers in memory of their own."""
+    for case in cases(name, dtype)[:6]:
+        loss = Loss(case.spec)
+        for k, x in enumerate(case.inputs):
+            if x is None or x.dtype.kind != "f" or x.size < 2:
+                continue
+            repeated = [np.broadcast_to(x.flat[0], x.shape) if i == k else a for i, a in enumerate(case.inputs)]
+            got, want = (run(Case(case.spec, each, case.weight, case.unit_axes), loss)
+                         for each in (repeated, [None if a is None else np.array(a) for a in repeated]))
+            assert bits(got) == bits(want), (case.spec, k)
+
+
 @pytest.mark.parametrize("name", [n for n in UNITS if UNITS[n].weights_inside])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_masked_elements_are_not_there(name, dtype):

@@ -212,8 +212,6 @@ class Loss:
                 arrays.append(None)
                 continue
             p = plain(x, info.inputs[k].name, info.inputs[k].kind in LABELS)
-            if ("grad" in want or "hess" in want) and p.array.size > 1 and not any(p.array.strides):
-                p = p._replace(array=p.array.copy())  # many numbers, not one for all: each has a derivative of its own
             if info.inputs[k].per == "class":
                 if p.mask is not None:  # a class that is not there
                     p = p._replace(array=np.where(p.mask, p.array.dtype.type(0), p.array), mask=None)

@@ -110,8 +110,6 @@ class Call:
                 parameters[self.learned[name]] = x.item()
             else:
                 array, half = _array(x, name)
-                if name in self.wrt and not any(array.strides):  # C has derivatives by many numbers, not by one that a stride of 0 repeats
-                    array = array.copy()
                 number = self.numbers.get(name)
                 if number is not None and self.axis != -1 and name not in self.of_classes and array.ndim == tensors[0].dim():
                     self.loss._check_axis(self.axis, array)
