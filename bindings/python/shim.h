@@ -2,8 +2,8 @@
  * The few lines of C between Python objects and libloss: buffers are taken here, by the objects' ids, which is several
  * times cheaper than filling structs from Python; the GIL is held only for that.
  *
- * cffi releases the GIL around every call, so each function takes it back for what touches Python. The commonest call of all
- * has a door of its own, quick(), a plain function of the module: a quarter of the cost of one through cffi.
+ * cffi releases the GIL around every call, so each function takes it back for what touches Python. The commonest calls of all
+ * have doors of their own, quick() and tensors(), plain functions of the module: a quarter of the cost of one through cffi.
  */
 #include <string.h>
 
@@ -202,7 +202,137 @@ static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssi
     return status == LIBLOSS_OK ? PyFloat_FromDouble(value) : PyObject_CallFunction(libloss_py_check, "i", (int)status);
 }
 
+/* ---- exchange(capsule, type, empty_like, float32, float64); tensors(address, reduction, by_row, derived, prediction, target) ---- */
+
+enum { FEW = 1 << 16 }; /* elements; more may want several threads, or a look at what else goes on */
+
+/* What a library says of its tensors from C: the table of DLPack 1.3, of which one function is wanted. */
+typedef struct {
+    struct {
+        uint32_t major, minor;
+        void *older;
+    } header;
+    int (*allocate)(void);
+    int (*take)(void);
+    int (*give)(void);
+    int (*view)(void *object, libloss_tensor *tensor); /* 0, or -1 with a Python exception; valid while the object is not touched */
+    int (*stream)(void);
+} libloss_py_dlpack;
+
+static struct {
+    int (*view)(void *object, libloss_tensor *tensor); /* NULL: the library has no such table */
+    PyTypeObject *type;
+    PyObject *empty_like, *number[2], *is_neg; /* number: tensors like the value in float32, in float64 */
+} libloss_py_peer;
+
+static PyObject *libloss_py_exchange(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
+{
+    (void)self;
+    if (arguments != 5) return PyErr_Format(PyExc_TypeError, "exchange takes 5 arguments");
+    const libloss_py_dlpack *table = PyCapsule_GetPointer(given[0], "dlpack_exchange_api");
+    if (!table) return NULL;
+    if (table->header.major != 1) Py_RETURN_NONE;
+    for (int k = 1; k < 5; k++) Py_INCREF(given[k]); /* for ever */
+    libloss_py_peer.type = (PyTypeObject *)given[1];
+    libloss_py_peer.empty_like = given[2];
+    libloss_py_peer.number[0] = given[3];
+    libloss_py_peer.number[1] = given[4];
+    libloss_py_peer.is_neg = PyUnicode_InternFromString("is_neg");
+    libloss_py_peer.view = table->view;
+    Py_RETURN_NONE;
+}
+
+/* Numbers in memory in their order, as they are; `signs`: they might be those of a view that negates them. */
+static int libloss_py_dense(PyObject *object, libloss_tensor *t, int signs)
+{
+    if (Py_TYPE(object) != libloss_py_peer.type || libloss_py_peer.view(object, t) != 0 || t->device_type != 1 || t->dtype_lanes != 1)
+        return 0;
+    int64_t expected = 1;
+    for (int32_t k = t->ndim - 1; k >= 0; k--) {
+        if (t->shape[k] != 1 && t->strides && t->strides[k] != expected) return 0;
+        expected *= t->shape[k];
+    }
+    if (!signs) return 1;
+    PyObject *negated = PyObject_CallMethodObjArgs(object, libloss_py_peer.is_neg, NULL);
+    Py_XDECREF(negated);
+    return negated == Py_False;
+}
+
+static void *libloss_py_memory(const libloss_tensor *t) { return (char *)t->data + t->byte_offset; }
+
+/* A new tensor like this one; NULL with its memory untold if the library makes something else of it. */
+static PyObject *libloss_py_like(PyObject *object, void **memory)
+{
+    libloss_tensor t = { .data = NULL };
+    PyObject *made = PyObject_CallFunctionObjArgs(libloss_py_peer.empty_like, object, NULL);
+    if (made && libloss_py_dense(made, &t, 0)) {
+        *memory = libloss_py_memory(&t);
+        return made;
+    }
+    Py_XDECREF(made);
+    return NULL;
+}
+
+/* The loss of two dense tensors by the entries of libloss.h for plain arrays: a tensor of the reduced value, and one of the gradient if
+ * that is wanted. None: it takes more than that to answer. */
+static PyObject *libloss_py_tensors(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
+{
+    (void)self;
+    if (arguments != 6) return PyErr_Format(PyExc_TypeError, "tensors takes 6 arguments");
+    const libloss_object *o = PyLong_AsVoidPtr(given[0]);
+    const int32_t reduction = (int32_t)PyLong_AsLong(given[1]);
+    const int rows = given[2] == Py_True, derived = given[3] == Py_True;
+    libloss_tensor p = { .data = NULL }, t = { .data = NULL };
+    PyObject *value = NULL, *gradient = NULL;
+    void *to = NULL, *g = NULL;
+    if (PyErr_Occurred()) return NULL;
+    int fits = libloss_py_peer.view && libloss_py_dense(given[4], &p, 1) && libloss_py_dense(given[5], &t, !rows) && p.dtype_code == 2 &&
+               (p.dtype_bits == 32 || p.dtype_bits == 64) && p.ndim == t.ndim + rows;
+    fits = fits &&
+           (rows ? t.dtype_code == 0 && (t.dtype_bits == 32 || t.dtype_bits == 64) : t.dtype_code == 2 && t.dtype_bits == p.dtype_bits);
+    int64_t n = 1;
+    for (int32_t k = 0; fits && k < t.ndim; k++) {
+        fits = p.shape[k] == t.shape[k] && t.shape[k] <= FEW;
+        n *= t.shape[k];
+        fits = fits && n <= FEW;
+    }
+    const int64_t m = fits && rows ? p.shape[t.ndim] : 1;
+    if (fits && n > 0 && m > 0 && m <= FEW / n) {
+        const void *x = libloss_py_memory(&p), *y = libloss_py_memory(&t); /* shapes are not valid any longer once outputs are made */
+        const int wide = p.dtype_bits == 64, by_64 = t.dtype_bits == 64;
+        value = libloss_py_like(libloss_py_peer.number[wide], &to);
+        if (value && derived) gradient = libloss_py_like(given[4], &g);
+        if (value && (gradient || !derived)) {
+            double number = 0;
+            libloss_status status;
+            PyThreadState *released = n * m > HOLDS_GIL ? PyEval_SaveThread() : NULL;
+            if (!rows)
+                status = wide ? libloss_call_f64(o, reduction, n, x, y, &number, g) : libloss_call_f32(o, reduction, n, x, y, &number, g);
+            else if (wide)
+                status = by_64 ? libloss_rows_f64_i64(o, reduction, n, m, x, y, &number, g)
+                               : libloss_rows_f64_i32(o, reduction, n, m, x, y, &number, g);
+            else
+                status = by_64 ? libloss_rows_f32_i64(o, reduction, n, m, x, y, &number, g)
+                               : libloss_rows_f32_i32(o, reduction, n, m, x, y, &number, g);
+            if (released) PyEval_RestoreThread(released);
+            const float narrow = (float)number;
+            memcpy(to, wide ? (const void *)&number : &narrow, wide ? sizeof number : sizeof narrow);
+            PyObject *answer = status != LIBLOSS_OK ? PyObject_CallFunction(libloss_py_check, "i", (int)status)
+                               : derived            ? PyTuple_Pack(2, value, gradient)
+                                                    : PyTuple_Pack(1, value);
+            Py_DECREF(value);
+            Py_XDECREF(gradient);
+            return answer;
+        }
+    }
+    Py_XDECREF(value);
+    PyErr_Clear(); /* the long way says what is wrong */
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef libloss_py_methods[] = { { "quick", (PyCFunction)(void (*)(void))libloss_py_quick, METH_FASTCALL, NULL },
+                                            { "exchange", (PyCFunction)(void (*)(void))libloss_py_exchange, METH_FASTCALL, NULL },
+                                            { "tensors", (PyCFunction)(void (*)(void))libloss_py_tensors, METH_FASTCALL, NULL },
                                             { NULL, NULL, 0, NULL } };
 
 static void libloss_py_init(size_t array_type, size_t module, size_t check, size_t wished)

@@ -16,6 +16,8 @@ import pytest
 import torch
 from libloss.torch import Loss
 from sklearn import datasets
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 
 NAMES = libloss.losses()
@@ -308,6 +310,23 @@ def test_classes_on_another_axis():
         Loss("cross_entropy", axis=4)(z, k)
 
 
+def test_an_axis_and_options_that_are_set_later_count():
+    z, k = torch.randn(4, 4, dtype=torch.float64), torch.tensor([3, 0, 1, 1])
+    module = Loss("cross_entropy")
+    torch.testing.assert_close(module(z, k), F.cross_entropy(z, k))
+    module.axis = 0
+    for x in (z, z.clone().requires_grad_()):
+        torch.testing.assert_close(module(x, k), F.cross_entropy(z.t(), k), check_stride=False)
+    module.axis, module.reduction = -1, "sum"
+    torch.testing.assert_close(module(z, k), F.cross_entropy(z, k, reduction="sum"))
+    module.reduction, module.class_weight = "weighted_mean", torch.tensor([0.5, 1, 2, 4], dtype=torch.float64)
+    torch.testing.assert_close(module(z, k), F.cross_entropy(z, k, weight=module.class_weight))
+    module.class_weight = None
+    torch.testing.assert_close(module(z, k), F.cross_entropy(z, k))
+    with pytest.raises(libloss.ArgumentError, match="reduction = 'average' is none of"):
+        module.reduction = "average"
+
+
 # ---- reductions, weights, divisors ----
 
 
@@ -437,6 +456,33 @@ def test_a_graph_that_is_kept_gives_the_same_gradient_again():
     assert torch.equal(x.grad, first + first + first)
     x.grad.zero_()
     assert torch.equal(torch.autograd.grad(value, x)[0], first)
+
+
+def test_a_batch_of_upstream_gradients():
+    p, t = data("class", torch.float64)
+    x, upstream = p.requires_grad_(), torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    expected = torch.autograd.grad(F.cross_entropy(x, t), x)[0]
+    for options in ({}, {"weight": torch.ones(20)}):
+        (got,) = torch.autograd.grad(Loss("cross_entropy")(x, t, **options), x, upstream, is_grads_batched=True)
+        torch.testing.assert_close(got, upstream[:, None, None] * expected)
+
+
+def test_a_tensor_that_a_transform_left_behind():
+    kept, x = [], torch.randn(5, requires_grad=True)
+    torch.func.grad(lambda z: (kept.append(z), z.sum())[1])(x)
+    value = Loss("squared_error")(kept[0], torch.zeros(5))
+    value.backward()
+    torch.testing.assert_close(x.grad, 2 / 5 * x.detach())
+
+
+def test_what_records_or_fakes_sees_an_operator():
+    """A mode that watches PyTorch's operators must not take the memory that C fills for a constant."""
+    p, t = data("class", torch.float64)
+    graph = make_fx(Loss("cross_entropy"))(p, t)
+    assert torch.equal(graph(2 * p, t), Loss("cross_entropy")(2 * p, t))
+    with FakeTensorMode() as mode:
+        fake = Loss("cross_entropy", reduction="none")(mode.from_tensor(p), mode.from_tensor(t))
+    assert fake.shape == (20,) and fake.dtype == torch.float64
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

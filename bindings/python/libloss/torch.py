@@ -20,7 +20,8 @@ from ._arrays import plain
 from ._core import NO_VALUE, REDUCTIONS, ParameterInfo, check, numbers
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError, ShapeError
 from ._extras import tool
-from ._libloss import ffi, lib
+from ._libloss import exchange, ffi, lib
+from ._libloss import tensors as plain_tensors
 from ._loss import EMPTY, ROLES, choose
 from ._threads import wished
 
@@ -31,7 +32,14 @@ else:
     torch = tool("torch")
     Tensor = torch.Tensor
 
+# Asked in every step, and so by short names.
 transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active  # what Function.apply itself asks
+unwrap: Callable[[Tensor], Tensor] = torch._C._functorch.unwrap_if_dead  # what it does to tensors that a transform has left behind
+modes: Callable[[], int] = torch._C._len_torch_dispatch_stack  # how many watch, record or fake what is computed
+grad_enabled, traced_by_dynamo = torch.is_grad_enabled, torch.compiler.is_dynamo_compiling
+
+if hasattr(Tensor, "__dlpack_c_exchange_api__"):  # C can look at tensors itself; an older PyTorch goes the long way
+    exchange(Tensor.__dlpack_c_exchange_api__, Tensor, torch.empty_like, *(torch.empty((), dtype=x, device="cpu") for x in (torch.float32, torch.float64)))
 
 _own: dict[str, _loss.Loss] = {}  # losses that no spec makes again
 
@@ -69,7 +77,8 @@ class Call:
         self.loss = loss = _own.get(key) or _loss.Loss(key)
         self.fields = key, " ".join(names), " ".join(wrt), reduction, empty, axis, unit_axes
         self.key, self.names, self.wrt, self.reduction, self.axis, self.unit_axes = key, names, wrt, reduction, axis, unit_axes
-        self.codes = choose(REDUCTIONS, reduction, "reduction"), choose(EMPTY, empty, "empty")
+        self.address = loss._address
+        self.code, self.empty = choose(REDUCTIONS, reduction, "reduction"), choose(EMPTY, empty, "empty")
         self.at = tuple(names.index(name) for name in wrt)
         self.numbers = {i.name: k for k, i in enumerate(loss.info.inputs)}  # C's, of the inputs
         self.inputs = [k for k, name in enumerate(names) if name in self.numbers]
@@ -84,6 +93,8 @@ class Call:
         needed = tuple(i.name for i in loss.info.inputs if not i.optional)
         self.plain = (len(needed) == 2 and names == needed and wrt in ((), needed[:1]) and reduction != "none" and empty == "nan" and axis == -1
                       and unit_axes == 0 and (loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class"))
+        self.by_row = self.extent == "row"
+        self.single = len(wrt) == 1 and self.fused and reduction != "none"
 
     def by(self, name: str) -> Call:
         """The same, differentiated by one tensor."""
@@ -98,7 +109,7 @@ class Call:
         """One evaluation into outputs, each with its role and number: the reduced value, and the gradient by all parameters, if wanted."""
         args = ffi.new("libloss_args *")
         args.struct_size, args.threads, args.unit_axes = ffi.sizeof("libloss_args"), wished(None), self.unit_axes
-        args.reduction, args.empty = self.codes
+        args.reduction, args.empty = self.code, self.empty
         args.flags = 0 if value else NO_VALUE
         args.hessian_kind = lib.LIBLOSS_ROW_MATRIX if matrices else lib.LIBLOSS_DIAGONAL
         slots: list[tuple[Any, int, int, bool]] = []
@@ -190,7 +201,7 @@ def _curvature_like(call: Call, tensors: Sequence[Tensor]) -> Tensor:
 
 def evaluate(call: Call, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The value, then its gradients if they are fused with it."""
-    if call.plain and (answer := _evaluate_plain(call, *tensors)) is not None:
+    if call.plain and (answer := plain_tensors(call.address, call.code, call.by_row, call.fused, *tensors)) is not None:
         return answer
     value, gradients = _value_like(call, tensors), _gradients_like(call, tensors) if call.fused else []
     values = [(value, "values", 0)] if call.reduction == "none" else []
@@ -206,41 +217,6 @@ def _by_inputs(call: Call, gradients: Sequence[Tensor]) -> list[tuple[Tensor, st
 def _with_slopes(call: Call, gradients: Sequence[Tensor], slopes: Any) -> tuple[Tensor, ...]:
     """All gradients, those by parameters filled in."""
     return tuple(g.fill_(slopes[call.learned[name]]) if name in call.learned else g for name, g in zip(call.wrt, gradients, strict=False))
-
-
-def _evaluate_plain(call: Call, prediction: Tensor, target: Tensor) -> tuple[Tensor, ...] | None:
-    """The commonest call by an entry of C for plain arrays, which needs nothing but addresses; None: it is another one."""
-    entry = ENTRIES.get((call.extent, prediction.dtype, target.dtype))
-    shape, count, rows = prediction.shape, prediction.numel(), call.extent == "row"
-    if (entry is None or not 0 < count <= FEW or target.shape != (shape[:-1] if rows else shape) or (rows and not shape)
-            or not _dense(prediction) or not _dense(target)):
-        return None
-    function, real, other = entry
-    sizes = (count // shape[-1], shape[-1]) if rows else (count,)
-    gradients = [torch.empty_like(prediction)] if call.at else []
-    number = ffi.new("double *")
-    check(function(call.loss._handle, call.codes[0], *sizes, ffi.cast(real, prediction.data_ptr()), ffi.cast(other, target.data_ptr()), number,
-                   ffi.cast(real, gradients[0].data_ptr()) if gradients else ffi.NULL))
-    return torch.scalar_tensor(number[0], dtype=prediction.dtype, device=prediction.device), *gradients
-
-
-FEW = 1 << 16  # elements; more may want several threads, or a look at what else goes on
-
-ENTRIES = {  # what a value is of, and the types of prediction and target
-    (extent, getattr(torch, of), getattr(torch, by)): (getattr(lib, name), ffi.typeof(f"{real} *"), ffi.typeof(f"{other} *"))
-    for extent, of, by, name, real, other in (
-        ("value", "float32", "float32", "libloss_call_f32", "float", "float"),
-        ("value", "float64", "float64", "libloss_call_f64", "double", "double"),
-        ("row", "float32", "int32", "libloss_rows_f32_i32", "float", "int32_t"),
-        ("row", "float32", "int64", "libloss_rows_f32_i64", "float", "int64_t"),
-        ("row", "float64", "int32", "libloss_rows_f64_i32", "double", "int32_t"),
-        ("row", "float64", "int64", "libloss_rows_f64_i64", "double", "int64_t"))
-}
-
-
-def _dense(x: Tensor) -> bool:
-    """Whether its numbers lie in memory in their order, as they are."""
-    return x.is_cpu and x.layout is torch.strided and x.is_contiguous() and not x.is_neg()
 
 
 def _array(x: Tensor, name: str) -> tuple[Any, bool]:
@@ -335,24 +311,57 @@ class _Traced(torch.autograd.Function):
 
 
 class _Eager(torch.autograd.Function):
-    """For everyday use: without what ``torch.func`` needs, which takes as long as a small loss, and with a short way back."""
+    """For everyday use: without what ``torch.func`` needs, which takes as long as a small loss."""
 
     @staticmethod
-    def forward(ctx: Any, call: Call, *tensors: Tensor) -> Any:
-        output = evaluate(call, tensors)
-        _Traced.setup_context(ctx, (call, *tensors), output)
-        return output
+    def forward(ctx: Any, call: Call, *tensors: Tensor) -> Tensor:
+        value, *gradients = evaluate(call, tensors)
+        ctx.call = call
+        ctx.save_for_backward(*tensors, *gradients)
+        return value
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor | None, *along: Tensor | None) -> Any:
-        if upstream is None or upstream.dim() or len(along) != 1 or along[0] is not None or torch.is_grad_enabled() or upstream.item() != 1:
-            return _Traced.backward(ctx, upstream, *along)
-        *tensors, gradient = ctx.saved_tensors
-        result: list[Tensor | None] = [None] * (len(tensors) + 1)
-        (k,) = ctx.call.at
-        ctx.held = gradient.detach()  # so that no leaf takes it for its own and adds to it: a graph that is kept needs it again
-        result[k + 1] = ctx.held.to(tensors[k].dtype)
-        return tuple(result)
+    def backward(ctx: Any, upstream: Tensor) -> Any:
+        call, saved = ctx.call, ctx.saved_tensors
+        if call.single and _is_all(upstream):
+            result: list[Tensor | None] = [None] * len(call.names)
+            (k,) = call.at
+            result[k] = saved[-1].to(saved[k].dtype)
+            return None, *result
+        if call.fused and grad_enabled():  # of gradients that came with the value nobody knows how they came about
+            tensors = saved[: len(call.names)]
+            saved = (*tensors, *_Traced.apply(call, *tensors)[1:])  # type: ignore[no-untyped-call]
+        return None, *_differentiate(_Last.of, call, saved, ctx.needs_input_grad[1:], upstream, ())
+
+
+class _Pair(torch.autograd.Function):
+    """For prediction and target alone, which is nearly always: the shortest way there and back, for it is that of every step."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, prediction: Tensor, target: Tensor) -> Tensor:
+        value, gradient = ((call.plain and plain_tensors(call.address, call.code, call.by_row, True, prediction, target))
+                           or evaluate(call, (prediction, target)))
+        ctx.call = call
+        ctx.save_for_backward(prediction, target, gradient)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Any:
+        if not _is_all(upstream):
+            return _Eager.backward(ctx, upstream)
+        prediction, _, gradient = ctx.saved_tensors
+        return None, gradient if gradient.dtype is prediction.dtype else gradient.to(prediction.dtype), None
+
+
+def _is_all(upstream: Tensor) -> bool:
+    """Whether the gradients that came with a reduced value are the answer as they are."""
+    try:
+        return not grad_enabled() and not transforms_active() and upstream.item() == 1
+    except RuntimeError:  # a batch of them, of is_grads_batched
+        return False
+
+
+_apply_pair = super(torch.autograd.Function, _Pair).apply  # what Function.apply leads to where no transform is active, as it would ask again
 
 
 class _Last(torch.autograd.Function):
@@ -511,8 +520,22 @@ class Loss(torch.nn.Module):
         self._needed = tuple(i.name for i in info.inputs if not i.optional)
         self._inputs = {i.name: i.differentiable for i in info.inputs}
         self._ranges = {p.name: p for p in info.parameters if p.name in self.learn}
-        # With all else absent, what two inputs need is known beforehand.
-        self._usual = len(self._needed) == 2 and self._inputs[self._needed[0]] and not self.learn and self.class_weight is None
+        self._choose()
+
+    def _choose(self) -> None:
+        """The calls of two inputs and nothing else, which are known beforehand: for the value, and with a gradient by the first."""
+        options = self.reduction, self.empty, self.axis, self.unit_axes
+        self._usual = None
+        if len(self._needed) == 2 and self._inputs[self._needed[0]] and not self.learn and self.class_weight is None and self.reduction != "none":
+            self._usual = _call(self._key, self._needed, (), *options), _call(self._key, self._needed, self._needed[:1], *options)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("reduction", "empty", "axis", "unit_axes", "class_weight") and "_needed" in self.__dict__:
+            self._choose()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_usual": None}  # which is of this process
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
@@ -536,23 +559,29 @@ class Loss(torch.nn.Module):
 
     def forward(self, *inputs: Any, weight: Any = None, divisor: Any = None, **named: Any) -> Tensor:
         """The reduced value, or the values under ``reduction="none"``."""
-        if self._usual and len(inputs) == 2 and not named and weight is None and divisor is None and not torch.compiler.is_compiling():
+        if not traced_by_dynamo() and self._usual is not None and len(inputs) == 2 and weight is None and divisor is None and not named:
             prediction, target = inputs
-            if type(prediction) is type(target) is Tensor and prediction.dim() and not target.requires_grad and not transforms_active():
-                differentiated = prediction.requires_grad and torch.is_grad_enabled()
-                call = _call(self._key, self._needed, self._needed[:1] if differentiated else (), self.reduction, self.empty, self.axis, self.unit_axes)
-                return (_Eager.apply(call, prediction, target) if differentiated else evaluate(call, inputs))[0]  # type: ignore[no-untyped-call]
-        compiling = torch.compiler.is_compiling()
+            if type(prediction) is type(target) is Tensor and not transforms_active() and not modes():
+                prediction, target = unwrap(prediction), unwrap(target)
+                if prediction.dim() and not target.requires_grad:
+                    value, differentiated = self._usual
+                    if prediction.requires_grad and grad_enabled():
+                        return _apply_pair(differentiated, prediction, target)
+                    return evaluate(value, (prediction, target))[0]
+        compiling = torch.compiler.is_compiling() or modes() > 0
         traced = not compiling and transforms_active()
         names, tensors, wrt = self._gather(self._bind(inputs, named), weight, divisor, traced)
         options = self.reduction, self.empty, self.axis, self.unit_axes
-        output: Sequence[Tensor]
+        answer: Tensor
         if compiling:
-            output = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
+            answer, *_ = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
+            return answer
+        call = _call(self._key, tuple(names), tuple(wrt), *options)
+        if wrt and not traced:
+            answer = _Eager.apply(call, *tensors)  # type: ignore[no-untyped-call]
         else:
-            call = _call(self._key, tuple(names), tuple(wrt), *options)
-            output = (_Traced if traced else _Eager).apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
-        return output[0]
+            answer, *_ = _Traced.apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
+        return answer
 
     def _bind(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs by name."""
