@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import copy
+import gc
 import io
 import math
 import pickle
 import re
+import weakref
 
 import libloss
 import libloss.torch as adapter
@@ -420,6 +422,31 @@ def test_a_loss_of_ones_own():
     x = torch.randn(8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: module(x, torch.zeros(8, dtype=torch.float64)), x)
     assert torch.equal(torch.compile(module, backend="aot_eager", fullgraph=True)(x, torch.zeros(8)), module(x, torch.zeros(8)))
+
+
+def test_a_loss_of_ones_own_goes_with_its_modules():
+    def halved(prediction, target):
+        r = prediction - target
+        return r * r / 2, r
+
+    x, t = torch.randn(8, requires_grad=True), torch.zeros(8)
+    loss = libloss.define(halved)
+    alive, module = weakref.ref(loss), Loss(loss)
+    twin = copy.deepcopy(module)
+    for each in (module, twin):
+        each(x, t, weight=torch.ones(8)).backward()
+    value = twin(x, t)
+    del loss, module, each
+    gc.collect()
+    assert torch.equal(twin(x, t), value)  # the other module's is still there
+    del twin
+    gc.collect()
+    x.grad = None
+    value.backward()  # a graph holds what it needs
+    torch.testing.assert_close(x.grad, x.detach() / 8)
+    del value
+    gc.collect()
+    assert alive() is None
 
 
 # ---- memory and types ----

@@ -8,7 +8,9 @@ Value and gradient come from one pass of the C library over the tensors' own mem
 
 from __future__ import annotations
 
+import itertools
 import math
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -41,16 +43,23 @@ grad_enabled, traced_by_dynamo = torch.is_grad_enabled, torch.compiler.is_dynamo
 if hasattr(Tensor, "__dlpack_c_exchange_api__"):  # C can look at tensors itself; an older PyTorch goes the long way
     exchange(Tensor.__dlpack_c_exchange_api__, Tensor, torch.empty_like, *(torch.empty((), dtype=x, device="cpu") for x in (torch.float32, torch.float64)))
 
-_own: dict[str, _loss.Loss] = {}  # losses that no spec makes again
+_own: dict[str, _loss.Loss] = {}  # losses that no spec makes again, for as long as their modules live
+_serial = itertools.count()
 
 
-def _key(loss: _loss.Loss) -> str:
-    """A text by which an operator finds a loss: of a built-in one its spec, so that it holds in any process."""
+def _key(module: Loss, loss: _loss.Loss) -> str:
+    """A text by which an operator finds a module's loss: of a built-in one its spec, so that it holds in any process."""
     if all(term._origin is None for _, term in loss.terms):
         return loss.spec
-    key = f"{loss.spec} #{id(loss)}"
+    key = f"{loss.spec} #{next(_serial)}"
     _own[key] = loss
+    weakref.finalize(module, _forget, key).atexit = False
     return key
+
+
+def _forget(key: str) -> None:
+    del _own[key]
+    _call.cache_clear()  # whose calls hold it
 
 
 def _extent(loss: _loss.Loss) -> str:
@@ -516,7 +525,7 @@ class Loss(torch.nn.Module):
     def _ready(self) -> None:
         """What a call needs, as plain values that torch.compile can follow."""
         info = self._start.info
-        self._key = _key(self._start)
+        self._key = _key(self, self._start)
         self._needed = tuple(i.name for i in info.inputs if not i.optional)
         self._inputs = {i.name: i.differentiable for i in info.inputs}
         self._ranges = {p.name: p for p in info.parameters if p.name in self.learn}
