@@ -36,11 +36,11 @@ else:
 
 # Asked in every step, and so by short names.
 transforms_active: Callable[[], bool] = torch._C._are_functorch_transforms_active  # what Function.apply itself asks
-unwrap: Callable[[Tensor], Tensor] = torch._C._functorch.unwrap_if_dead  # what it does to tensors that a transform has left behind
 modes: Callable[[], int] = torch._C._len_torch_dispatch_stack  # how many watch, record or fake what is computed
 grad_enabled, traced_by_dynamo = torch.is_grad_enabled, torch.compiler.is_dynamo_compiling
 
-if hasattr(Tensor, "__dlpack_c_exchange_api__"):  # C can look at tensors itself; an older PyTorch goes the long way
+SEES_TENSORS = hasattr(Tensor, "__dlpack_c_exchange_api__")  # whether C can look at tensors itself; an older PyTorch goes the long way
+if SEES_TENSORS:
     exchange(Tensor.__dlpack_c_exchange_api__, Tensor, torch.empty_like, *(torch.empty((), dtype=x, device="cpu") for x in (torch.float32, torch.float64)))
 
 _own: dict[str, _loss.Loss] = {}  # losses that no spec makes again, for as long as their modules live
@@ -344,22 +344,26 @@ class _Eager(torch.autograd.Function):
 
 
 class _Pair(torch.autograd.Function):
-    """For prediction and target alone, which is nearly always: the shortest way there and back, for it is that of every step."""
+    """For a plain prediction and target, which is nearly always: the shortest way there and back, for it is that of every step."""
 
     @staticmethod
     def forward(ctx: Any, call: Call, prediction: Tensor, target: Tensor) -> Tensor:
-        value, gradient = ((call.plain and plain_tensors(call.address, call.code, call.by_row, True, prediction, target))
-                           or evaluate(call, (prediction, target)))
+        answer = plain_tensors(call.address, call.code, call.by_row, True, prediction, target)
+        if answer is None:
+            raise _NotPlainError
+        value: Tensor
+        value, gradient = answer
         ctx.call = call
         ctx.save_for_backward(prediction, target, gradient)
         return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Any:
-        if not _is_all(upstream):
-            return _Eager.backward(ctx, upstream)
-        prediction, _, gradient = ctx.saved_tensors
-        return None, gradient if gradient.dtype is prediction.dtype else gradient.to(prediction.dtype), None
+        return (None, ctx.saved_tensors[2], None) if _is_all(upstream) else _Eager.backward(ctx, upstream)
+
+
+class _NotPlainError(Exception):
+    """For ``Loss.forward``: these tensors take more than ``_Pair`` does."""
 
 
 def _is_all(upstream: Tensor) -> bool:
@@ -370,7 +374,7 @@ def _is_all(upstream: Tensor) -> bool:
         return False
 
 
-_apply_pair = super(torch.autograd.Function, _Pair).apply  # what Function.apply leads to where no transform is active, as it would ask again
+_apply_pair: Callable[..., Tensor] = super(torch.autograd.Function, _Pair).apply  # what Function.apply leads to where no transform is active
 
 
 class _Last(torch.autograd.Function):
@@ -532,11 +536,13 @@ class Loss(torch.nn.Module):
         self._choose()
 
     def _choose(self) -> None:
-        """The calls of two inputs and nothing else, which are known beforehand: for the value, and with a gradient by the first."""
-        options = self.reduction, self.empty, self.axis, self.unit_axes
-        self._usual = None
-        if len(self._needed) == 2 and self._inputs[self._needed[0]] and not self.learn and self.class_weight is None and self.reduction != "none":
-            self._usual = _call(self._key, self._needed, (), *options), _call(self._key, self._needed, self._needed[:1], *options)
+        """The calls of two plain tensors, if that is all that the loss needs: for the value, and with a gradient by the first."""
+        self._usual: tuple[Call, Call] | None = None
+        if SEES_TENSORS and len(self._needed) == 2 and self._inputs[self._needed[0]] and not self.learn and self.class_weight is None:
+            options = self.reduction, self.empty, self.axis, self.unit_axes
+            value, differentiated = (_call(self._key, self._needed, wrt, *options) for wrt in ((), self._needed[:1]))
+            if value.plain:
+                self._usual = value, differentiated
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -568,29 +574,32 @@ class Loss(torch.nn.Module):
 
     def forward(self, *inputs: Any, weight: Any = None, divisor: Any = None, **named: Any) -> Tensor:
         """The reduced value, or the values under ``reduction="none"``."""
+        result: Tensor
         if not traced_by_dynamo() and self._usual is not None and len(inputs) == 2 and weight is None and divisor is None and not named:
             prediction, target = inputs
-            if type(prediction) is type(target) is Tensor and not transforms_active() and not modes():
-                prediction, target = unwrap(prediction), unwrap(target)
-                if prediction.dim() and not target.requires_grad:
-                    value, differentiated = self._usual
-                    if prediction.requires_grad and grad_enabled():
+            if type(prediction) is type(target) is Tensor and not target.requires_grad and not transforms_active() and not modes():
+                value, differentiated = self._usual
+                if prediction.requires_grad and grad_enabled():
+                    try:
                         return _apply_pair(differentiated, prediction, target)
-                    return evaluate(value, (prediction, target))[0]
+                    except _NotPlainError:
+                        pass
+                elif (answer := plain_tensors(value.address, value.code, value.by_row, False, prediction, target)) is not None:
+                    (result,) = answer
+                    return result
         compiling = torch.compiler.is_compiling() or modes() > 0
         traced = not compiling and transforms_active()
         names, tensors, wrt = self._gather(self._bind(inputs, named), weight, divisor, traced)
         options = self.reduction, self.empty, self.axis, self.unit_axes
-        answer: Tensor
         if compiling:
-            answer, *_ = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
-            return answer
+            result, *_ = OPERATORS[evaluate](tensors, self._key, " ".join(names), " ".join(wrt), *options)
+            return result
         call = _call(self._key, tuple(names), tuple(wrt), *options)
         if wrt and not traced:
-            answer = _Eager.apply(call, *tensors)  # type: ignore[no-untyped-call]
+            result = _Eager.apply(call, *tensors)  # type: ignore[no-untyped-call]
         else:
-            answer, *_ = _Traced.apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
-        return answer
+            result, *_ = _Traced.apply(call, *tensors) if wrt else evaluate(call, tensors)  # type: ignore[no-untyped-call]
+        return result
 
     def _bind(self, inputs: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs by name."""
