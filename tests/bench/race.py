@@ -18,6 +18,12 @@ SAMPLE = 40_000  # ns that one sample should last at least: the clock's own cost
 UNDISTURBED = 0.97  # of its wall time a sample has the processor, or a stranger had it meanwhile
 
 
+def cpu() -> str:
+    """The processor's name."""
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2].strip() for line in lines if line.startswith("model name")), "?")
+
+
 def sample(run: Callable[[], Any], calls: int) -> tuple[float, float]:
     """Wall and processor time (of all threads) of one call, in ns, as the mean of some."""
     number = range(calls)

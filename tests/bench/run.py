@@ -49,7 +49,7 @@ sys.path[:0] = [str(ROOT / "tests/oracle"), str(ROOT / "tests/vector")]
 import peers  # noqa: E402
 from harness import REDUCTIONS, Failed, check, ffi, lib, tensor  # noqa: E402
 from harness import Loss as Handle  # noqa: E402
-from race import Limits, Row, race  # noqa: E402
+from race import Limits, Row, cpu, race  # noqa: E402
 
 KI, MI = 1 << 10, 1 << 20
 SECONDS = 0.25 if arguments.quick else 1.5
@@ -115,12 +115,11 @@ def head(title: str) -> None:
 # ---- the parts ----
 
 def environment() -> dict[str, str]:
-    cpu = next((line.partition(": ")[2].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "?")
     compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     cmake = (ROOT / "src/CMakeLists.txt").read_text()
     config = libloss.config()
     flags = [re.search(rf"set\({name} (.*)\)", cmake)[1].strip('"') for name in ("KERNEL_FLAGS", f"FLAGS_{config['instruction_set']}")]
-    found = {"cpu": cpu, "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()),
+    found = {"cpu": cpu(), "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()),
              "compiler": compiler, "libloss": ", ".join(f"{k} {v}" for k, v in config.items()), "flags of the kernels": " ".join(flags),
              "flags of the streams": "-O3 -march=native -ffast-math", **peers.versions()}
     for name, text in found.items():
