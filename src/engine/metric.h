@@ -99,8 +99,9 @@ void libloss__gather_table(const libloss__metric_call *m, double *count);
 
 /* metric_cases.c: cases that are read as numbers */
 libloss_status libloss__resolve_cases(libloss__metric_call *m, int kind_of_case);
-/* Case i of these numbers: the first that is outside its domain. */
-libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, int64_t label);
+/* Whether no number is outside the domain of an input; else the first that is. */
+int libloss__all_inside(const libloss__metric_call *m, int32_t input, int64_t n, const double *x);
+libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, int64_t label); /* of case i */
 libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x);
 
 /* metric_sums.c */

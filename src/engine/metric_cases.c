@@ -2,6 +2,7 @@
  * Cases that are read as numbers: elements, outputs, classes with their scores, lists. What one is, and what it may hold.
  */
 #include "metric.h"
+#include "tiles.h"
 #include "units.h"
 
 #define FAIL(status_, ...) return libloss__fail(c->sink, status_, __VA_ARGS__)
@@ -109,11 +110,19 @@ libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, in
     return label >= 0 && label < m->classes ? LIBLOSS_OK : libloss__bad_label(m, 1, i, label, "");
 }
 
-libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x)
+int libloss__all_inside(const libloss__metric_call *m, int32_t input, int64_t n, const double *x)
 {
     const libloss__call *c = &m->call;
-    const int kind = c->object->input[input].kind;
-    if (kind == KIND_REAL || kind == KIND_CLASS || (c->args->flags & LIBLOSS_TRUST_DOMAIN)) return LIBLOSS_OK;
-    for (int64_t i = 0; i < n; i++) TRY(libloss__check_number(c, input, start + i, x[i]));
+    const loss_input *in = &c->object->input[input];
+    const int positive = in->kind == KIND_POSITIVE;
+    if (in->kind == KIND_REAL || in->kind == KIND_CLASS || (c->args->flags & LIBLOSS_TRUST_DOMAIN)) return 1;
+    const double low = positive && !(in->flags & OR_ZERO) ? 0x1p-1074 : 0, high = positive ? __builtin_inf() : 1;
+    return !libloss__tiles_now()->outside_f64(x, n, low, high, 0);
+}
+
+libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x)
+{
+    const int fine = libloss__all_inside(m, input, n, x);
+    for (int64_t i = 0; !fine && i < n; i++) TRY(libloss__check_number(&m->call, input, start + i, x[i]));
     return LIBLOSS_OK;
 }

@@ -9,13 +9,15 @@
 
 #include "split.h"
 #include "spread.h"
+#include "tiles.h"
 #include "units.h"
 
-enum { STRIP = 256, SMALL_ROOM = 2048 /* doubles */, FEW_SUMS = 24, FEW_GROUPS = 32, MOST_ROOM = 1 << 26 /* bytes */ };
+enum { SMALL_ROOM = 2048 /* doubles */, FEW_SUMS = 24, FEW_GROUPS = 32, MOST_ROOM = 1 << 26 /* bytes */ };
 
 typedef struct {
     const libloss__metric_call *m;
     libloss__counts *counts; /* the call's */
+    metric_give *give;
     char *room;
     int64_t each; /* bytes of room for a thread; 0: the stack has it */
     double known;
@@ -24,8 +26,8 @@ typedef struct {
 
 /* A run of numbers on their way into the sums. */
 typedef struct {
-    double number[MAX_TERMS][STRIP], weight[STRIP];
-    int64_t group[STRIP], count;
+    double number[MOST_NUMBERS][LONGEST_RUN], weight[LONGEST_RUN];
+    int64_t group[LONGEST_RUN], count;
 } run;
 
 /* ---- room ---- */
@@ -42,7 +44,7 @@ static extent extent_of(const libloss__metric_call *m)
     const libloss__call *c = &m->call;
     const metric_adding *a = m->metric->adding;
     if (a->kind_of_case == CASE_LIST) return (extent){ 1, c->length, c->length, a->work ? a->work(c->length) : 0 };
-    const int64_t rows = SMALL_ROOM / 2 / c->width, cases = rows < 1 ? 1 : rows > STRIP ? STRIP : rows;
+    const int64_t rows = SMALL_ROOM / 2 / c->width, cases = rows < 1 ? 1 : rows > LONGEST_RUN ? LONGEST_RUN : rows;
     return (extent){ cases, cases * c->width, cases * targets_of_case(m), 0 };
 }
 
@@ -74,38 +76,59 @@ int64_t libloss__adding_bytes(const libloss__metric_call *m, int64_t threads)
 
 /* ---- adding ---- */
 
-static void add_numbers(const metric_adding *a, libloss__group *group, const run *r, int64_t start, int64_t n, int weighted)
+/* One of the numbers of n cases of a group; of the first ones the weights too. */
+static void add_numbers(const metric_adding *a, libloss__group *group, int k, const double *x, const double *w, int64_t n)
 {
+    double term[LONGEST_RUN];
     libloss__sum *sum = group->sum;
-    const double *w = weighted ? r->weight + start : NULL;
-    double term[STRIP];
-    group->present += n;
-    if (w)
-        libloss__sum_add_few(sum++, w, n);
-    else
-        libloss__sum_add_count(sum++, n);
-    for (int k = 0; k < a->plain; k++) {
-        const double *x = r->number[k] + start;
-        for (int64_t i = 0; w && i < n; i++) term[i] = w[i] * x[i];
-        libloss__sum_add_few(sum++, w ? term : x, n);
+    if (k == 0) {
+        group->present += n;
+        if (w)
+            libloss__sum_add_few(sum, w, n);
+        else
+            libloss__sum_add_count(sum, n);
     }
-    for (int k = 0; k < a->spreads; k++, sum += 2) libloss__add_moments(&sum[0], &sum[1], w, r->number[a->plain + k] + start, n);
+    if (k >= a->plain) {
+        sum += 1 + a->plain + 2 * (k - a->plain);
+        libloss__add_moments(&sum[0], &sum[1], w, x, n);
+        return;
+    }
+    if (w) libloss__tiles_now()->terms_f64(term, x, w, n);
+    libloss__sum_add_few(&sum[1 + k], w ? term : x, n);
 }
 
-/* The run with the numbers of each group together: sums like long runs, and do not mind the order. */
-static void sort_by_group(const metric_adding *a, const run *from, int64_t groups, run *to, int64_t start[FEW_GROUPS + 1])
+/* Where each case goes if those of a group stand together, which sums like long runs, and do not mind the order. */
+static void sort_by_group(const run *r, int64_t groups, int64_t place[LONGEST_RUN], int64_t start[FEW_GROUPS + 1])
 {
-    int64_t place[FEW_GROUPS];
+    int64_t next[FEW_GROUPS];
     memset(start, 0, (size_t)(groups + 1) * sizeof *start);
-    for (int64_t i = 0; i < from->count; i++) start[from->group[i] + 1]++;
+    for (int64_t i = 0; i < r->count; i++) start[r->group[i] + 1]++;
     for (int64_t g = 0; g < groups; g++) {
         start[g + 1] += start[g];
-        place[g] = start[g];
+        next[g] = start[g];
     }
-    for (int64_t i = 0; i < from->count; i++) {
-        const int64_t at = place[from->group[i]]++;
-        to->weight[at] = from->weight[i];
-        for (int k = 0; k < a->plain + a->spreads; k++) to->number[k][at] = from->number[k][i];
+    for (int64_t i = 0; i < r->count; i++) place[i] = next[r->group[i]]++;
+}
+
+static void put(const double *x, const int64_t *place, int64_t n, double *to)
+{
+    for (int64_t i = 0; i < n; i++) to[place[i]] = x[i];
+}
+
+static void add_few_groups(const libloss__metric_call *m, libloss__counts *counts, const run *r, int weighted)
+{
+    const metric_adding *a = m->metric->adding;
+    const int64_t sums = libloss__sums_per_group(m->metric);
+    int64_t place[LONGEST_RUN], start[FEW_GROUPS + 1];
+    double weight[LONGEST_RUN], number[LONGEST_RUN];
+    sort_by_group(r, m->size, place, start);
+    if (weighted) put(r->weight, place, r->count, weight);
+    for (int k = 0; k < a->plain + a->spreads; k++) {
+        put(r->number[k], place, r->count, number);
+        for (int64_t g = 0; g < m->size; g++) {
+            const int64_t from = start[g], n = start[g + 1] - from;
+            if (n) add_numbers(a, libloss__group_at(counts, sums, g), k, number + from, weighted ? weight + from : NULL, n);
+        }
     }
 }
 
@@ -113,17 +136,11 @@ static void add_run(const libloss__metric_call *m, libloss__counts *counts, run 
 {
     const metric_adding *a = m->metric->adding;
     const int64_t sums = libloss__sums_per_group(m->metric);
-    run sorted;
-    int64_t start[FEW_GROUPS + 1];
-    if (m->size == 1) {
-        add_numbers(a, libloss__group_at(counts, sums, 0), r, 0, r->count, weighted);
-    } else if (m->size <= FEW_GROUPS) {
-        sort_by_group(a, r, m->size, &sorted, start);
-        for (int64_t g = 0; g < m->size; g++)
-            if (start[g] < start[g + 1])
-                add_numbers(a, libloss__group_at(counts, sums, g), &sorted, start[g], start[g + 1] - start[g], weighted);
-    } else {
-        for (int64_t i = 0; i < r->count; i++) add_numbers(a, libloss__group_at(counts, sums, r->group[i]), r, i, 1, weighted);
+    if (m->size > 1 && m->size <= FEW_GROUPS) add_few_groups(m, counts, r, weighted);
+    for (int k = 0; k < a->plain + a->spreads; k++) {
+        if (m->size == 1) add_numbers(a, libloss__group_at(counts, sums, 0), k, r->number[k], weighted ? r->weight : NULL, r->count);
+        for (int64_t i = 0; i < r->count && m->size > FEW_GROUPS; i++)
+            add_numbers(a, libloss__group_at(counts, sums, r->group[i]), k, &r->number[k][i], weighted ? &r->weight[i] : NULL, 1);
     }
     counts->present += r->count;
     r->count = 0;
@@ -140,66 +157,133 @@ static void merge(add_job *job, const libloss__counts *counts)
 
 /* ---- cases ---- */
 
-/* One case: what `see` shows of it, checked; its numbers go to the run. */
-static libloss_status take_case(const libloss__metric_call *m, int64_t i, int64_t first_prediction, int64_t first_target,
-                                const metric_cases *see, double weight, run *r)
+/* Some cases: what is to be seen of them, and memory for what does not lie there as double already. */
+typedef struct {
+    metric_cases see;
+    double *prediction, *target;
+    metric_give *give;
+} cases;
+
+static const double *numbers_at(const libloss__view *v, int64_t start, int64_t n, double *room)
 {
-    double number[MAX_TERMS];
-    const metric_adding *a = m->metric->adding;
-    TRY(libloss__check_numbers(m, 0, first_prediction, see->count * see->width, see->prediction));
-    TRY(libloss__check_numbers(m, 1, first_target, see->count, see->target));
-    const int64_t group = a->give(see, number);
-    if (group < 0) return LIBLOSS_OK;
-    for (int k = 0; k < a->plain + a->spreads; k++) r->number[k][r->count] = number[k];
-    r->weight[r->count] = weight;
-    r->group[r->count++] = a->kind_of_case == CASE_OUTPUT ? i % m->size : group;
-    return LIBLOSS_OK;
+    if (libloss__is_direct(v, DTYPE_F64)) return (const double *)(const void *)v->data + start;
+    libloss__gather(v, start, n, room, DTYPE_F64);
+    return room;
 }
 
-/* Cases start .. start + n - 1, but for lists, which come one by one. */
-static libloss_status take_cases(const libloss__metric_call *m, int64_t start, int64_t n, metric_cases *see, double *prediction,
-                                 double *target, run *r)
+/* Of cases start .. start + n - 1 that are there the first that is outside its domain. label NULL: the target is no class. */
+static libloss_status check_cases(const libloss__metric_call *m, int64_t start, int64_t n, const metric_cases *see, const int64_t *label,
+                                  const double *weight)
 {
-    const libloss__call *c = &m->call;
-    const int weighted = libloss__given(&c->weight), scores = m->metric->adding->kind_of_case == CASE_SCORES;
-    const int64_t targets = targets_of_case(m);
-    int64_t label[STRIP];
-    double w[STRIP];
-    if (weighted) libloss__gather_weight(c, start, n, w);
-    libloss__gather(&c->input[0], start * c->width, n * c->width, prediction, DTYPE_F64);
-    if (scores)
-        libloss__gather(&c->input[1], start, n, label, DTYPE_I64);
-    else
-        libloss__gather(&c->input[1], start * targets, n * targets, target, DTYPE_F64);
-    for (int64_t i = 0; i < n; i++) {
-        if (weighted && w[i] == 0) continue;
-        if (scores) {
-            TRY(libloss__check_label(m, start + i, label[i]));
-            target[i] = (double)label[i];
-        }
-        double *p = prediction + i * c->width, *t = target + i * targets;
-        if (m->labels) TRY(libloss__tell_labels(m, (start + i) * targets, targets, t, p));
-        see->prediction = p;
-        see->target = t;
-        TRY(take_case(m, start + i, (start + i) * c->width, (start + i) * targets, see, weighted ? w[i] : 1, r));
+    const int64_t width = see->width;
+    int fine = libloss__all_inside(m, 0, n * width, see->prediction) && (label || libloss__all_inside(m, 1, n, see->target));
+    for (int64_t i = 0; label && i < n; i++) fine &= (uint64_t)label[i] < (uint64_t)m->classes;
+    for (int64_t i = 0; !fine && i < n; i++) {
+        if (weight && weight[i] == 0) continue;
+        if (label) TRY(libloss__check_label(m, start + i, label[i]));
+        TRY(libloss__check_numbers(m, 0, (start + i) * width, width, see->prediction + i * width));
+        if (!label) TRY(libloss__check_numbers(m, 1, start + i, 1, see->target + i));
     }
     return LIBLOSS_OK;
 }
 
-static libloss_status take_list(const libloss__metric_call *m, int64_t i, libloss__bounds *bounds, metric_cases *see, double *prediction,
-                                double *target, run *r)
+/* Closes up what is there of n cases. */
+static int64_t drop_absent(int64_t n, int64_t targets, cases *s, run *r)
+{
+    const int64_t width = s->see.width;
+    int64_t there = 0;
+    for (int64_t i = 0; i < n; i++) there += r->weight[i] != 0;
+    if (there == n) return n;
+    int64_t to = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (r->weight[i] == 0) continue;
+        memmove(s->prediction + to * width, s->see.prediction + i * width, (size_t)width * sizeof(double));
+        memmove(s->target + to * targets, s->see.target + i * targets, (size_t)targets * sizeof(double));
+        r->weight[to] = r->weight[i];
+        r->group[to++] = r->group[i];
+    }
+    s->see.prediction = s->prediction;
+    s->see.target = s->target;
+    return there;
+}
+
+/* Closes up what counts of the numbers given. */
+static void drop_uncounted(run *r, int numbers, int weighted)
+{
+    int64_t to = 0;
+    for (int64_t i = 0; i < r->count; i++) {
+        if (r->group[i] < 0) continue;
+        for (int k = 0; k < numbers; k++) r->number[k][to] = r->number[k][i];
+        if (weighted) r->weight[to] = r->weight[i];
+        r->group[to++] = r->group[i];
+    }
+    r->count = to;
+}
+
+/* Gathers and checks rows of labels, whose predictions become 0 and 1. */
+static libloss_status take_labels(const libloss__metric_call *m, int64_t start, int64_t n, const double *weight, cases *s)
+{
+    const int64_t labels = m->labels;
+    libloss__gather(&m->call.input[0], start * labels, n * labels, s->prediction, DTYPE_F64);
+    libloss__gather(&m->call.input[1], start * labels, n * labels, s->target, DTYPE_F64);
+    s->see.prediction = s->prediction;
+    s->see.target = s->target;
+    for (int64_t i = 0; i < n; i++)
+        if (!weight || weight[i] != 0)
+            TRY(libloss__tell_labels(m, (start + i) * labels, labels, s->target + i * labels, s->prediction + i * labels));
+    return LIBLOSS_OK;
+}
+
+/* The same of numbers, which are read where they lie if they can be. */
+static libloss_status take_numbers(const libloss__metric_call *m, int64_t start, int64_t n, const double *weight, cases *s)
+{
+    const libloss__call *c = &m->call;
+    const int scores = m->metric->adding->kind_of_case == CASE_SCORES;
+    int64_t label[LONGEST_RUN];
+    s->see.prediction = numbers_at(&c->input[0], start * c->width, n * c->width, s->prediction);
+    if (scores) {
+        libloss__gather(&c->input[1], start, n, label, DTYPE_I64);
+        for (int64_t i = 0; i < n; i++) s->target[i] = (double)label[i];
+        s->see.target = s->target;
+    } else {
+        s->see.target = numbers_at(&c->input[1], start, n, s->target);
+    }
+    return check_cases(m, start, n, &s->see, scores ? label : NULL, weight);
+}
+
+/* Cases start .. start + n - 1, but for lists, which come one by one. */
+static libloss_status take_cases(const libloss__metric_call *m, int64_t start, int64_t n, cases *s, run *r)
+{
+    const int weighted = libloss__given(&m->call.weight), kind = m->metric->adding->kind_of_case;
+    if (weighted) libloss__gather_weight(&m->call, start, n, r->weight);
+    TRY((kind == CASE_LABELS ? take_labels : take_numbers)(m, start, n, weighted ? r->weight : NULL, s));
+    memset(r->group, 0, (size_t)n * sizeof *r->group);
+    for (int64_t i = 0; kind == CASE_OUTPUT && m->size > 1 && i < n; i++) r->group[i] = (start + i) % m->size;
+    r->count = s->see.count = weighted ? drop_absent(n, targets_of_case(m), s, r) : n;
+    double *const number[MOST_NUMBERS] = { r->number[0], r->number[1] };
+    s->give(&s->see, number, r->group);
+    if (kind == CASE_LABELS) drop_uncounted(r, m->metric->adding->plain, weighted);
+    return LIBLOSS_OK;
+}
+
+static libloss_status take_list(const libloss__metric_call *m, int64_t i, libloss__bounds *bounds, cases *s, run *r)
 {
     const libloss__call *c = &m->call;
     double w = 1;
     if (libloss__given(&c->weight)) libloss__gather_weight(c, i, 1, &w);
     if (w == 0) return LIBLOSS_OK;
     libloss__bounds_of(c, i, bounds);
-    libloss__gather(&c->input[0], bounds->start, bounds->length, prediction, DTYPE_F64);
-    libloss__gather(&c->input[1], bounds->start, bounds->length, target, DTYPE_F64);
-    see->count = bounds->length;
-    see->prediction = prediction;
-    see->target = target;
-    return take_case(m, i, bounds->start, bounds->start, see, w, r);
+    s->see.count = bounds->length;
+    s->see.prediction = numbers_at(&c->input[0], bounds->start, bounds->length, s->prediction);
+    s->see.target = numbers_at(&c->input[1], bounds->start, bounds->length, s->target);
+    TRY(libloss__check_numbers(m, 0, bounds->start, bounds->length, s->see.prediction));
+    TRY(libloss__check_numbers(m, 1, bounds->start, bounds->length, s->see.target));
+    double *const number[MOST_NUMBERS] = { &r->number[0][r->count], &r->number[1][r->count] };
+    r->weight[r->count] = w;
+    r->group[r->count] = 0;
+    s->give(&s->see, number, &r->group[r->count]);
+    r->count += r->group[r->count] >= 0;
+    return LIBLOSS_OK;
 }
 
 enum { FEW_BYTES = sizeof(libloss__counts) + FEW_SUMS * (sizeof(libloss__sum) + sizeof(libloss__group)) };
@@ -214,21 +298,22 @@ static libloss_status add_range(const libloss__piece *piece, void *shared)
     double small[SMALL_ROOM], *room = job->each ? (double *)(void *)(job->room + piece->slot * job->each) : small, param[MAX_PARAMETERS];
     libloss__counts *counts = sums_of(&m) <= FEW_SUMS ? (libloss__counts *)(void *)few : job->counts;
     if (counts != job->counts) memset(few, 0, sizeof few);
-    const int weighted = libloss__given(&m.call.weight);
+    const int weighted = libloss__given(&m.call.weight), lists = m.metric->adding->kind_of_case == CASE_LIST;
     libloss__bounds bounds = { 0 };
-    const int64_t targets = targets_of_case(&m);
-    metric_cases see = { .count = targets, .width = m.call.width / targets, .param = param, .known = job->known };
-    see.work = room + e.predictions + e.targets;
+    cases s = { .see = { .width = m.call.width, .param = param, .known = job->known, .work = room + e.predictions + e.targets },
+                .prediction = room,
+                .target = room + e.predictions,
+                .give = job->give };
     run r;
     r.count = 0;
     libloss__fill_parameters(m.call.object, param);
     for (int64_t start = piece->begin, n; start < piece->end; start += n) {
         n = piece->end - start < e.cases ? piece->end - start : e.cases;
-        if (r.count + n > STRIP) add_run(&m, counts, &r, weighted);
-        if (m.metric->adding->kind_of_case == CASE_LIST)
-            TRY(take_list(&m, start, &bounds, &see, room, room + e.predictions, &r));
+        if (lists)
+            TRY(take_list(&m, start, &bounds, &s, &r));
         else
-            TRY(take_cases(&m, start, n, &see, room, room + e.predictions, &r));
+            TRY(take_cases(&m, start, n, &s, &r));
+        if (!lists || r.count == LONGEST_RUN) add_run(&m, counts, &r, weighted);
     }
     add_run(&m, counts, &r, weighted);
     if (counts != job->counts) merge(job, counts);
@@ -241,7 +326,8 @@ libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts
     const metric_adding *a = m->metric->adding;
     const int64_t width = a->kind_of_case == CASE_LIST ? c->length : c->width;
     const int64_t threads = threads_of(m), each = bytes_of(extent_of(m));
-    add_job job = { m, counts, room, each, 0, PTHREAD_MUTEX_INITIALIZER };
+    const metric_kernels *kernels = c->object->row->kernels[libloss__isa()][1];
+    add_job job = { m, counts, kernels ? kernels->give : a->give, room, each, 0, PTHREAD_MUTEX_INITIALIZER };
     TRY(libloss__check_weights(c));
     if (c->unit == UNIT_GROUP) TRY(libloss__survey_units(c));
     if (a->know) {
@@ -254,7 +340,7 @@ libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts
                                    .job = &job,
                                    .count = c->count,
                                    .width = width > 0 ? width : 1,
-                                   .unit = STRIP,
+                                   .unit = LONGEST_RUN,
                                    .threads = each && bytes / each < threads ? bytes / each : threads };
     const libloss_status status = libloss__run_split(c, &split, NULL);
     pthread_mutex_destroy(&job.lock);

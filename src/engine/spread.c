@@ -3,6 +3,8 @@
  */
 #include "spread.h"
 
+#include "tiles.h"
+
 enum { DIGITS = 2 * SUM_LIMBS /* of 32 bits */, STRIP = 256 };
 
 /* The absolute value of a sum, lowest digit first. Returns 1 where the sum is below 0. */
@@ -87,24 +89,6 @@ double libloss__spread(const libloss__sum *w, const libloss__sum *wx, const libl
     return times_power_of_two(numerator / weight, up - down - 1074);
 }
 
-/* a*b = p + what this answers, but for overflow and underflow. Dekker 1971, doi:10.1007/BF01397083; never fused, for the same bits. */
-static double lost_by(double a, double b, double p)
-{
-    const double split = 134217729.0; /* 2^27 + 1 */
-    const double ca = split * a, cb = split * b, ah = ca - (ca - a), bh = cb - (cb - b), al = a - ah, bl = b - bh;
-    const double lost = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
-    return lost - lost == 0 ? lost : 0;
-}
-
-/* a[i]*b[i] = high[i] + low[i] */
-static void split_products(const double *a, const double *b, int64_t n, double *high, double *low)
-{
-    for (int64_t i = 0; i < n; i++) {
-        high[i] = a[i] * b[i];
-        low[i] = lost_by(a[i], b[i], high[i]);
-    }
-}
-
 static void add_products(libloss__sum *s, const double *w, const double *x, int64_t n)
 {
     double high[STRIP], low[STRIP];
@@ -112,7 +96,7 @@ static void add_products(libloss__sum *s, const double *w, const double *x, int6
         libloss__sum_add_few(s, x, n);
         return;
     }
-    split_products(w, x, n, high, low);
+    libloss__tiles_now()->products(w, x, n, high, low);
     libloss__sum_add_few(s, high, n);
     libloss__sum_add_few(s, low, n);
 }
@@ -123,7 +107,7 @@ void libloss__add_moments(libloss__sum *wx, libloss__sum *wxx, const double *w, 
     for (int64_t done = 0, some; done < n; done += some, x += some, w = w ? w + some : NULL) {
         some = n - done < STRIP ? n - done : STRIP;
         add_products(wx, w, x, some);
-        split_products(x, x, some, high, low);
+        libloss__tiles_now()->products(x, x, some, high, low);
         add_products(wxx, w, high, some);
         add_products(wxx, w, low, some);
     }

@@ -29,6 +29,8 @@ typedef struct {
     /* 0 in place of terms whose weight is 0, whatever they are. */
     void (*drop_f32)(double *term, const void *w, ptrdiff_t n);
     void (*drop_f64)(double *term, const void *w, ptrdiff_t n);
+    /* a*b = high + low, but for overflow and underflow. */
+    void (*products)(const double *a, const double *b, ptrdiff_t n, double *high, double *low);
     /* The factors themselves. */
     void (*fill)(double *factor, double x, ptrdiff_t n);
     void (*divide)(double *factor, double divisor, ptrdiff_t n);

@@ -49,11 +49,13 @@ static inline double sum_of_column(const metric_state *state, int64_t k)
  * scores (of class 1, or a row of all classes); a row of labels, 0 or 1 on both sides; a list, which is a row or a run between offsets. */
 enum { CASE_ELEMENT, CASE_OUTPUT, CASE_SCORES, CASE_LABELS, CASE_LIST };
 
-/* What a function sees: doubles, dense, checked, nothing absent among them. One case, or all. */
+enum { MOST_NUMBERS = 2, LONGEST_RUN = 256 }; /* of a case; cases of a run */
+
+/* What a function sees: doubles, dense, checked, nothing absent among them. A run of cases, the documents of one list, or all. */
 typedef struct {
-    int64_t count, width; /* targets; scores of each: 1, or the classes */
-    const double *prediction, *target; /* (count, width); (count), classes as whole numbers */
-    const double *weight; /* of all cases: (count), NULL if there are none. A single case is weighed by the engine */
+    int64_t count, width; /* targets, or rows of labels; scores of each: 1, or the classes or labels */
+    const double *prediction, *target; /* (count, width); (count), classes as whole numbers; of rows of labels (count, width) */
+    const double *weight; /* of all cases: (count), NULL if there are none. Runs and lists are weighed by the engine */
     const double *param; /* one number per parameter */
     double known; /* what `know` made of the third input */
     double *work; /* as many as were asked for */
@@ -62,7 +64,7 @@ typedef struct {
 /* Sums of the cases of one group (an output, a bin): each exact, rounded once. First the plain ones, then the spreads. */
 typedef struct {
     double present, weight;
-    double sum[MAX_TERMS];
+    double sum[MOST_NUMBERS];
 } metric_group;
 
 typedef struct {
@@ -71,11 +73,15 @@ typedef struct {
     const double *param;
 } metric_sums;
 
-/* A metric that adds numbers up. `give` fills the numbers of one case and answers with its group (outputs: with 0), or with -1 where the
- * case does not count. Of the first `plain` numbers x comes sum(w*x), of the next `spreads` sum(w*(x - mean)^2), without cancellation. */
+/* Fills the numbers of each case, number[k][case]. Groups stand at 0, and outputs are told apart elsewhere; a case is of group -1 where it
+ * does not count. A list is one case. */
+typedef void metric_give(const metric_cases *c, double *const *number, int64_t *group);
+
+/* A metric that adds numbers up. Of the first `plain` numbers x comes sum(w*x), of the next `spreads` sum(w*(x - mean)^2), without
+ * cancellation. */
 typedef struct {
     int kind_of_case, plain, spreads;
-    int64_t (*give)(const metric_cases *c, double *number);
+    metric_give *give; /* NULL: the kernels have it */
     void (*read)(const metric_sums *s, double *values);
     int64_t (*groups)(const double *param); /* NULL: one, or the outputs */
     double (*know)(const double *x, int64_t n, const double *param); /* of the third input, whose shape is its own */
@@ -143,20 +149,33 @@ struct metric {
          "a case is a row of the last axis, which says of every class whether the row is of it; otherwise every target is a case, of one " \
          "class")
 
-#define METRIC(name_) static const loss_info name_##_info
+#define METRIC(name_) static const loss_info name_##_info __attribute__((unused))
 #define METRIC_FIELDS(name_, kind_, gives_, ...)                                                                   \
     {                                                                                                              \
         .self = { #name_, -1, PER_ELEMENT, UNIT_NONE, &name_##_info }, .kind = kind_, .gives = gives_, __VA_ARGS__ \
     }
+#if !defined LIBLOSS_ISA || defined LIBLOSS_DESCRIBE
 #define METRIC_IS(name_, kind_, gives_, ...) const metric LOSS_ROW(name_) = METRIC_FIELDS(name_, kind_, gives_, __VA_ARGS__);
+#else
+#define METRIC_IS(name_, kind_, gives_, ...)
+#endif
+
+/* What a metric with much mathematics hands over for each instruction set: its file is compiled for all of them, f64 only. */
+typedef struct {
+    metric_give *give;
+} metric_kernels;
+
+#define GIVES_BY_KERNEL(name_, give_)                \
+    extern const metric_kernels KERNEL_TABLE(name_); \
+    const metric_kernels KERNEL_TABLE(name_) = { give_ };
 
 /* The last line of a file: reads counts, and counts by label; adds up what a case gives; sees all cases. */
 #define READS(name_, counts_, gives_, read_) METRIC_IS(name_, counts_, gives_, .read = read_)
 #define READS_LABELS(name_, gives_, read_, samples_)                                                    \
     static const metric name_##_of_labels = METRIC_FIELDS(name_, COUNTS_LABELS, gives_, .read = read_); \
     METRIC_IS(name_, COUNTS_CONFUSION, gives_, .read = read_, .labels = &name_##_of_labels, .samples = samples_)
-#define ADDS_UP(name_, gives_, ...)                              \
-    static const metric_adding name_##_adding = { __VA_ARGS__ }; \
+#define ADDS_UP(name_, gives_, ...)                                                      \
+    static const metric_adding name_##_adding __attribute__((unused)) = { __VA_ARGS__ }; \
     METRIC_IS(name_, ADDS, gives_, .adding = &name_##_adding)
 #define SEES(name_, gives_, ...)                                 \
     static const metric_seeing name_##_seeing = { __VA_ARGS__ }; \

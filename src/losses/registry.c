@@ -32,13 +32,20 @@
     FOR_EACH_ISA(DECLARE_KERNELS, name_)
 #include "losses.def"
 
+/* Metrics are for f64 alone. */
+#define DECLARE_METRIC_KERNELS(name_, isa_) extern const char KERNEL_TABLE_OF(name_, isa_, 64)[];
+#define METRIC_KERNEL_ROW(name_, isa_) { NULL, KERNEL_TABLE_OF(name_, isa_, 64) },
+
 #define METRIC_ROW(name_) extern const metric LOSS_ROW(name_);
+#define METRIC_KERNELS(name_) METRIC_ROW(name_) FOR_EACH_ISA(DECLARE_METRIC_KERNELS, name_)
 #include "../metrics/metrics.def"
 #undef METRIC_ROW
+#undef METRIC_KERNELS
 
 #undef LOSS
 #define LOSS(family_, name_) { #family_, &LOSS_ROW(name_), { FOR_EACH_ISA(KERNEL_ROW, name_) }, NULL },
 #define METRIC_ROW(name_) { "metric", &LOSS_ROW(name_).self, { { NULL } }, &LOSS_ROW(name_) },
+#define METRIC_KERNELS(name_) { "metric", &LOSS_ROW(name_).self, { FOR_EACH_ISA(METRIC_KERNEL_ROW, name_) }, &LOSS_ROW(name_) },
 const libloss__row libloss__rows[] = {
 #include "losses.def"
 #include "../metrics/metrics.def"

@@ -15,16 +15,18 @@ METRIC(brier_score) = {
     .cite = "Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
 };
 
-static int64_t brier_score_of_case(const metric_cases *c, double *number)
+static void brier_score_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    const int row = c->width > 1;
-    double sum = 0;
-    for (int64_t j = 0; j < c->width; j++) {
-        const double r = c->prediction[j] - (row ? (double)(j == (int64_t)*c->target) : *c->target);
-        sum += r * r;
+    const int row = c->width > 1, half = row && c->param[SCALE_BY_HALF] != 0;
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < c->width; j++) {
+            const double r = c->prediction[i * c->width + j] - (row ? (double)(j == (int64_t)c->target[i]) : c->target[i]);
+            sum += r * r;
+        }
+        number[0][i] = half ? sum / 2 : sum;
     }
-    *number = row && c->param[SCALE_BY_HALF] != 0 ? sum / 2 : sum;
-    return 0;
 }
 
-ADDS_UP(brier_score, GIVES_NUMBER, .kind_of_case = CASE_SCORES, .plain = 1, .give = brier_score_of_case, .read = read_mean)
+ADDS_UP(brier_score, GIVES_NUMBER, .kind_of_case = CASE_SCORES, .plain = 1, .give = brier_score_of_cases, .read = read_mean)

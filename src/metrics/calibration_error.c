@@ -25,12 +25,14 @@ static int64_t bin_of(double p, double bins)
     return b;
 }
 
-static int64_t calibration_error_of_case(const metric_cases *c, double *number)
+static void calibration_error_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    int right;
-    const double confidence = libloss__confidence(c->prediction, c->width, *c->target, c->param, &right);
-    *number = (double)right - confidence;
-    return bin_of(confidence, c->param[CALIBRATION_BINS]);
+    for (int64_t i = 0; i < c->count; i++) {
+        int right;
+        const double confidence = libloss__confidence(c->prediction + i * c->width, c->width, c->target[i], c->param, &right);
+        number[0][i] = (double)right - confidence;
+        group[i] = bin_of(confidence, c->param[CALIBRATION_BINS]);
+    }
 }
 
 static void read_calibration_error(const metric_sums *s, double *values)
@@ -42,5 +44,5 @@ static void read_calibration_error(const metric_sums *s, double *values)
 
 static int64_t bins(const double *param) { return (int64_t)param[CALIBRATION_BINS]; }
 
-ADDS_UP(calibration_error, GIVES_NUMBER, .kind_of_case = CASE_SCORES, .plain = 1, .give = calibration_error_of_case,
+ADDS_UP(calibration_error, GIVES_NUMBER, .kind_of_case = CASE_SCORES, .plain = 1, .give = calibration_error_of_cases,
         .read = read_calibration_error, .groups = bins)

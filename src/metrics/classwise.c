@@ -74,15 +74,17 @@ void libloss__read_classwise(const metric_state *state, class_ratio *of, double 
         values[0] = divide(weighted ? (ratio){ sum, weights } : (ratio){ plain, numbers }, state->param);
 }
 
-int64_t libloss__ratio_of_row(const metric_cases *c, class_ratio *of, double *number)
+void libloss__ratios_of_rows(const metric_cases *c, class_ratio *of, double *number, int64_t *group)
 {
-    class_counts n = { 0, 0, 0, 0 };
-    for (int64_t k = 0; k < c->count; k++) {
-        const double p = c->prediction[k], t = c->target[k];
-        n = (class_counts){ n.tp + p * t, n.fp + p * (1 - t), n.tn + (1 - p) * (1 - t), n.fn + (1 - p) * t };
+    for (int64_t i = 0; i < c->count; i++) {
+        class_counts n = { 0, 0, 0, 0 };
+        for (int64_t k = i * c->width; k < (i + 1) * c->width; k++) {
+            const double p = c->prediction[k], t = c->target[k];
+            n = (class_counts){ n.tp + p * t, n.fp + p * (1 - t), n.tn + (1 - p) * (1 - t), n.fn + (1 - p) * t };
+        }
+        number[i] = divide(of(n, c->param), c->param);
+        if (number[i] != number[i]) group[i] = -1;
     }
-    *number = divide(of(n, c->param), c->param);
-    return *number == *number ? 0 : -1;
 }
 
 void libloss__read_samples(const metric_sums *s, double *values)

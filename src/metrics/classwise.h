@@ -36,18 +36,21 @@ twofold libloss__all_counts(const metric_state *state);
 class_counts libloss__class_counts(const metric_state *state, twofold all, int64_t k);
 void libloss__read_classwise(const metric_state *state, class_ratio *of, double *values);
 
-/* The ratio of one row of labels, and the mean of those of all. */
-int64_t libloss__ratio_of_row(const metric_cases *c, class_ratio *of, double *number);
+/* The ratio of each row of labels, and the mean of those of all. */
+void libloss__ratios_of_rows(const metric_cases *c, class_ratio *of, double *number, int64_t *group);
 void libloss__read_samples(const metric_sums *s, double *values);
 
 /* Closes the file of such a metric: the function of its name gives part and whole. */
-#define CLASSWISE(name_)                                                                                                     \
-    static void read_##name_(const metric_state *state, double *values) { libloss__read_classwise(state, name_, values); }   \
-    static int64_t name_##_of_row(const metric_cases *c, double *number) { return libloss__ratio_of_row(c, name_, number); } \
-    static const metric_adding name_##_adding = {                                                                            \
-        .kind_of_case = CASE_LABELS, .plain = 1, .give = name_##_of_row, .read = libloss__read_samples                       \
-    };                                                                                                                       \
-    static const metric name_##_of_samples = METRIC_FIELDS(name_, ADDS, GIVES_AVERAGE, .adding = &name_##_adding);           \
+#define CLASSWISE(name_)                                                                                                   \
+    static void read_##name_(const metric_state *state, double *values) { libloss__read_classwise(state, name_, values); } \
+    static void name_##_of_rows(const metric_cases *c, double *const *number, int64_t *group)                              \
+    {                                                                                                                      \
+        libloss__ratios_of_rows(c, name_, number[0], group);                                                               \
+    }                                                                                                                      \
+    static const metric_adding name_##_adding = {                                                                          \
+        .kind_of_case = CASE_LABELS, .plain = 1, .give = name_##_of_rows, .read = libloss__read_samples                    \
+    };                                                                                                                     \
+    static const metric name_##_of_samples = METRIC_FIELDS(name_, ADDS, GIVES_AVERAGE, .adding = &name_##_adding);         \
     READS_LABELS(name_, GIVES_AVERAGE, read_##name_, &name_##_of_samples)
 
 #endif

@@ -12,10 +12,10 @@ METRIC(dcg) = {
     .cite = "Jarvelin & Kekalainen 2002, doi:10.1145/582415.582418",
 };
 
-static int64_t dcg_of_case(const metric_cases *c, double *number)
+static void dcg_of_list(const metric_cases *c, double *const *number, int64_t *group)
 {
-    *number = list_has_nan(c) ? (double)__builtin_nanf("") : libloss__discounted_gain(c, c->prediction, (int)c->param[LIST_TIES]);
-    return 0;
+    (void)group;
+    *number[0] = list_has_nan(c) ? (double)__builtin_nanf("") : libloss__discounted_gain(c, c->prediction, (int)c->param[LIST_TIES]);
 }
 
-ADDS_UP(dcg, GIVES_NUMBER, .kind_of_case = CASE_LIST, .plain = 1, .give = dcg_of_case, .read = read_mean, .work = list_work)
+ADDS_UP(dcg, GIVES_NUMBER, .kind_of_case = CASE_LIST, .plain = 1, .give = dcg_of_list, .read = read_mean, .work = list_work)

@@ -12,12 +12,14 @@ METRIC(explained_variance) = {
     .cite = "Kendall & Stuart 1961, The Advanced Theory of Statistics 2, chapter 26",
 };
 
-static int64_t explained_variance_of_case(const metric_cases *c, double *number)
+static void explained_variance_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    number[0] = *c->target - *c->prediction;
-    number[1] = *c->target;
-    return 0;
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        number[0][i] = c->target[i] - c->prediction[i];
+        number[1][i] = c->target[i];
+    }
 }
 
-ADDS_UP(explained_variance, GIVES_AVERAGE, .kind_of_case = CASE_OUTPUT, .spreads = 2, .give = explained_variance_of_case,
+ADDS_UP(explained_variance, GIVES_AVERAGE, .kind_of_case = CASE_OUTPUT, .spreads = 2, .give = explained_variance_of_cases,
         .read = libloss__read_explained)

@@ -24,17 +24,14 @@ static double surprise(double p, double rest, double clip)
     return p > 0.5 ? -log1p_(-rest) : -log_(p);
 }
 
-static int64_t log_loss_of_case(const metric_cases *c, double *number)
+static void log_loss_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
     const double clip = c->param[CLIP];
-    if (c->width > 1) {
-        const double p = c->prediction[(int64_t)*c->target];
-        *number = surprise(p, 1 - p, clip);
-    } else {
-        const double p = *c->prediction;
-        *number = *c->target == 1 ? surprise(p, 1 - p, clip) : surprise(1 - p, p, clip);
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        const double p = c->prediction[i * c->width + (c->width > 1 ? (int64_t)c->target[i] : 0)];
+        number[0][i] = c->width > 1 || c->target[i] == 1 ? surprise(p, 1 - p, clip) : surprise(1 - p, p, clip);
     }
-    return 0;
 }
 
-ADDS_UP(log_loss, GIVES_NUMBER, .kind_of_case = CASE_SCORES, .plain = 1, .give = log_loss_of_case, .read = read_mean)
+ADDS_UP(log_loss, GIVES_NUMBER, .kind_of_case = CASE_SCORES, .plain = 1, .give = log_loss_of_cases, .read = read_mean)

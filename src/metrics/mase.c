@@ -14,13 +14,15 @@ METRIC(mase) = {
 
 static double mase_knows(const double *x, int64_t n, const double *param) { return naive_error(x, n, param, 1); }
 
-static int64_t mase_of_case(const metric_cases *c, double *number)
+static void mase_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    number[0] = abs_(*c->prediction - *c->target);
-    number[1] = c->known;
-    return 0;
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        number[0][i] = abs_(c->prediction[i] - c->target[i]);
+        number[1][i] = c->known;
+    }
 }
 
 static void read_mase(const metric_sums *s, double *values) { values[0] = s->group[0].sum[0] / s->group[0].sum[1]; }
 
-ADDS_UP(mase, GIVES_NUMBER, .plain = 2, .give = mase_of_case, .read = read_mase, .know = mase_knows)
+ADDS_UP(mase, GIVES_NUMBER, .plain = 2, .give = mase_of_cases, .read = read_mase, .know = mase_knows)

@@ -24,22 +24,26 @@ static double mean_reciprocal(int64_t first, int64_t m, int64_t r, int64_t place
     return close_sum(sum);
 }
 
-static int64_t mrr_of_case(const metric_cases *c, double *number)
+static double reciprocal_rank(const metric_cases *c)
 {
-    *number = (double)__builtin_nanf("");
-    if (list_has_nan(c)) return 0;
+    if (list_has_nan(c)) return (double)__builtin_nanf("");
     const ranked *order = list_order(c, c->prediction);
     const int64_t places = list_places(c);
     const double *score = c->prediction;
-    *number = 0;
-    for (int64_t at = 0, next, relevant = 0; at < places && !relevant; at = next) {
+    for (int64_t at = 0, next, relevant = 0; at < places; at = next) {
         for (next = at;
              next < c->count && (next == at || (c->param[LIST_TIES] == TIES_AVERAGE && score[order[next].item] == score[order[at].item]));
              next++)
             relevant += c->target[order[next].item] > 0;
-        if (relevant) *number = mean_reciprocal(at, next - at, relevant, places);
+        if (relevant) return mean_reciprocal(at, next - at, relevant, places);
     }
     return 0;
 }
 
-ADDS_UP(mrr, GIVES_NUMBER, .kind_of_case = CASE_LIST, .plain = 1, .give = mrr_of_case, .read = read_mean, .work = list_work)
+static void mrr_of_list(const metric_cases *c, double *const *number, int64_t *group)
+{
+    (void)group;
+    *number[0] = reciprocal_rank(c);
+}
+
+ADDS_UP(mrr, GIVES_NUMBER, .kind_of_case = CASE_LIST, .plain = 1, .give = mrr_of_list, .read = read_mean, .work = list_work)

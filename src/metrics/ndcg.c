@@ -15,19 +15,19 @@ METRIC(ndcg) = {
     .cite = "Jarvelin & Kekalainen 2002, doi:10.1145/582415.582418",
 };
 
-static int64_t ndcg_of_case(const metric_cases *c, double *number)
+static void ndcg_of_list(const metric_cases *c, double *const *number, int64_t *group)
 {
     const int empty = (int)c->param[EMPTY];
     if (list_has_nan(c)) {
-        *number = (double)__builtin_nanf("");
-        return 0;
+        *number[0] = (double)__builtin_nanf("");
+        return;
     }
     const double ideal = libloss__discounted_gain(c, c->target, TIES_ORDER);
     if (ideal > 0)
-        *number = libloss__discounted_gain(c, c->prediction, (int)c->param[LIST_TIES]) / ideal;
+        *number[0] = libloss__discounted_gain(c, c->prediction, (int)c->param[LIST_TIES]) / ideal;
     else
-        *number = empty == EMPTY_ONE;
-    return ideal > 0 || empty != EMPTY_SKIP ? 0 : -1;
+        *number[0] = empty == EMPTY_ONE;
+    if (!(ideal > 0) && empty == EMPTY_SKIP) *group = -1;
 }
 
-ADDS_UP(ndcg, GIVES_NUMBER, .kind_of_case = CASE_LIST, .plain = 1, .give = ndcg_of_case, .read = read_mean, .work = list_work)
+ADDS_UP(ndcg, GIVES_NUMBER, .kind_of_case = CASE_LIST, .plain = 1, .give = ndcg_of_list, .read = read_mean, .work = list_work)

@@ -12,12 +12,14 @@ METRIC(r2) = {
     .cite = "Wright 1921, Correlation and causation, J. Agric. Res. 20:557",
 };
 
-static int64_t r2_of_case(const metric_cases *c, double *number)
+static void r2_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    const double t = *c->target, r = t - *c->prediction;
-    number[0] = r * r;
-    number[1] = t;
-    return 0;
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        const double t = c->target[i], r = t - c->prediction[i];
+        number[0][i] = r * r;
+        number[1][i] = t;
+    }
 }
 
-ADDS_UP(r2, GIVES_AVERAGE, .kind_of_case = CASE_OUTPUT, .plain = 1, .spreads = 1, .give = r2_of_case, .read = libloss__read_explained)
+ADDS_UP(r2, GIVES_AVERAGE, .kind_of_case = CASE_OUTPUT, .plain = 1, .spreads = 1, .give = r2_of_cases, .read = libloss__read_explained)

@@ -14,14 +14,16 @@ METRIC(rmsse) = {
 
 static double rmsse_knows(const double *x, int64_t n, const double *param) { return naive_error(x, n, param, 2); }
 
-static int64_t rmsse_of_case(const metric_cases *c, double *number)
+static void rmsse_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    const double r = *c->prediction - *c->target;
-    number[0] = r * r;
-    number[1] = c->known;
-    return 0;
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        const double r = c->prediction[i] - c->target[i];
+        number[0][i] = r * r;
+        number[1][i] = c->known;
+    }
 }
 
 static void read_rmsse(const metric_sums *s, double *values) { values[0] = square_root(s->group[0].sum[0] / s->group[0].sum[1]); }
 
-ADDS_UP(rmsse, GIVES_NUMBER, .plain = 2, .give = rmsse_of_case, .read = read_rmsse, .know = rmsse_knows)
+ADDS_UP(rmsse, GIVES_NUMBER, .plain = 2, .give = rmsse_of_cases, .read = read_rmsse, .know = rmsse_knows)

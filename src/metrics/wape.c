@@ -11,11 +11,13 @@ METRIC(wape) = {
     .cite = "Kolassa & Schuetz 2007, Foresight 6:40",
 };
 
-static int64_t wape_of_case(const metric_cases *c, double *number)
+static void wape_of_cases(const metric_cases *c, double *const *number, int64_t *group)
 {
-    number[0] = __builtin_fabs(*c->prediction - *c->target);
-    number[1] = __builtin_fabs(*c->target);
-    return 0;
+    (void)group;
+    for (int64_t i = 0; i < c->count; i++) {
+        number[0][i] = __builtin_fabs(c->prediction[i] - c->target[i]);
+        number[1][i] = __builtin_fabs(c->target[i]);
+    }
 }
 
 /* Without errors 0, whatever the targets are; NaN of nothing. */
@@ -25,4 +27,4 @@ static void read_wape(const metric_sums *s, double *values)
     values[0] = all->present > 0 && all->sum[0] == 0 ? 0 : all->sum[0] / all->sum[1];
 }
 
-ADDS_UP(wape, GIVES_NUMBER, .plain = 2, .give = wape_of_case, .read = read_wape)
+ADDS_UP(wape, GIVES_NUMBER, .plain = 2, .give = wape_of_cases, .read = read_wape)
