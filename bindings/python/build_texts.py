@@ -21,7 +21,8 @@ def insight(file: pathlib.Path) -> str:
 
 files = {name: source / "losses" / folder / f"{name}.c"
          for folder, name in re.findall(r"^LOSS\((\w+), (\w+)\)", (source / "losses/losses.def").read_text(), re.M)}
-files |= {name: source / "metrics" / f"{name}.c" for name in re.findall(r"^METRIC_(?:ROW|KERNELS)\((\w+)\)", (source / "metrics/metrics.def").read_text(), re.M)}
+files |= {name: source / "metrics" / f"{name}.c"
+          for name in re.findall(r"^METRIC_(?:ROW|KERNELS)\((\w+)\)", (source / "metrics/metrics.def").read_text(), re.M)}
 foreign = re.findall(r'^ELSEWHERE\("([^"]*)", "([^"]*)", "([^"]*)"\)$', (source / "losses/elsewhere.def").read_text(), re.M)
 assert len(files) > 1 and len(foreign) > 1
 insights = pprint.pformat({name: insight(file) for name, file in files.items()}, width=200, sort_dicts=False)

@@ -436,16 +436,43 @@ def test_tweedie_deviance():
         assert m.tweedie_deviance(prediction=p, target=zero, power=power) == pytest.approx(sk.mean_tweedie_deviance(zero, p, power=power), rel=1e-12)
     assert m.tweedie_deviance(prediction=[1], target=[0], power=2) == math.inf
     with mp.workdps(60):
-        for power in (1, 1 + 2**-40, 1.5, 2, 2 - 2**-40, 3):
-            for a, b in ((1.0, 1 + 2.0**-52), (3.0, math.nextafter(3, 4)), (3.0, 2.9), (5.0, 1e-6), (1e-8, 7.0), (2.0, 2.7), (1e-200, 1e-201)):
-                x, y, q = mpf(a), mpf(b), mpf(power)
-                if power == 1:
-                    want = 2 * (y * mp.log(y / x) - y + x)
-                elif power == 2:
-                    want = 2 * (mp.log(x / y) + y / x - 1)
-                else:
-                    want = 2 * (y ** (2 - q) / ((1 - q) * (2 - q)) - y * x ** (1 - q) / (1 - q) + x ** (2 - q) / (2 - q))
-                assert m.tweedie_deviance(prediction=[a], target=[b], power=power) == pytest.approx(float(want), rel=1e-13, abs=0), (power, a, b)
+        for power in (1, 1 + 2**-40, 1.3, 1.5, 2 - 2**-40, 2, 2.5, 3, 3.5, 4, 5.7, 12, 30):
+            for a, b in ((1.0, 1 + 2.0**-52), (3.0, math.nextafter(3, 4)), (3.0, 2.9), (5.0, 1e-6), (1e-8, 7.0), (2.0, 2.7), (2.0, 1.0), (0.7, 1.4),
+                         (1e-200, 1e-201), (2e-160, 3e-160), (1e-310, 2e-310), (4e200, 1e200), (3.0, 0.0), (1e-170, 0.0)):
+                want = tweedie(mpf(a), mpf(b), mpf(power))
+                if mpf("1e-300") < want < mpf("1e300"):
+                    assert m.tweedie_deviance(prediction=[a], target=[b], power=power) == pytest.approx(float(want), rel=1e-13, abs=0), (power, a, b)
+
+
+def tweedie(p, t, power):
+    """The formula, in mpmath's numbers."""
+    from mpmath import mp
+
+    if power == 1:
+        return 2 * ((t * mp.log(t / p) if t else 0) - t + p)
+    if power == 2:
+        return 2 * (mp.log(p / t) + t / p - 1) if t else mp.inf
+    if not t:
+        return 2 * p ** (2 - power) / (2 - power) if power < 2 else mp.inf
+    return 2 * (t ** (2 - power) / ((1 - power) * (2 - power)) - t * p ** (1 - power) / (1 - power) + p ** (2 - power) / (2 - power))
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 1.7, 2, 3])
+def test_tweedie_deviance_of_runs(power):
+    """What stands beside a number does not change it: zeros, NaN, infinities, and numbers near the ends of the doubles."""
+    t = np.array([2, 0, 1e-300, 5e-324, math.inf, math.nan, 1.5, 1, 7, 1e300, 3e-3] * 60)
+    p = np.array([1, 3, 1e-300, 1e-323, 2, 1, math.inf, math.nan, 7, 1e299, 4e5] * 60)
+    each = np.array([m.tweedie_deviance(prediction=[a], target=[b], power=power) for a, b in zip(p[:11], t[:11], strict=True)])
+    assert np.isnan(each[[5, 7]]).all() and each[8] == 0 and not np.isnan(each[[0, 1, 2, 3, 9, 10]]).any()
+    for k in range(11):
+        weight = np.zeros(len(t))
+        weight[k::11] = 1
+        np.testing.assert_array_equal(m.tweedie_deviance(prediction=p, target=t, weight=weight, power=power), each[k])
+    finite = np.isfinite(each) & (each < 1e300)
+    kept = np.tile(finite, 60)
+    order = random.permutation(np.flatnonzero(kept))
+    got = m.tweedie_deviance(prediction=p[order], target=t[order], power=power)
+    assert got == m.tweedie_deviance(prediction=p[kept], target=t[kept], power=power) == pytest.approx(math.fsum(np.tile(each[finite], 60)) / kept.sum(), rel=1e-15)
 
 
 def cases(name: str, n: int):
