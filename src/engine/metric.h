@@ -99,10 +99,15 @@ void libloss__gather_table(const libloss__metric_call *m, double *count);
 
 /* metric_cases.c: cases that are read as numbers */
 libloss_status libloss__resolve_cases(libloss__metric_call *m, int kind_of_case);
-/* Whether no number is outside the domain of an input; else the first that is. */
-int libloss__all_inside(const libloss__metric_call *m, int32_t input, int64_t n, const double *x);
-libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, int64_t label); /* of case i */
+/* The first of these numbers, which begin at `start` of an input, that is outside its domain. */
 libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x);
+
+/* Of cases start .. start + n - 1 that are there (weight NULL: all) the first of which something is outside. target NULL: it is a label. */
+libloss_status libloss__check_cases(const libloss__metric_call *m, int64_t start, int64_t n, const double *prediction, const double *target,
+                                    const int64_t *label, const double *weight);
+
+/* Numbers of an input as double: where they lie if they are that, else in the room. */
+const double *libloss__numbers_at(const libloss__view *v, int64_t start, int64_t n, double *room);
 
 /* metric_sums.c */
 int64_t libloss__adding_bytes(const libloss__metric_call *m, int64_t threads); /* for at most so many */

@@ -105,12 +105,8 @@ libloss_status libloss__resolve_cases(libloss__metric_call *m, int kind_of_case)
     }
 }
 
-libloss_status libloss__check_label(const libloss__metric_call *m, int64_t i, int64_t label)
-{
-    return label >= 0 && label < m->classes ? LIBLOSS_OK : libloss__bad_label(m, 1, i, label, "");
-}
-
-int libloss__all_inside(const libloss__metric_call *m, int32_t input, int64_t n, const double *x)
+/* Whether no number is outside the domain of an input. */
+static int all_inside(const libloss__metric_call *m, int32_t input, int64_t n, const double *x)
 {
     const libloss__call *c = &m->call;
     const loss_input *in = &c->object->input[input];
@@ -122,7 +118,34 @@ int libloss__all_inside(const libloss__metric_call *m, int32_t input, int64_t n,
 
 libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x)
 {
-    const int fine = libloss__all_inside(m, input, n, x);
+    const int fine = all_inside(m, input, n, x);
     for (int64_t i = 0; !fine && i < n; i++) TRY(libloss__check_number(&m->call, input, start + i, x[i]));
+    return LIBLOSS_OK;
+}
+
+static libloss_status check_label(const libloss__metric_call *m, int64_t i, int64_t label)
+{
+    return label >= 0 && label < m->classes ? LIBLOSS_OK : libloss__bad_label(m, 1, i, label, "");
+}
+
+const double *libloss__numbers_at(const libloss__view *v, int64_t start, int64_t n, double *room)
+{
+    if (libloss__is_direct(v, DTYPE_F64)) return (const double *)(const void *)v->data + start;
+    libloss__gather(v, start, n, room, DTYPE_F64);
+    return room;
+}
+
+libloss_status libloss__check_cases(const libloss__metric_call *m, int64_t start, int64_t n, const double *prediction, const double *target,
+                                    const int64_t *label, const double *weight)
+{
+    const int64_t width = m->call.width;
+    int fine = all_inside(m, 0, n * width, prediction) && (!target || all_inside(m, 1, n, target));
+    for (int64_t i = 0; !target && i < n; i++) fine &= (uint64_t)label[i] < (uint64_t)m->classes;
+    for (int64_t i = 0; !fine && i < n; i++) {
+        if (weight && weight[i] == 0) continue;
+        if (!target) TRY(check_label(m, start + i, label[i]));
+        TRY(libloss__check_numbers(m, 0, (start + i) * width, width, prediction + i * width));
+        if (target) TRY(libloss__check_numbers(m, 1, start + i, 1, target + i));
+    }
     return LIBLOSS_OK;
 }

@@ -164,29 +164,6 @@ typedef struct {
     metric_give *give;
 } cases;
 
-static const double *numbers_at(const libloss__view *v, int64_t start, int64_t n, double *room)
-{
-    if (libloss__is_direct(v, DTYPE_F64)) return (const double *)(const void *)v->data + start;
-    libloss__gather(v, start, n, room, DTYPE_F64);
-    return room;
-}
-
-/* Of cases start .. start + n - 1 that are there the first that is outside its domain. label NULL: the target is no class. */
-static libloss_status check_cases(const libloss__metric_call *m, int64_t start, int64_t n, const metric_cases *see, const int64_t *label,
-                                  const double *weight)
-{
-    const int64_t width = see->width;
-    int fine = libloss__all_inside(m, 0, n * width, see->prediction) && (label || libloss__all_inside(m, 1, n, see->target));
-    for (int64_t i = 0; label && i < n; i++) fine &= (uint64_t)label[i] < (uint64_t)m->classes;
-    for (int64_t i = 0; !fine && i < n; i++) {
-        if (weight && weight[i] == 0) continue;
-        if (label) TRY(libloss__check_label(m, start + i, label[i]));
-        TRY(libloss__check_numbers(m, 0, (start + i) * width, width, see->prediction + i * width));
-        if (!label) TRY(libloss__check_numbers(m, 1, start + i, 1, see->target + i));
-    }
-    return LIBLOSS_OK;
-}
-
 /* Closes up what is there of n cases. */
 static int64_t drop_absent(int64_t n, int64_t targets, cases *s, run *r)
 {
@@ -240,15 +217,15 @@ static libloss_status take_numbers(const libloss__metric_call *m, int64_t start,
     const libloss__call *c = &m->call;
     const int scores = m->metric->adding->kind_of_case == CASE_SCORES;
     int64_t label[LONGEST_RUN];
-    s->see.prediction = numbers_at(&c->input[0], start * c->width, n * c->width, s->prediction);
+    s->see.prediction = libloss__numbers_at(&c->input[0], start * c->width, n * c->width, s->prediction);
     if (scores) {
         libloss__gather(&c->input[1], start, n, label, DTYPE_I64);
         for (int64_t i = 0; i < n; i++) s->target[i] = (double)label[i];
         s->see.target = s->target;
     } else {
-        s->see.target = numbers_at(&c->input[1], start, n, s->target);
+        s->see.target = libloss__numbers_at(&c->input[1], start, n, s->target);
     }
-    return check_cases(m, start, n, &s->see, scores ? label : NULL, weight);
+    return libloss__check_cases(m, start, n, s->see.prediction, scores ? NULL : s->see.target, label, weight);
 }
 
 /* Cases start .. start + n - 1, but for lists, which come one by one. */
@@ -274,8 +251,8 @@ static libloss_status take_list(const libloss__metric_call *m, int64_t i, liblos
     if (w == 0) return LIBLOSS_OK;
     libloss__bounds_of(c, i, bounds);
     s->see.count = bounds->length;
-    s->see.prediction = numbers_at(&c->input[0], bounds->start, bounds->length, s->prediction);
-    s->see.target = numbers_at(&c->input[1], bounds->start, bounds->length, s->target);
+    s->see.prediction = libloss__numbers_at(&c->input[0], bounds->start, bounds->length, s->prediction);
+    s->see.target = libloss__numbers_at(&c->input[1], bounds->start, bounds->length, s->target);
     TRY(libloss__check_numbers(m, 0, bounds->start, bounds->length, s->see.prediction));
     TRY(libloss__check_numbers(m, 1, bounds->start, bounds->length, s->see.target));
     double *const number[MOST_NUMBERS] = { &r->number[0][r->count], &r->number[1][r->count] };

@@ -1,6 +1,6 @@
 /*
- * Sorting, for losses and metrics that look at ranks: a radix sort from the lowest byte up. Stable, so sorting by the tie first and by the
- * number after it sorts by both.
+ * Sorting, for losses and metrics that look at ranks: a radix sort from the lowest byte up. Stable; what is equal may then be sorted by
+ * something else.
  */
 #ifndef LIBLOSS_KERNEL_ORDER_H
 #define LIBLOSS_KERNEL_ORDER_H
@@ -65,20 +65,31 @@ ORDERING ranked *sort_ranked(ranked *a, ranked *b, int64_t n)
     return a;
 }
 
+/* Puts those of equal keys, which are sorted already, in the order of tie[item], or of tie[item/2] if `halved`; what is equal in that too
+ * stays as it is. */
+ORDERING void sort_ties(ranked *a, ranked *room, int64_t n, const double *tie, int halved)
+{
+    for (int64_t at = 0, next; at < n; at = next) {
+        const uint64_t key = a[at].key;
+        for (next = at + 1; next < n && a[next].key == key; next++) {}
+        if (next - at == 1) continue;
+        for (int64_t i = at; i < next; i++) a[i].key = rank_key(tie[a[i].item >> halved]);
+        const ranked *sorted = sort_ranked(a + at, room, next - at);
+        if (sorted != a + at) memcpy(a + at, sorted, (size_t)(next - at) * sizeof *a);
+        for (int64_t i = at; i < next; i++) a[i].key = key;
+    }
+}
+
 /* Items 0 .. n - 1 by ascending x[item], equal ones by ascending tie[item], and then by number; tie NULL: by number alone. The answer lies
  * in the work, of ORDER_WORK doubles for each. */
 enum { ORDER_WORK = 4 };
 ORDERING const ranked *order_of(const double *x, const double *tie, int64_t n, double *work)
 {
     ranked *a = (ranked *)(void *)work, *room = a + n;
-    for (int64_t i = 0; i < n; i++) a[i] = (ranked){ rank_key((tie ? tie : x)[i]), i };
-    if (tie) {
-        ranked *sorted = sort_ranked(a, room, n);
-        if (sorted != a) room = a;
-        a = sorted;
-        for (int64_t i = 0; i < n; i++) a[i].key = rank_key(x[a[i].item]);
-    }
-    return sort_ranked(a, room, n);
+    for (int64_t i = 0; i < n; i++) a[i] = (ranked){ rank_key(x[i]), i };
+    ranked *sorted = sort_ranked(a, room, n);
+    if (tie) sort_ties(sorted, sorted == a ? room : a, n, tie, 0);
+    return sorted;
 }
 
 #endif

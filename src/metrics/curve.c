@@ -12,15 +12,11 @@ curve libloss__curve(const metric_cases *c, int64_t k, int64_t against)
     for (int64_t i = 0; i < c->count; i++) {
         const int64_t label = (int64_t)c->target[i];
         if (against >= 0 && label != k && label != against) continue;
-        a[v.count++] = (ranked){ rank_key(c->weight ? c->weight[i] : score[i * c->width]), 2 * i + (label == k) };
+        a[v.count++] = (ranked){ rank_key(score[i * c->width]), 2 * i + (label == k) };
     }
-    if (c->weight) {
-        ranked *sorted = sort_ranked(a, room, v.count);
-        if (sorted != a) room = a;
-        a = sorted;
-        for (int64_t i = 0; i < v.count; i++) a[i].key = rank_key(score[a[i].item / 2 * c->width]);
-    }
-    v.order = sort_ranked(a, room, v.count);
+    ranked *sorted = sort_ranked(a, room, v.count);
+    if (c->weight) sort_ties(sorted, sorted == a ? room : a, v.count, c->weight, 1);
+    v.order = sorted;
     pair positive, negative;
     v.left = v.count;
     while (libloss__next_step(&v, &positive, &negative)) {

@@ -1,6 +1,6 @@
 /*
- * Mathematics for metrics: the kernels' own, in double, and without fused multiply-add. Metrics are compiled once for all machines of a
- * kind, so that is what gives the same bits on all.
+ * Mathematics for metrics: the kernels' own, in double, and without fused multiply-add. Most metrics are compiled once for all machines of
+ * a kind, so that is what gives the same bits on all.
  */
 #ifndef LIBLOSS_METRICS_FUNCTIONS_H
 #define LIBLOSS_METRICS_FUNCTIONS_H

@@ -680,6 +680,67 @@ def test_median(weighted):
     assert math.isnan(m.median_absolute_error(prediction=[], target=[])) and m.median_absolute_error(prediction=1.7e308, target=-1e308) == math.inf
 
 
+def exact_median(error, w):
+    """Of weights as integers: the first error that half of them do not pass; at exactly half the mean with the next one."""
+    order = np.argsort(error, kind="stable")
+    weights = [a * (2**1074 // b) for a, b in (float(w[i]).as_integer_ratio() for i in order)]
+    below, whole = 0, sum(weights)
+    for at, i in enumerate(order):
+        below += weights[at]
+        if 2 * below == whole and at + 1 < len(order):
+            return (error[i] + error[order[at + 1]]) / 2
+        if 2 * below >= whole:
+            return error[i]
+    raise AssertionError
+
+
+@pytest.mark.parametrize("n", [2048, 2049, 2050, 5001])
+@pytest.mark.parametrize("kind", ["apart", "wide", "tied", "equal", "two values", "zeros", "near"])
+def test_median_of_many(n, kind):
+    """Beyond so many it is selected, not sorted."""
+    error = {"apart": random.normal(size=n), "wide": np.exp(random.normal(size=n) * 100), "tied": random.integers(0, 9, n) / 3, "equal": np.full(n, 0.7),
+             "two values": (np.arange(n) < n // 2) + 1.0, "zeros": np.where(np.arange(n) < 3 * n // 4, 0, 5e-324), "near": 1 + random.integers(0, 99, n) * 2.0**-52}[kind]
+    error = random.permutation(abs(error))
+    t = np.zeros(n)
+    want = np.median(error)
+    assert m.median_absolute_error(prediction=-error, target=t) == want
+    assert m.median_absolute_error(prediction=np.repeat(error, 2)[::2], target=t.astype(np.float32)) == want
+    assert m.median_absolute_error(prediction=np.c_[error, error[::-1]], target=np.c_[t, t], average="none").tolist() == [want, want]
+    assert m.median_absolute_error(prediction=np.r_[error, np.full(n, np.nan)], target=np.zeros(2 * n), weight=np.r_[np.full(n, 0.1), t]) == want
+    for w in (np.full(n, 0.1), np.full(n, 5e-324), np.full(n, 1e308), random.integers(0, 3, n), random.random(n), np.exp(random.normal(size=n) * 30),
+              np.where(np.arange(n) == n // 2, 2.0**90, 1), np.r_[np.full(n - 1, 1.0), 2.0**-80], np.r_[1.0, 1, np.full(n - 2, 2.0**-100)]):
+        want = exact_median(error[w != 0], w[w != 0])
+        got = m.median_absolute_error(prediction=error, target=t, weight=w)
+        order = random.permutation(n)
+        assert got == want == m.median_absolute_error(prediction=error[order], target=t[order], weight=w[order])
+
+
+def test_median_of_many_at_the_edge():
+    n = 3000
+    error = random.random(n)
+    t, w = np.zeros(n), np.ones(n)
+    error[n // 2:] = math.inf
+    assert m.median_absolute_error(prediction=error, target=t) == math.inf == m.median_absolute_error(prediction=error, target=t, weight=w)
+    assert m.median_absolute_error(prediction=error[1:], target=t[1:]) == math.inf
+    assert m.median_absolute_error(prediction=error[:-1], target=t[:-1]) == error[:n // 2].max()
+    huge = np.where(np.arange(n) % 2, 1.7e308, 1.6e308)
+    assert m.median_absolute_error(prediction=huge, target=t) == pytest.approx(1.65e308, rel=1e-15)
+    error[17] = math.nan
+    assert math.isnan(m.median_absolute_error(prediction=error, target=t)) and math.isnan(m.median_absolute_error(prediction=error, target=t, weight=w))
+    w[17] = 0
+    assert m.median_absolute_error(prediction=error, target=t, weight=w) == math.inf
+
+
+def test_areas_of_tied_weights():
+    """Sums over equal scores do not depend on the data's order, whatever the weights."""
+    for n, ties in ((3000, 4), (3000, 1), (3000, 2000)):
+        p, t, w = random.integers(0, ties, n).astype(float), random.integers(0, 2, n), np.exp(random.normal(size=n) * 20)
+        order = random.permutation(n)
+        for metric in (m.roc_auc, m.average_precision):
+            assert metric(prediction=p, target=t, weight=w) == metric(prediction=p[order], target=t[order], weight=w[order])
+        assert m.roc_auc(prediction=p, target=t, weight=w) == pytest.approx(sk.roc_auc_score(t, p, sample_weight=w), rel=1e-12)
+
+
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision", "median_absolute_error", "adaptive_calibration_error"])
 def test_no_totals_of_what_sorts(name):
     with pytest.raises(libloss.Error, match=f"{name}: its value depends on the whole batch"):
