@@ -361,7 +361,12 @@ static void test_metrics_of_numbers(void **state)
     assert_int_equal(libloss_eval(loss, &holes), LIBLOSS_OK);
     prediction[7] = prediction[0], label[7] = label[0], weight[7] = 0.25, weight[0] = 0, holes.value = &dropped;
     assert_int_equal(libloss_eval(loss, &holes), LIBLOSS_OK);
-    assert_true(masked == dropped && masked < 10);
+    const int64_t fewer = N - 1;
+    double rest = 42;
+    libloss_tensor p1 = tensor(prediction + 1, F64, 1, &fewer), t1 = tensor(label + 1, I64, 1, &fewer);
+    libloss_args without = { .struct_size = sizeof args, .input = { &p1, &t1 }, .value = &rest };
+    assert_int_equal(libloss_eval(loss, &without), LIBLOSS_OK);
+    assert_true(masked == dropped && masked == rest && masked < 10);
     label[7] = 0, prediction[7] = 0;
     assert_true(value == 42);
     assert_memory_equal(before, total, sizeof total);
