@@ -20,6 +20,16 @@ double read1(const float *a, ptrdiff_t n)
     return sum;
 }
 
+/* The plain sum in double of f32 values: exact sums are held against it. */
+double sum_in_double(const float *a, ptrdiff_t n)
+{
+    double lane[64] = { 0 }, sum = 0;
+    for (ptrdiff_t i = 0; i + 64 <= n; i += 64)
+        for (int l = 0; l < 64; l++) lane[l] += (double)a[i + l];
+    for (int l = 0; l < 64; l++) sum += lane[l];
+    return sum;
+}
+
 double read2(const float *a, const float *b, ptrdiff_t n)
 {
     float lane[64] = { 0 };

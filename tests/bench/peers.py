@@ -138,6 +138,15 @@ def value(loss: str, p: np.ndarray, t: np.ndarray) -> Runs:
     return runs
 
 
+def sums(v: np.ndarray) -> Runs:
+    """In double, whatever the values are."""
+    runs: Runs = {"numpy": lambda: v.sum(dtype=np.float64)}
+    if torch:
+        x = torch.tensor(v)
+        runs["torch"] = lambda: x.sum(dtype=torch.float64)
+    return runs
+
+
 def grad_and_hess(loss: str, p: np.ndarray, t: np.ndarray) -> Runs:
     """Of every value on its own, as boosters ask."""
     runs: Runs = {}

@@ -108,7 +108,7 @@ class Limits:
         self.flags = ["-O3", "-march=native", "-ffast-math"]
         subprocess.run(["cc", *self.flags, "-shared", "-fPIC", HERE / "limits.c", "-o", folder / "limits.so"], check=True)
         self.library = ctypes.CDLL(str(folder / "limits.so"))
-        self.library.read1.restype = self.library.read2.restype = ctypes.c_double
+        self.library.read1.restype = self.library.read2.restype = self.library.sum_in_double.restype = ctypes.c_double
 
     def stream(self, name: str, *arrays: Any) -> Callable[[], Any]:
         """A function that streams through these arrays (of equal bytes) as f32 numbers."""

@@ -211,6 +211,16 @@ def cross_entropy(limits: Limits, count: int, classes: int, most: float) -> None
               limits.stream("read1_write1", z, g), f"under {most:g} ns", lambda r: r.ours < most)
 
 
+def sums(limits: Limits) -> None:
+    head("the exact sum of f32 values beside plain sums in double, from Python, ns per element")
+    loss = libloss.Loss("squared_error")
+    for n in (16 * KI, MI, 16 * MI):
+        v = reals(n)
+        far = ("within 15 % of a plain sum", lambda r: r.over_limit < 1.15) if n > MI else ("", None)
+        race_rows("sums", f"sum {n}", "ns/el", n, {"libloss": lambda v=v: loss.reduce(v, reduction="sum"), **peers.sums(v)},
+                  limits.stream("sum_in_double", v), *far)
+
+
 def cliffs() -> None:
     head("no cliffs: the same loss on awkward data, value + gradient from C, 64 Ki f32, ns per element; target within 1.5 of ordinary data")
     n = 64 * KI
@@ -413,6 +423,7 @@ def main() -> None:
             cross_entropy(limits, 4096, 1000, 0.5)
             if not arguments.quick:
                 cross_entropy(limits, 512, 50257, 0.6)
+            sums(limits)
             cliffs()
             kinds(limits)
             run_part("threads")
