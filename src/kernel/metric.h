@@ -122,12 +122,12 @@ struct metric {
     { .name = "prediction",                                                                                                       \
       .description =                                                                                                              \
           "class indices; with threshold scores, of which those above it are class 1; or rows of scores, one axis more than the " \
-          "target, of which the largest counts (the first of equal ones); with multilabel (rows, labels) of 0 and 1, or with "    \
-          "threshold of scores",                                                                                                  \
+          "target, of which the largest counts (the first of equal ones); with multilabel 0 and 1, or with threshold scores, of " \
+          "shape (rows, labels)",                                                                                                 \
       .kind = KIND_REAL,                                                                                                          \
       .shape = LIKE_FIRST },                                                                                                      \
     {                                                                                                                             \
-        .name = "target", .description = "class indices; with multilabel (rows, labels) of 0 and 1", .kind = KIND_CLASS,          \
+        .name = "target", .description = "class indices; with multilabel 0 and 1, of shape (rows, labels)", .kind = KIND_CLASS,   \
         .shape = PER_VALUE                                                                                                        \
     }
 #define NUMBER_INPUTS INPUT(prediction, KIND_REAL, 0, "any real number"), INPUT(target, KIND_REAL, 0, "any real number")
