@@ -198,7 +198,7 @@ def test_what_is_refused(data):
     evaluate, grad = libloss.dask.evaluate, libloss.dask.grad
     for call, problem, words in [
         (lambda: evaluate("dice", p, t), libloss.ArgumentError, r"dice is a value of a whole batch.*rechunk\(-1\)"),
-        (lambda: evaluate("0.5*huber + rmse", p, t), libloss.ArgumentError, "rmse is a value of a whole batch"),
+        (lambda: evaluate("0.5*huber + rmse", p, t), libloss.ArgumentError, "rmse: its value depends on the whole batch"),
         (lambda: evaluate("lambdarank", p, t), libloss.ArgumentError, "lambdarank is of lists of documents"),
         (lambda: evaluate("lambdarank", image, image, groups=[0, 2]), libloss.ArgumentError, "lambdarank is of lists of documents"),
         (lambda: evaluate("median_absolute_error", prediction=p, target=t), libloss.Error, "depends on the whole batch"),

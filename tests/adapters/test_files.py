@@ -235,6 +235,10 @@ def test_what_sorts_all_rows(command):
         group = FRAME[FRAME["year"] == record[0][0]]
         assert record[1]["value"] == pytest.approx(sk.roc_auc_score(group["label"], group["score"]), rel=1e-14)
     assert "cox on parts of the data do not add up" in command("cox:ties=efron all.csv --prediction score --time w --event label", code=1)
+    error = FRAME["score"] - FRAME["y"]
+    assert "on parts of the data do not add up" in command("mse+rmse all.csv --prediction score --target y", code=1)
+    sum_of_both = float(command("mse+rmse all.csv --prediction score --target y --whole"))
+    assert sum_of_both == pytest.approx(np.mean(error**2) + np.sqrt(np.mean(error**2)), rel=1e-12)
 
 
 def test_lists(command, here):

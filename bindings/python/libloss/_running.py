@@ -35,11 +35,11 @@ def undivided(measure: Measure, given: Sequence[str], one_list: bool) -> str:
 
     ``given``: names of its inputs. ``one_list``: the prediction has one axis, which a loss of lists takes as one list.
     """
+    try:
+        Total(measure)
+    except ArgumentError:
+        return f"the values of {measure.name} on parts of the data do not add up"
     for term in [loss for _, loss in measure.terms] if isinstance(measure, Loss) else [measure]:
-        try:
-            Total(term)
-        except ArgumentError:
-            return f"the values of {measure.name} on parts of the data do not add up"
         for i in term.info.inputs:
             if i.per == "other" and i.name in given:
                 return f"{i.name} of {measure.name} is about all rows"
