@@ -14,13 +14,12 @@ int libloss__metric_says(const metric *metric, const double *param, const char *
 {
     const loss_parameter *p = metric->self.info->param;
     const size_t length = strlen(word);
-    double number = 0;
-    int k = 0;
+    int k = 0, number = 0;
     while (k < MAX_PARAMETERS && p[k].name && strcmp(p[k].name, name) != 0) k++;
     if (k == MAX_PARAMETERS || !p[k].name) return 0;
     for (const char *c = p[k].choices; *c; number++) {
         const size_t n = strcspn(c, " ");
-        if (param[k] == number) return n == length && memcmp(c, word, n) == 0;
+        if (param[k] == (double)number) return n == length && memcmp(c, word, n) == 0;
         c += n + (c[n] == ' ');
     }
     return 0;
