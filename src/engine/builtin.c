@@ -289,17 +289,15 @@ static libloss_status reduce_range(const libloss__piece *piece, void *nothing)
 {
     (void)nothing;
     const libloss__call *c = piece->c;
-    const int direct = libloss__is_direct(&c->input[0], c->arithmetic);
-    const int64_t size = c->arithmetic == DTYPE_F32 ? sizeof(float) : sizeof(double);
-    const int far = direct && c->count * size > FAR_BYTES;
+    const int64_t size = c->input[0].bytes;
+    const int far = libloss__is_direct(&c->input[0], c->arithmetic) && c->count * size > FAR_BYTES;
     for (int64_t start = piece->begin; start < piece->end; start += TILE) {
         double value[TILE], weight[TILE];
         const int64_t n = piece->end - start < TILE ? piece->end - start : TILE;
         if (far && n == TILE && start + n < c->count) libloss__fetch(c->input[0].data + (start + n) * size, TILE * size);
-        if (!direct) libloss__gather(&c->input[0], start, n, value, c->arithmetic);
+        const void *values = libloss__numbers_at(&c->input[0], start, n, value, c->arithmetic);
         if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, weight);
-        libloss__account(c, start, n, direct ? c->input[0].data + start * size : (const char *)value,
-                         libloss__given(&c->weight) ? weight : NULL, piece->sum);
+        libloss__account(c, start, n, values, libloss__given(&c->weight) ? weight : NULL, piece->sum);
     }
     return LIBLOSS_OK;
 }

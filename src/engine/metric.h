@@ -106,9 +106,6 @@ libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t inp
 libloss_status libloss__check_cases(const libloss__metric_call *m, int64_t start, int64_t n, const double *prediction, const double *target,
                                     const int64_t *label, const double *weight);
 
-/* Numbers of an input as double: where they lie if they are that, else in the room. */
-const double *libloss__numbers_at(const libloss__view *v, int64_t start, int64_t n, double *room);
-
 /* metric_sums.c */
 int64_t libloss__adding_bytes(const libloss__metric_call *m, int64_t threads); /* for at most so many */
 libloss_status libloss__add_all(libloss__metric_call *m, libloss__counts *counts, void *room, int64_t bytes);

@@ -128,13 +128,6 @@ static libloss_status check_label(const libloss__metric_call *m, int64_t i, int6
     return label >= 0 && label < m->classes ? LIBLOSS_OK : libloss__bad_label(m, 1, i, label, "");
 }
 
-const double *libloss__numbers_at(const libloss__view *v, int64_t start, int64_t n, double *room)
-{
-    if (libloss__is_direct(v, DTYPE_F64)) return (const double *)(const void *)v->data + start;
-    libloss__gather(v, start, n, room, DTYPE_F64);
-    return room;
-}
-
 libloss_status libloss__check_cases(const libloss__metric_call *m, int64_t start, int64_t n, const double *prediction, const double *target,
                                     const int64_t *label, const double *weight)
 {

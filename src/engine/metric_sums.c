@@ -217,13 +217,13 @@ static libloss_status take_numbers(const libloss__metric_call *m, int64_t start,
     const libloss__call *c = &m->call;
     const int scores = m->metric->adding->kind_of_case == CASE_SCORES;
     int64_t label[LONGEST_RUN];
-    s->see.prediction = libloss__numbers_at(&c->input[0], start * c->width, n * c->width, s->prediction);
+    s->see.prediction = libloss__numbers_at(&c->input[0], start * c->width, n * c->width, s->prediction, DTYPE_F64);
     if (scores) {
         libloss__gather(&c->input[1], start, n, label, DTYPE_I64);
         for (int64_t i = 0; i < n; i++) s->target[i] = (double)label[i];
         s->see.target = s->target;
     } else {
-        s->see.target = libloss__numbers_at(&c->input[1], start, n, s->target);
+        s->see.target = libloss__numbers_at(&c->input[1], start, n, s->target, DTYPE_F64);
     }
     return libloss__check_cases(m, start, n, s->see.prediction, scores ? NULL : s->see.target, label, weight);
 }
@@ -251,8 +251,8 @@ static libloss_status take_list(const libloss__metric_call *m, int64_t i, liblos
     if (w == 0) return LIBLOSS_OK;
     libloss__bounds_of(c, i, bounds);
     s->see.count = bounds->length;
-    s->see.prediction = libloss__numbers_at(&c->input[0], bounds->start, bounds->length, s->prediction);
-    s->see.target = libloss__numbers_at(&c->input[1], bounds->start, bounds->length, s->target);
+    s->see.prediction = libloss__numbers_at(&c->input[0], bounds->start, bounds->length, s->prediction, DTYPE_F64);
+    s->see.target = libloss__numbers_at(&c->input[1], bounds->start, bounds->length, s->target, DTYPE_F64);
     TRY(libloss__check_numbers(m, 0, bounds->start, bounds->length, s->see.prediction));
     TRY(libloss__check_numbers(m, 1, bounds->start, bounds->length, s->see.target));
     double *const number[MOST_NUMBERS] = { &r->number[0][r->count], &r->number[1][r->count] };

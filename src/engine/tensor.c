@@ -242,6 +242,13 @@ void libloss__gather(const libloss__view *v, int64_t start, int64_t n, void *dst
     }
 }
 
+const void *libloss__numbers_at(const libloss__view *v, int64_t start, int64_t n, void *room, int32_t as)
+{
+    if (libloss__is_direct(v, as)) return v->data + start * v->bytes;
+    libloss__gather(v, start, n, room, as);
+    return room;
+}
+
 static void scatter_run(char *p, int64_t step, int64_t n, int32_t dtype, const void *src, int32_t from)
 {
     if (step == dtypes[dtype].bits / 8) {

@@ -49,6 +49,9 @@ int libloss__is_direct(const libloss__view *v, int32_t dtype);
 /* Elements start .. start + n - 1 to dst: as float (DTYPE_F32), double (DTYPE_F64) or int64_t (DTYPE_I64). */
 void libloss__gather(const libloss__view *v, int64_t start, int64_t n, void *dst, int32_t as);
 
+/* The same where they lie, if they are that already; else in the room. */
+const void *libloss__numbers_at(const libloss__view *v, int64_t start, int64_t n, void *room, int32_t as);
+
 /* n doubles, or floats (`from`), to elements start ..: each rounded once to the view's dtype. */
 void libloss__scatter(const libloss__view *v, int64_t start, int64_t n, const void *src, int32_t from);
 
