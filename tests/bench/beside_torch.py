@@ -1,7 +1,7 @@
-"""Every loss beside PyTorch, value and gradient by the first input, f32, one core: PyTorch's own function where it has one, else the few
+"""Every loss beside PyTorch, value and gradient by the first input, one core: PyTorch's own function where it has one, else the few
 lines of it that tests/losses/test_peers.py and test_unit_peers.py hold equal to ours.
 
-    python tests/bench/beside_torch.py [--core 0] [--losses NAME,NAME] [--seconds 0.5]
+    python tests/bench/beside_torch.py [--core 0] [--losses NAME,NAME] [--seconds 0.5] [--dtype float64]
 
 1 Mi numbers each, of lists 1024 documents; of matrices of similarities 512 x 512, of lists whose pairs are compared one. The least and the median ns per
 number, in turn in one race. No test: nothing fails on a stopwatch.
@@ -17,6 +17,7 @@ import sys
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--core", type=int, default=0)
 parser.add_argument("--losses", help="names, separated by commas")
+parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
 parser.add_argument("--seconds", type=float, default=0.5, help="for each pair")
 arguments = parser.parse_args()
 os.sched_setaffinity(0, {arguments.core})
@@ -61,12 +62,12 @@ def work() -> dict[str, tuple]:
 def main() -> None:
     chosen = arguments.losses.split(",") if arguments.losses else None
     behind = []
-    print(f"libloss {libloss.config()['version']}, {libloss.config()['instruction_set']}; PyTorch {torch.__version__}; load {os.getloadavg()[0]:.1f}")
+    print(f"libloss {libloss.config()['version']}, {libloss.config()['instruction_set']}; PyTorch {torch.__version__}; {arguments.dtype}; load {os.getloadavg()[0]:.1f}")
     for spec, (peer, *inputs) in work().items():
         name = spec.partition("(")[0]
         if chosen and name not in chosen:
             continue
-        inputs = [np.ascontiguousarray(x, np.float32) if x.dtype.kind == "f" else x for x in inputs]
+        inputs = [np.ascontiguousarray(x, arguments.dtype) if x.dtype.kind == "f" else x for x in inputs]
         loss, grad = libloss.Loss(spec), np.empty_like(inputs[0])
         wrt = loss.info.inputs[0].name
         theirs = [torch.tensor(x) for x in inputs]
