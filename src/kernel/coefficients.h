@@ -121,19 +121,38 @@ FORMULA double atanh_ratio(double z) /* within 2^-33 */
     return p;
 }
 
-/* (cosh(x) - 1 - z/2)/z^2, z = x^2 */
-FORMULA double cosh_tail(double z) /* within 2^-54 */
+/* (z/2 - ln cosh x)/z^2, z = x^2, x <= 7/8 */
+#if FULL
+FORMULA double log_cosh_tail(double z) /* within 2^-52 */
 {
-    double p = 0x1.6bf70d2ef250fp-53;
-    p = fma64(p, z, 0x1.ae790a8beb5c3p-45);
-    p = fma64(p, z, 0x1.93974fccbcdb0p-37);
-    p = fma64(p, z, 0x1.1eed8efd16e9ep-29);
-    p = fma64(p, z, 0x1.27e4fb778b36fp-22);
-    p = fma64(p, z, 0x1.a01a01a01a010p-16);
-    p = fma64(p, z, 0x1.6c16c16c16c17p-10);
-    p = fma64(p, z, 0x1.5555555555555p-5);
+    double p = 0x1.69d5616f1d1f2p-25;
+    p = fma64(p, z, -0x1.5a56486564f2dp-22);
+    p = fma64(p, z, 0x1.6494cb0524613p-20);
+    p = fma64(p, z, -0x1.184f5fb860193p-18);
+    p = fma64(p, z, 0x1.8d358ec478d0ap-17);
+    p = fma64(p, z, -0x1.129bfccf2d34ep-15);
+    p = fma64(p, z, 0x1.7d979cab248d3p-14);
+    p = fma64(p, z, -0x1.0d0ad1ab4c49cp-12);
+    p = fma64(p, z, 0x1.833d955918252p-11);
+    p = fma64(p, z, -0x1.1ea5d37d8b952p-9);
+    p = fma64(p, z, 0x1.ba1ba1b995ea4p-8);
+    p = fma64(p, z, -0x1.6c16c16c164cfp-6);
+    p = fma64(p, z, 0x1.5555555555554p-4);
     return p;
 }
+#else
+FORMULA double log_cosh_tail(double z) /* within 2^-28 */
+{
+    double p = 0x1.3eb74d7a5c4d1p-15;
+    p = fma64(p, z, -0x1.b953851de3c48p-13);
+    p = fma64(p, z, 0x1.77ba3236dc5c4p-11);
+    p = fma64(p, z, -0x1.1dea263cc4cb4p-9);
+    p = fma64(p, z, 0x1.ba0ffefacd363p-8);
+    p = fma64(p, z, -0x1.6c169e4bea9fap-6);
+    p = fma64(p, z, 0x1.55555543d1e91p-4);
+    return p;
+}
+#endif
 
 /* erf(x)/x, z = x^2 <= 1/4; the first term apart */
 #define ERF_RATIO_0 ((pair){ 0x1.20dd750429b6dp+0, 0x1.1a70f6f390640p-56 })

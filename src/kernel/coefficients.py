@@ -12,6 +12,7 @@ import mpmath as mp
 
 mp.mp.dps = 60
 HALF_PI_LOG = mp.log(2 * mp.pi) / 2
+LOG_COSH = [-mp.bernoulli(2 * k) * 2 ** (2 * k - 1) * (4**k - 1) / (k * mp.factorial(2 * k)) for k in range(2, 16)]
 ROOT = mp.findroot(mp.digamma, 1.46)
 
 
@@ -32,8 +33,10 @@ def atanh_tail_2(z):
     return mp.fsum(2 * z**k / (2 * k + 5) for k in range(90))
 
 
-def cosh_tail(z):
-    return mp.fsum(z**k / mp.factorial(2 * k + 4) for k in range(25))
+def log_cosh_tail(z):
+    if z < mp.mpf("0.01"):
+        return mp.fsum(c * z**k for k, c in enumerate(LOG_COSH))
+    return (z / 2 - mp.log(mp.cosh(mp.sqrt(z)))) / z**2
 
 
 def erf_ratio(z):
@@ -124,7 +127,7 @@ POLYNOMIALS = [  # name, function, interval, terms for f64 and inside f32, coeff
     ("atanh_tail_2", atanh_tail_2, (0, S), 9, 4, 0, "(2 atanh(s) - 2s - 2s^3/3)/s^5"),
     ("atanh_tail_wide", atanh_tail, (0, mp.mpf(1) / 9), 11, 11, 0, "(2 atanh(s) - 2s)/s^3, z = s^2, s <= 1/3"),
     ("atanh_ratio", atanh_ratio, (0, mp.mpf(1) / 9), 6, 6, 0, "2 atanh(s)/s, s <= 1/3"),
-    ("cosh_tail", cosh_tail, (0, 1), 8, 8, 0, "(cosh(x) - 1 - z/2)/z^2, z = x^2"),
+    ("log_cosh_tail", log_cosh_tail, (0, mp.mpf("0.765625")), 13, 7, 0, "(z/2 - ln cosh x)/z^2, z = x^2, x <= 7/8"),
     ("erf_ratio", erf_ratio, (0, mp.mpf("0.25")), 10, 6, 1, "erf(x)/x, z = x^2 <= 1/4"),
     ("erfcx_scaled", erfcx_scaled, (-1, 1), 29, 16, 1, "(1 + 2x) erfcx(x), t = (x - 4)/(x + 4)"),
     ("erfcx_near", erfcx_near, (-0.25, 0.25), 17, 17, 2, "erfcx(1/4 + z)"),

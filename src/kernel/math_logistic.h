@@ -77,43 +77,118 @@ FORMULA double softplus_(double x)
 
 FORMULA double log_sigmoid_(double x) { return -softplus_(-x); }
 
-/* ---- hyperbolic ---- */
+/* ---- the same in one part: about an ULP for f64 data, in a third of the time ---- */
 
-/* cosh(a) - 1 for |a| <= 1: the series in a^2, whose first term is kept in two parts */
-FORMULA pair coshm1_small(pair a)
+/* a - q b for q near a / b */
+FORMULA double rest_of_division(double a, double q, double b)
 {
-    pair z = pair_mul(a, a), top = fast_two_sum(0.5 * z.hi, z.hi * z.hi * cosh_tail(z.hi));
-    return (pair){ top.hi, top.lo + 0.5 * z.lo };
+#if HAS_FMA
+    return fma64(-q, b, a);
+#else
+    double down = abs_(b) > 0x1p900 ? 0x1p-200 : 1; /* for the halves of two_product */
+    pair back = two_product(q, b * down);
+    return ((a * down - back.hi) - back.lo) / down;
+#endif
 }
 
-FORMULA double log_cosh_(pair r)
+/* e^-x for x >= 0 or NaN as (1 + u) 2^k; from e^-760 on it is that. */
+typedef struct {
+    double u;
+    double power; /* 2^k, but at least 2^-100: that is nothing beside 1 */
+    double grown; /* 2^(k + 128), and so nothing but a result is subnormal */
+    int faint; /* k < -100 */
+} decay;
+
+#define SHRINK_DECAY 0x1p-128
+
+FORMULA decay decay_of(pair x)
 {
-    const pair ln2 = { LN2_HI, LN2_LO };
-    pair a = abs_pair(r);
-    int near = a.hi < 1;
-    pair m = coshm1_small(choose(near, a, as_pair(0)));
-    pair twice = { -2 * a.hi, -2 * a.lo };
-    pair e = exp_to_pair(choose(twice.hi < -200, as_pair(-200), twice)); /* nothing beside |r|, and its cube is an ordinary number */
-    pair log = log1p_to_pair(choose(near, m, e));
-    pair far = pair_add(pair_sub(a, ln2), log);
-    return near ? log.hi : far.hi;
+    double minus = x.hi > 760 ? -760 : -x.hi, lo = x.hi > 760 ? 0 : x.lo;
+    double shifted = fma64(minus, 0x1.71547652b82fep+0, ROUNDER), k = shifted - ROUNDER; /* 1/ln2 */
+    double r = fma64(k, -LN2_LO, fma64(k, -LN2_HI, minus)) - lo;
+    uint64_t power = (double_to_bits(shifted) << 52) + (UINT64_C(1023) << 52);
+    int faint = k < -100;
+    return (decay){ fma64(r * r, exp_tail(r), r), faint ? 0x1p-100 : bits_to_double(power), bits_to_double(power + (UINT64_C(128) << 52)),
+                    faint };
 }
 
-FORMULA double tanh_(pair r)
+/* x, or 0 below 2^-200: as good beside 1, and no subnormal goes in. By integers: gcc 12 moves the constants of ?: through the arithmetic
+ * that follows, and pays twice. */
+FORMULA double flushed(double x)
 {
-    pair a = abs_pair(r);
-    pair m = expm1_to_pair((pair){ -2 * a.hi, -2 * a.lo }), d = fast_two_sum(2, m.hi);
-    return copysign_(pair_div_tame(negative(m), (pair){ d.hi, d.lo + m.lo }).hi, r.hi);
+    int64_t above = (int64_t)(double_to_bits(x) - double_to_bits(0x1p-200));
+    return bits_to_double(double_to_bits(x) & ~(uint64_t)(above >> 63));
 }
 
-/* 1 / cosh^2, never as 1 - tanh^2 */
-FORMULA double sech2_(pair r)
+typedef struct {
+    double little; /* ln(1 + e^-x) */
+    double p, q; /* 1/(1 + e^-x) and 1/(1 + e^x) */
+} sigmoid_sides;
+
+/* Of x >= 0 or NaN */
+FORMULA sigmoid_sides sides_of(pair x)
+{
+    decay y = decay_of(x);
+    double m = 1 + y.u, e = m * y.power, big = m * y.grown;
+    double d = 1 + e, d_lo = e - (d - 1), d2 = 2 + e, d2_lo = e - (d2 - 2);
+    double both = 1 / (d * d2), by_d = both * d2, by_d2 = both * d; /* one division for 1/(1 + e) and s = e/(2 + e), as above */
+    double q = big * by_d, s = e * by_d2;
+    q = fma64(rest_of_division(big, q, d) - q * d_lo, by_d, q) * SHRINK_DECAY;
+    double s_lo = (rest_of_division(e, s, d2) - s * d2_lo) * by_d2, z = s * s;
+    double little = 2 * s + (2 * s_lo + s * (z * atanh_tail_wide(z)));
+    return (sigmoid_sides){ .little = y.faint ? q : little, .p = 1 - q, .q = q };
+}
+
+FORMULA sigmoid_parts sigmoid_parts_of(pair x)
+{
+#if FULL
+    int below = x.hi < 0;
+    pair size = choose(below, negative(x), x);
+    sigmoid_sides s = sides_of((pair){ flushed(size.hi), size.lo });
+    return (sigmoid_parts){
+        .softplus = s.little + (below ? 0 : x.hi),
+        .little = s.little,
+        .p = below ? s.q : s.p,
+        .q = below ? s.p : s.q,
+        .pq = s.p * s.q,
+    };
+#else
+    return sigmoid_parts_pair(x);
+#endif
+}
+
+typedef struct {
+    double log_cosh, tanh, sech2; /* sech2: 1/cosh^2, never as 1 - tanh^2 */
+} hyperbolic;
+
+/* From e^-2|r| and e^-2|r| - 1; below 7/8 the logarithm of cosh is a series in r^2. */
+FORMULA hyperbolic hyperbolic_of(pair r)
 {
     pair a = abs_pair(r);
-    scaled_exp g = exp_parts((pair){ -2 * a.hi, -2 * a.lo }); /* 4 e/(1 + e)^2 */
-    pair e = scale_pair(g.m, g.k < -1000 ? 0 : power_of_two(g.k < -1000 ? 0 : g.k)), d = pair_add_tame(as_pair(1), e);
-    pair y = pair_div_tame(scale_pair(g.m, 4), pair_mul_tame(d, d));
-    return times_power_of_two(y.hi, g.k);
+    int near = a.hi < 0.875;
+    decay y = decay_of(scale_pair(a, 2));
+    double m = fma64(y.power, y.u, y.power - 1), e = y.power * (1 + y.u), big = y.grown * (1 + y.u);
+    double d = 2 + m, d2 = 2 + e, both = 1 / (d * d2), by_d = both * d2, by_d2 = both * d;
+    double t = -m * by_d, q = big * by_d, s = e * by_d2, s_lo = 0;
+#if FULL
+    double d_lo = m - (d - 2), d2_lo = e - (d2 - 2);
+    t = fma64(rest_of_division(-m, t, d) - t * d_lo, by_d, t);
+    q = fma64(rest_of_division(big, q, d) - q * d_lo, by_d, q);
+    s_lo = (rest_of_division(e, s, d2) - s * d2_lo) * by_d2;
+#endif
+    double z = near ? a.hi * a.hi : s * s;
+    double little = 2 * s + (2 * s_lo + s * (z * atanh_tail_wide(z)));
+    double far = (a.hi - LN2_HI) + (little - LN2_LO), square = near ? z : 0;
+    double series = fma64(-square * square, log_cosh_tail(square), 0.5 * square);
+#if FULL
+    double square_lo = -rest_of_division(near ? z : 0, near ? a.hi : 0, near ? a.hi : 0);
+    far += a.lo;
+    series += 0.5 * square_lo + t * a.lo;
+    t = fma64(fma64(-t, t, 1), y.power == 1 ? a.lo : 0, t); /* elsewhere the exponential has it in */
+#endif
+    return (hyperbolic){ .log_cosh = near ? series : far,
+                         .tanh = copysign_(t, r.hi),
+                         .sech2 = 4 * (q * (1 - q * SHRINK_DECAY)) * SHRINK_DECAY };
 }
 
 #endif

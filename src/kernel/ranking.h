@@ -165,7 +165,7 @@ FORMULA pair_jet logistic_pair(pair d, double kappa)
 {
     pair x = two_product(kappa, d.hi);
     x.lo += kappa * d.lo;
-    sigmoid_parts s = sigmoid_parts_pair((pair){ -x.hi, -x.lo });
+    sigmoid_parts s = sigmoid_parts_of((pair){ -x.hi, -x.lo });
     return (pair_jet){ .value = s.softplus, .grad = -kappa * s.p, .hess = kappa * kappa * s.pq };
 }
 

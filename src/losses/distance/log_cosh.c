@@ -13,16 +13,16 @@ LOSS(log_cosh) = {
     .claims = CONVEX | EVEN | NONNEGATIVE | DIFFERENTIABLE | TWICE_DIFFERENTIABLE | LIPSCHITZ,
     .link = { .kind = LINK_IDENTITY },
     .ulp_f32 = { 1, 1, 1 },
-    .ulp_f64 = { 1, 1, 1 },
+    .ulp_f64 = { 2, 2.5, 3 },
     .cite = "Green 1990, doi:10.1109/42.52985",
 };
 
 FORMULA residual_jet log_cosh(pair r, const real *param)
 {
     (void)param;
-    real t = tanh_(r), size = abs_(r.hi);
+    hyperbolic h = hyperbolic_of(r);
     return (residual_jet){
-        .value = log_cosh_(r), .grad = t, .hess = sech2_(r), .upper = size > 0 ? t / r.hi : 1 + zero_of(r.hi), /* gradient over residual */
+        .value = h.log_cosh, .grad = h.tanh, .hess = h.sech2, .upper = r.hi != 0 ? h.tanh / r.hi : 1, /* gradient over residual */
     };
 }
 
