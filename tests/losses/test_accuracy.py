@@ -17,6 +17,7 @@ from scales import larger
 
 COUNT = 4000 if os.environ.get("LIBLOSS_LONG") else 250
 POINTWISE, ROWS = names("pointwise"), names("rows")
+DIGITS = {np.float32: 400, np.float64: mp.mp.dps}  # of four floats in one product, as of four doubles, 100 stay
 
 
 def ulp(x, dtype) -> mp.mpf:
@@ -74,7 +75,8 @@ def measure(spec: str, dtype) -> dict:
             worst[key] = (err, *at.values())
 
     for k in wrt:
-        exact = exact_jets(name, loss.info["formula"], loss.inputs[k]["name"], k, words, [{**at, **numbers} for at in points])
+        with mp.workdps(DIGITS[dtype]):
+            exact = exact_jets(name, loss.info["formula"], loss.inputs[k]["name"], k, words, [{**at, **numbers} for at in points])
         for i, (at, known) in enumerate(zip(points, exact, strict=True)):
             if known is None:
                 continue  # a limit: tested as such in test_limits.py
@@ -130,7 +132,9 @@ def measure_rows(name: str, dtype) -> dict:
         wrt = [0] if case.target.ndim < case.prediction.ndim else [0, 1]
         values = np.empty(len(case.prediction), dtype)
         got = loss.eval(case.prediction, case.target, case.class_weight, grad=wrt, hess=wrt, values=values, reduction="none")
-        for r, exact in enumerate(exact_rows(name, case)):
+        with mp.workdps(DIGITS[dtype]):
+            rows = exact_rows(name, case)
+        for r, exact in enumerate(rows):
             if exact is None:  # the row is not there
                 assert values[r] == 0 and not got["grad0"][r].any() and not got["hess0"][r].any()
                 continue
