@@ -1,9 +1,10 @@
 """gcc's word on every marked loop: which of them did it not vectorise?
 
-    python tests/vector/marked.py BUILD        a build directory made with Ninja and gcc, for this machine or another
+    python tests/vector/marked.py BUILD                a build directory made with Ninja and gcc, for this machine or another
+    python tests/vector/marked.py BUILD REPORT         the same of what ninja printed as it made BUILD with OPTIONS among the flags
 
 Clang refuses to compile a marked loop that it does not vectorise; gcc only tells. So every kernel and the engine's tile loops
-are compiled once more as BUILD compiles them, with -fopt-info-vec-optimized-missed. Marked are the loops below VECTOR_LOOP, and in the
+are compiled once more as BUILD compiles them, with OPTIONS. Marked are the loops below VECTOR_LOOP, and in the
 tile loops (engine/tiles.c, kernel/tile_sum.h) every plain walk over n numbers. Baseline x86-64 is not asked: it lacks operations that
 some loops need.
 """
@@ -21,13 +22,18 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNREACHABLE = "base addr of dr is a constant"  # a copy of the loop that reads through a pointer known to be NULL: it never runs
 WIDTH = {"avx2": 32, "avx512": 64, "neon": 16}  # bytes of a register
 ANY_WALK = ("engine/tiles.c", "kernel/tile_sum.h")
 LINE = re.compile(r"^(.+?):(\d+):\d+: (optimized|missed): +(?:loop vectorized using (\d+) byte vectors|couldn't vectorize loop)")
+
+
+OPTIONS = ("-fopt-info-vec-optimized-missed", "-fno-ipa-icf")  # without folding: of two functions that are equal by chance gcc reports on one only
+Found = dict[tuple[pathlib.Path, int], list[int]]  # for each marked line the bytes of the vectors of each loop made of it, 0 for a loop that stayed scalar
+
+Report = tuple[str, str, Found]  # a unit's name and its instruction set
 
 
 @dataclasses.dataclass
@@ -69,39 +75,50 @@ def marked(file: pathlib.Path) -> frozenset[int]:
 
 
 def compile_unit(unit: Unit, *options: str, source: pathlib.Path | None = None) -> subprocess.CompletedProcess:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [*unit.command, *options, "-c", str(source or unit.source), "-o", f"{folder}/kernel.o"]
-        return subprocess.run(command, cwd=unit.folder, capture_output=True, text=True)
+    command = [*unit.command, *options, "-S", str(source or unit.source), "-o", os.devnull]
+    return subprocess.run(command, cwd=unit.folder, capture_output=True, text=True)
 
 
-def loops(unit: Unit, source: pathlib.Path | None = None) -> dict[tuple[pathlib.Path, int], list[int]]:
-    """For each marked line in the unit: the bytes of the vectors of each loop made of it, 0 for a loop that stayed scalar."""
-    # Without folding: of two functions that are equal by chance gcc would report on one only.
-    done = compile_unit(unit, "-fopt-info-vec-optimized-missed", "-fno-ipa-icf", source=source)
-    assert done.returncode == 0, done.stderr
-    found: dict[tuple[pathlib.Path, int], list[int]] = {}
-    lines = done.stderr.splitlines()
-    for line, reason in itertools.pairwise([*lines, ""]):
+def read_report(text: str, folder: str) -> Found:
+    found: Found = {}
+    for line, reason in itertools.pairwise([*text.splitlines(), ""]):
         match = LINE.match(line)
         if match and not (match[3] == "missed" and reason.endswith(UNREACHABLE)):
-            place = (pathlib.Path(unit.folder, match[1]).resolve(), int(match[2]))
+            place = (pathlib.Path(folder, match[1]).resolve(), int(match[2]))
             if place[1] in marked(place[0]):
                 found.setdefault(place, []).append(int(match[4] or 0))
     return found
 
 
-def missed(all_units: list[Unit]) -> list[str]:
-    """Every complaint, with loss and line; empty when every marked loop is vectorised."""
-    complaints, seen = [], set()
+def loops(unit: Unit, source: pathlib.Path | None = None) -> Found:
+    done = compile_unit(unit, *OPTIONS, source=source)
+    assert done.returncode == 0, done.stderr
+    return read_report(done.stderr, unit.folder)
+
+
+def ask(all_units: list[Unit]) -> list[Report]:
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for unit, found in zip(all_units, pool.map(loops, all_units), strict=True):
-            for (file, line), widths in found.items():
-                place = f"{file.relative_to(ROOT)}:{line}"
-                seen.add((unit.isa, file, line))
-                if 0 in widths:
-                    complaints.append(f"{unit}: {place}: {widths.count(0)} of its loops stayed scalar")
-                elif max(widths) < WIDTH[unit.isa]:
-                    complaints.append(f"{unit}: {place}: vectors of {max(widths)} bytes only")
+        return [(str(unit), unit.isa, found) for unit, found in zip(all_units, pool.map(loops, all_units), strict=True)]
+
+
+def reports_of(printed: str, build: pathlib.Path) -> list[Report]:
+    """Of what ninja prints: a line for each object, and below it what the compiler said."""
+    _, *parts = re.split(r"^\[\d+/\d+\] Building C object (.+)$", printed, flags=re.M)
+    made = [(re.search(r"/libloss_\w+?_(avx2|avx512|neon)(?:_f\d\d)?\.dir/", name), name, text) for name, text in zip(parts[::2], parts[1::2], strict=True)]
+    return [(name, kernel[1], read_report(text, str(build))) for kernel, name, text in made if kernel]
+
+
+def complaints_of(reports: list[Report]) -> list[str]:
+    """Every complaint; empty when every marked loop is vectorised."""
+    complaints, seen = [], set()
+    for unit, isa, found in reports:
+        for (file, line), widths in found.items():
+            place = f"{file.relative_to(ROOT)}:{line}"
+            seen.add((isa, file, line))
+            if 0 in widths:
+                complaints.append(f"{unit}: {place}: {widths.count(0)} of its loops stayed scalar")
+            elif max(widths) < WIDTH[isa]:
+                complaints.append(f"{unit}: {place}: vectors of {max(widths)} bytes only")
     for isa, file in sorted({(isa, file) for isa, file, _ in seen}):
         gone = sorted(line for line in marked(file) if (isa, file, line) not in seen)
         complaints += [f"{isa}: {file.relative_to(ROOT)}:{line}: this marked loop is in no kernel" for line in gone]
@@ -109,13 +126,14 @@ def missed(all_units: list[Unit]) -> list[str]:
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
-    all_units = units(pathlib.Path(sys.argv[1]))
-    complaints = missed(all_units)
-    print("\n".join(complaints) or f"{len(all_units)} kernels: every marked loop is vectorised")
-    return bool(complaints) or not all_units
+    build, *printed = map(pathlib.Path, sys.argv[1:])
+    reports = reports_of(printed[0].read_text(), build) if printed else ask(units(build))
+    complaints = complaints_of(reports)
+    print("\n".join(complaints) or f"{len(reports)} kernels: every marked loop is vectorised")
+    return bool(complaints) or not reports
 
 
 if __name__ == "__main__":
