@@ -55,6 +55,8 @@ libloss_status libloss__view_tensor(libloss__call *c, const libloss_tensor *t, c
 libloss_status libloss__resolve_weight(libloss__call *c);
 libloss_status libloss__check_weights(libloss__call *c);
 libloss_status libloss__check_number(const libloss__call *c, int32_t input, int64_t i, double x); /* element i is in the input's domain */
+/* Whether that holds for n floats or doubles, which lie one behind the other. `with_zero`: signs are written 0 and 1, or a positive number may be 0. */
+int libloss__all_inside(int kind, int with_zero, const void *x, int64_t n, int32_t type);
 int libloss__meet(const libloss__view *a, const libloss__view *b); /* may share memory */
 
 /* In its range, and an integer where it must be; else LIBLOSS_ERR_PARAMETER with name and value. */

@@ -112,8 +112,7 @@ static int all_inside(const libloss__metric_call *m, int32_t input, int64_t n, c
     const loss_input *in = &c->object->input[input];
     const int positive = in->kind == KIND_POSITIVE;
     if (in->kind == KIND_REAL || in->kind == KIND_CLASS || (c->args->flags & LIBLOSS_TRUST_DOMAIN)) return 1;
-    const double low = positive && !(in->flags & OR_ZERO) ? 0x1p-1074 : 0, high = positive ? __builtin_inf() : 1;
-    return !libloss__tiles_now()->outside_f64(x, n, low, high, 0);
+    return libloss__all_inside(positive ? KIND_POSITIVE : KIND_PROBABILITY, (in->flags & OR_ZERO) != 0, x, n, DTYPE_F64);
 }
 
 libloss_status libloss__check_numbers(const libloss__metric_call *m, int32_t input, int64_t start, int64_t n, const double *x)

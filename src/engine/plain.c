@@ -16,12 +16,12 @@ static int apart(const void *a, size_t size_a, const void *b, size_t size_b)
 
 static int in_domain(const libloss_object *o, int k, const void *x, int64_t n, int32_t type)
 {
-    const int kind = o->input[k].kind, sign = kind == KIND_SIGN;
+    const int kind = o->input[k].kind;
     if (kind == KIND_REAL) return 1;
-    if (kind != KIND_PROBABILITY && !sign) return 0;
-    const double low = sign && (o->labels < 0 || o->value[o->labels] == 0) ? -1 : 0; /* every parameter is one number here */
-    const libloss__tiles *tiles = libloss__tiles_now();
-    return type == DTYPE_F32 ? !tiles->outside_f32(x, n, (float)low, 1, sign) : !tiles->outside_f64(x, n, low, 1, sign);
+    if (kind != KIND_PROBABILITY && kind != KIND_SIGN && kind != KIND_POSITIVE) return 0;
+    const int with_zero = kind == KIND_SIGN ? o->labels >= 0 && o->value[o->labels] != 0 /* every parameter is one number here */
+                                            : (o->input[k].flags & OR_ZERO) != 0;
+    return libloss__all_inside(kind, with_zero, x, n, type);
 }
 
 /* The sum or mean of a tile of values, none of them weighted. */

@@ -112,6 +112,15 @@ static int outside(int kind, double x, int with_zero)
     }
 }
 
+int libloss__all_inside(int kind, int with_zero, const void *x, int64_t n, int32_t type)
+{
+    const int single = type == DTYPE_F32, ends = kind == KIND_SIGN || kind == KIND_BINARY;
+    const double least = single ? 0x1p-149 : 0x1p-1074, high = kind == KIND_POSITIVE ? INFINITE : 1;
+    const double low = with_zero ? 0 : kind == KIND_SIGN ? -1 : kind == KIND_POSITIVE ? least : 0;
+    const libloss__tiles *tiles = libloss__tiles_now();
+    return single ? !tiles->outside_f32(x, n, (float)low, (float)high, ends) : !tiles->outside_f64(x, n, low, high, ends);
+}
+
 static libloss_status bad_number(const libloss__call *c, int32_t k, int64_t i, double x, int with_zero)
 {
     const libloss_object *o = c->object;
@@ -158,17 +167,10 @@ static libloss_status check_domain(const libloss__piece *piece, void *shared)
     const int masked = libloss__given(&c->weight) || c->absent_labels;
     double strip[STRIP], w[STRIP];
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
-    if ((kind != KIND_POSITIVE || with_zero) && !v->single) { /* the quick look at whole arrays; what is found is looked up below */
-        const double low = kind == KIND_SIGN && !with_zero ? -1 : 0, high = kind == KIND_POSITIVE ? INFINITE : 1;
-        const int ends = kind == KIND_SIGN || kind == KIND_BINARY;
-        const char *data = v->data + piece->begin * v->bytes;
-        const int64_t n = piece->end - piece->begin;
-        if (libloss__is_direct(v, DTYPE_F32) &&
-            !libloss__tiles_now()->outside_f32((const float *)(const void *)data, n, (float)low, (float)high, ends))
-            return LIBLOSS_OK;
-        if (libloss__is_direct(v, DTYPE_F64) && !libloss__tiles_now()->outside_f64((const double *)(const void *)data, n, low, high, ends))
-            return LIBLOSS_OK;
-    }
+    const int32_t type = libloss__is_direct(v, DTYPE_F32) ? DTYPE_F32 : DTYPE_F64;
+    if (!v->single && libloss__is_direct(v, type) && /* the quick look at whole arrays; what is found is looked up below */
+        libloss__all_inside(kind, with_zero, v->data + piece->begin * v->bytes, piece->end - piece->begin, type))
+        return LIBLOSS_OK;
     for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
         int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
         libloss__gather(v, start, n, strip, DTYPE_F64);

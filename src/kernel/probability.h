@@ -34,8 +34,10 @@ FORMULA surprise surprise_of(real prediction, real t, real clip)
     pair by_p = pair_div_to_pair(choose(never, nothing, as_pair(t)), divisor_p); /* t / p, 0 / 0 = 0 */
     pair by_q = pair_div_to_pair(choose(always, nothing, rest), divisor_q);
     pair bend = pair_add(pair_div_to_pair(by_p, divisor_p), pair_div_to_pair(by_q, divisor_q));
-    real slope_0 = pair_div(one, q), slope_1 = -pair_div(one, p), between = pair_div(pair_div_to_pair(pair_sub(p, as_pair(t)), p), q);
-    real slope = never ? slope_0 : always ? slope_1 : between, by_target = -logit_(prediction);
+    /* (p - t)/(p q), of which p or q is taken out where the target is certain */
+    pair above = choose(never, one, choose(always, as_pair(-1), pair_sub(p, as_pair(t))));
+    pair below = choose(never, q, choose(always, p, pair_mul(p, q)));
+    real slope = pair_div(above, below), by_target = -logit_(prediction);
     return (surprise){
         .p = p,
         .q = q,
