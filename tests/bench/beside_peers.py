@@ -1,10 +1,11 @@
-"""Every loss beside PyTorch, value and gradient by the first input, one core: PyTorch's own function where it has one, else the few
-lines of it that tests/losses/test_peers.py and test_unit_peers.py hold equal to ours.
+"""Every loss beside PyTorch and JAX, value and gradient by the first input, one core. Of PyTorch its own function where it has one, else the few
+lines of it that tests/losses/test_peers.py and test_unit_peers.py hold equal to ours; of JAX what its compiler makes of optax's function, else
+of the formula as our registry prints it (losses of one number per element, and of logits of classes).
 
-    python tests/bench/beside_torch.py [--core 0] [--losses NAME,NAME] [--seconds 0.5] [--dtype float64]
+    python tests/bench/beside_peers.py [--core 0] [--losses NAME,NAME] [--seconds 0.5] [--dtype float64]
 
 1 Mi numbers each, of lists 1024 documents; of matrices of similarities 512 x 512, of lists whose pairs are compared one. The least and the median ns per
-number, in turn in one race. No test: nothing fails on a stopwatch.
+number, in turn in one race, and what the fastest peer takes of our time. No test: nothing fails on a stopwatch.
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ sys.path[:0] = [str(TESTS / "oracle"), str(TESTS / "losses")]
 import test_peers  # noqa: E402
 import test_unit_peers  # noqa: E402
 import torch  # noqa: E402
+from jitted import compiled, function_of, of_classes, worst_ulp  # noqa: E402
 from race import race  # noqa: E402
 
 torch.set_num_threads(1)
 N, CLASSES, SQUARE, DOCUMENTS = 1 << 20, 64, 512, 1024
 PAIRS = ("ranknet", "lambdarank")
-REASONS = {  # of what PyTorch does faster
+REASONS = {  # of what a peer does faster
+    "brier": "whether all are probabilities is seen before anything is stored",
+    "cross_entropy": "of rows as short as 64, where the largest logit stands takes as long as their exponentials",
+    "exponential": "in double, for one unit in the last place",
     "nll": "PyTorch touches one number of each row; here the row is gathered as double, and its gradient scaled and rounded once",
     "list_net": "about the same: sums and exponentials are in double here",
     "adaptive_robust": "double in two parts holds one unit in the last place for every alpha; the peer's two powers of f32 do not",
@@ -81,12 +86,22 @@ def main() -> None:
         def with_libloss(loss=loss, inputs=inputs, wrt=wrt, grad=grad):
             loss.value_and_grad(*inputs, wrt=wrt, out=grad)
 
-        times = race({"libloss": with_libloss, "torch": with_torch}, arguments.seconds, 3)
-        (ours, our_median), (least, median) = ((a / inputs[0].size, b / inputs[0].size) for a, b in (times["libloss"], times["torch"]))
-        print(f"{spec:48} libloss {ours:8.3f} ({our_median:.3f})  torch {least:8.3f} ({median:.3f}) ns  torch takes {least / ours:6.2f} of libloss", flush=True)
-        if least < ours:
-            behind.append(f"{name} ({least / ours:.2f}){': ' if name in REASONS else ''}{REASONS.get(name, '')}")
-    print("\nslower than PyTorch: " + ("\n    ".join(["", *behind]) if behind else "nowhere"))
+        contestants = {"libloss": with_libloss, "torch": with_torch}
+        formula = function_of(spec, loss, inputs) if spec in test_peers.PEERS and len(inputs) == 2 else None
+        jax = compiled(formula, *inputs) if formula else of_classes(spec, inputs)
+        if jax:
+            contestants["jax"] = jax
+        off = worst_ulp(formula, loss, inputs) if formula and arguments.dtype == "float32" else 0
+        times = race(contestants, arguments.seconds, 3)
+        per_number = {who: (least / inputs[0].size, median / inputs[0].size) for who, (least, median) in times.items()}
+        best = min(least for who, (least, _) in per_number.items() if who != "libloss") / per_number["libloss"][0]
+        table = "  ".join(f"{who} {least:8.3f} ({median:.3f})" for who, (least, median) in per_number.items())
+        remark = f", whose values are off by {off:.0f} ULP" if off > 4 else ""
+        print(f"{spec:48} {table} ns{remark}; the fastest peer takes {best:6.2f} of libloss", flush=True)
+        if best < 1:
+            reason = REASONS.get(name) or (f"in double, for one ULP; JAX's float is off by {off:.0f}" if off > 4 else "")
+            behind.append(f"{name} ({best:.2f}){': ' if reason else ''}{reason}")
+    print("\nslower than a peer: " + ("\n    ".join(["", *behind]) if behind else "nowhere"))
 
 
 if __name__ == "__main__":
