@@ -547,3 +547,35 @@ print(h.hexdigest())
 def test_same_bits_on_every_instruction_set_with_fma():
     first, second = printed_by_each(HASH)
     assert first == second
+
+
+EDGES = {  # of domains: the last numbers that are in them, and the first that are not
+    "probability": (lambda least, after: (0, 1), lambda least, after: (-least, after)),
+    "positive": (lambda least, after: (least,), lambda least, after: (0, -least)),
+    "nonnegative": (lambda least, after: (0,), lambda least, after: (-least,)),
+    "sign": (lambda least, after: (-1, 1), lambda least, after: (0, after)),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", POINTWISE)
+def test_edges_of_domains(name, dtype):
+    """By the long way and, where the loss has two inputs, by the short call for plain arrays."""
+    loss, call = Loss(name), getattr(lib, f"libloss_call_f{8 * np.dtype(dtype).itemsize}")
+    words = "float[]" if dtype is np.float32 else "double[]"
+    least, after = np.finfo(dtype).smallest_subnormal, np.nextafter(dtype(1), dtype(2))
+    for k, spec in enumerate(loss.inputs):
+        if spec["kind"] not in EDGES:
+            continue
+        for fine, edges in zip((True, False), EDGES[spec["kind"]], strict=True):
+            for edge in edges(least, after):
+                x = [np.ones(40, dtype) for _ in loss.inputs]
+                x[k][33] = edge
+                if fine:
+                    loss.eval(*x)
+                else:
+                    with pytest.raises(Failed, match=r"\[33\]"):
+                        loss.eval(*x)
+                if len(x) == 2:
+                    status = call(loss.handle, 0, 40, *(ffi.from_buffer(words, a) for a in x), ffi.new("double *"), ffi.NULL)
+                    assert (status == 0) == fine, (spec["name"], edge)
