@@ -109,8 +109,9 @@ enum { LIBLOSS_EXACT = 0, LIBLOSS_UPPER = 1 };
 enum { LIBLOSS_DIAGONAL = 0, LIBLOSS_ROW_MATRIX = 1 };
 
 /* flags. TRUST_DOMAIN: do not read inputs beforehand to look for numbers outside their domain; what comes of them is unspecified. Labels and
- * weights are checked all the same. */
-enum { LIBLOSS_TRUST_DOMAIN = 1 };
+ * weights are checked all the same. DISCARD_ON_ERROR: if the call fails, its output arrays are thrown away, and may have been written in part.
+ * So a loss of one number per input looks at domains while it computes, and large arrays are read once instead of twice. */
+enum { LIBLOSS_TRUST_DOMAIN = 1, LIBLOSS_DISCARD_ON_ERROR = 2 };
 
 /* ---- objects ------------------------------------------------------------------------------------------------------------------------*/
 

@@ -118,7 +118,7 @@ static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *
     return result;
 }
 
-/* ---- quick(address, prediction, target, weight, gradient, reduction, flat) ---- */
+/* ---- quick(address, prediction, target, weight, gradient, reduction, flat, new) ---- */
 
 enum { QUICK_REDUCTIONS = 6, HOLDS_GIL = 1 << 12, NEEDS_NO_POLL = 1 << 16, MAY_USE_THREADS = 1 << 17 };
 
@@ -144,11 +144,11 @@ static int libloss_py_flat(const libloss_py_view *view, int count, int64_t n)
 }
 
 /* Two plain arrays, perhaps a weight and a gradient, and a reduction; all other options at their defaults. None: it takes more
- * than that to answer. `flat`: the loss gives a value per element of exactly these two inputs. */
+ * than that to answer. `flat`: the loss gives a value per element of exactly these two inputs. `new`: nobody else has seen the gradient. */
 static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
 {
     (void)self;
-    if (arguments != 7) return PyErr_Format(PyExc_TypeError, "quick takes 7 arguments");
+    if (arguments != 8) return PyErr_Format(PyExc_TypeError, "quick takes 8 arguments");
     const int32_t reduction = libloss_py_reduction_of(given[5]);
     if (reduction == LIBLOSS_NONE || Py_TYPE(given[1]) != libloss_py_array || Py_TYPE(given[2]) != libloss_py_array) Py_RETURN_NONE;
     const libloss_object *o = PyLong_AsVoidPtr(given[0]);
@@ -182,6 +182,7 @@ static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssi
             args.input[1] = &view[1].tensor;
             if (weighted) args.weight = &view[2].tensor;
             if (derived) args.gradient[0] = &view[count - 1].tensor;
+            if (given[7] == Py_True) args.flags = LIBLOSS_DISCARD_ON_ERROR;
             if (n >= MAY_USE_THREADS) {
                 PyObject *threads = PyObject_CallFunction(libloss_py_wished, "O", Py_None);
                 args.threads = threads ? (int32_t)PyLong_AsLong(threads) : -1;

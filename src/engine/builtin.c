@@ -50,6 +50,7 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
     if (args->total && libloss__is_of_sums(o) && args->total->parts != libloss__sums_parts(o, c.count))
         return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: the total was started for another number of units than %d", o->name,
                              c.count);
+    c.domains_on_the_way = (int8_t)libloss__may_look_on_the_way(&c);
     TRY(libloss__survey(&c));
     void *own;
     libloss_args local = *args;
@@ -59,6 +60,11 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
     c.args = &local;
     memset(part, 0, sizeof *part);
     libloss_status status = libloss__run(&c, want_sum ? &part->sum : NULL);
+    if (status == LIBLOSS_ERR_DOMAIN && c.domains_on_the_way) { /* found by whoever was first; the message is about the first in order */
+        c.domains_on_the_way = 0;
+        const libloss_status first = libloss__check_domains(&c);
+        status = first == LIBLOSS_OK ? status : first;
+    }
     if (status == LIBLOSS_OK && args->parameter_gradient) libloss__store_learned(&c);
     free(own);
     part->present = c.present;

@@ -419,7 +419,8 @@ static libloss_status resolve_options(libloss__call *c)
     if (a->hessian_kind == LIBLOSS_ROW_MATRIX) TRY(check_matrix(c));
     if (a->hessian_kind != LIBLOSS_DIAGONAL && a->hessian_kind != LIBLOSS_ROW_MATRIX)
         FAIL(LIBLOSS_ERR_OPTION, "%s: hessian_kind %d is unknown", name, (int64_t)a->hessian_kind);
-    if (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN) FAIL(LIBLOSS_ERR_OPTION, "%s: flags has unknown bits", name);
+    if (a->flags & ~(uint64_t)(LIBLOSS_TRUST_DOMAIN | LIBLOSS_DISCARD_ON_ERROR))
+        FAIL(LIBLOSS_ERR_OPTION, "%s: flags has unknown bits", name);
     if (a->threads < 0) FAIL(LIBLOSS_ERR_OPTION, "%s: threads %d is negative", name, (int64_t)a->threads);
     if (a->divisor != 0 && !(a->divisor > 0 && a->divisor <= 0x1.fffffffffffffp1023))
         FAIL(LIBLOSS_ERR_OPTION, "%s: divisor %g is not a finite number above 0", name, a->divisor);

@@ -41,6 +41,7 @@ typedef struct {
     int64_t present;
     libloss__sum weights; /* of the present values; class weights count */
     int8_t absent_labels; /* some row is not there for a reason other than its weight */
+    int8_t domains_on_the_way; /* the driver looks at domains itself, tile by tile; set before the survey */
     double divisor; /* 1 for sum and none; 0 where nothing is present */
 } libloss__call;
 
@@ -67,6 +68,11 @@ libloss_status libloss__check_parameters(libloss__sink sink, const libloss_objec
 
 /* Reads weights, labels and declared domains: the first bad one, the number present, the divisor. */
 libloss_status libloss__survey(libloss__call *c);
+
+/* Declared domains. On the way they may be looked at where no output is lost by an error; which one is the first, a look at all of them tells. */
+int libloss__may_look_on_the_way(const libloss__call *c);
+libloss_status libloss__check_domains(libloss__call *c);
+libloss_status libloss__check_domains_of(const libloss__call *c, int64_t begin, int64_t end); /* of these values of a pointwise loss */
 
 /* The drivers. `sum` gets the exact sum of w*v; NULL: nobody asked. */
 libloss_status libloss__run(libloss__call *c, libloss__sum *sum);

@@ -50,7 +50,7 @@ libloss_status libloss__resolve_metric_options(const libloss__call *c)
         if (a->auxiliary[k]) FAIL(LIBLOSS_ERR_OPTION, "%s: there is no auxiliary[%d]", name, (int64_t)k);
     if (a->reduction != LIBLOSS_MEAN || a->divisor != 0) FAIL(LIBLOSS_ERR_OPTION, "%s: a metric has no reduction and no divisor", name);
     if (a->parameters) FAIL(LIBLOSS_ERR_OPTION, "%s: a metric takes its parameters from the object alone", name);
-    if (a->unit_axes || a->hessian_kind || a->curvature || (a->flags & ~(uint64_t)LIBLOSS_TRUST_DOMAIN))
+    if (a->unit_axes || a->hessian_kind || a->curvature || (a->flags & ~(uint64_t)(LIBLOSS_TRUST_DOMAIN | LIBLOSS_DISCARD_ON_ERROR)))
         FAIL(LIBLOSS_ERR_OPTION, "%s: unit_axes, curvature, hessian_kind and flags mean nothing to a metric", name);
     return LIBLOSS_OK;
 }

@@ -111,6 +111,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     const int want_value = piece->sum || libloss__given(&c->values);
     for (int64_t start = piece->begin; start < piece->end; start += job->tile) {
         const int64_t n = piece->end - start < job->tile ? piece->end - start : job->tile;
+        if (c->domains_on_the_way) TRY(libloss__check_domains_of(c, start, start + n));
         pointwise_tile tile = {
             .count = n,
             .flat = job->scaling == BY_KERNEL ? job->flat : 1,

@@ -154,11 +154,19 @@ typedef struct {
     int64_t width; /* numbers per value: 1, or the classes of a row */
 } domain_job;
 
-/* Declared domains of one input. */
-static libloss_status check_domain(const libloss__piece *piece, void *shared)
+/* Whether the domain of an input has to be looked at, and how. */
+static int is_limited(const libloss__call *c, int32_t k, domain_job *job)
 {
-    const libloss__call *c = piece->c;
-    const domain_job *job = shared;
+    const libloss__view *v = &c->input[k];
+    if (!libloss__given(v) || (c->args->flags & LIBLOSS_TRUST_DOMAIN)) return 0;
+    int kind = c->object->input[k].kind;
+    if (kind == KIND_CLASS && !c->by_index) kind = KIND_PROBABILITY;
+    *job = (domain_job){ k, kind, c->unit != UNIT_BATCH && v->ndim > c->values_ndim ? c->length * c->width : 1 };
+    return kind == KIND_PROBABILITY || kind == KIND_POSITIVE || kind == KIND_SIGN || kind == KIND_BINARY;
+}
+
+static libloss_status check_domain(const libloss__call *c, const domain_job *job, int64_t begin, int64_t end)
+{
     const int32_t k = job->input;
     const int kind = job->kind;
     const libloss__view *v = &c->input[k];
@@ -169,10 +177,10 @@ static libloss_status check_domain(const libloss__piece *piece, void *shared)
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
     const int32_t type = libloss__is_direct(v, DTYPE_F32) ? DTYPE_F32 : DTYPE_F64;
     if (!v->single && libloss__is_direct(v, type) && /* the quick look at whole arrays; what is found is looked up below */
-        libloss__all_inside(kind, with_zero, v->data + piece->begin * v->bytes, piece->end - piece->begin, type))
+        libloss__all_inside(kind, with_zero, v->data + begin * v->bytes, end - begin, type))
         return LIBLOSS_OK;
-    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
-        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
+    for (int64_t start = begin; start < end; start += STRIP) {
+        int64_t n = end - start < STRIP ? end - start : STRIP;
         libloss__gather(v, start, n, strip, DTYPE_F64);
         int bad = 0;
         for (int64_t i = 0; i < n; i++) bad |= outside(kind, strip[i], with_zero);
@@ -194,6 +202,38 @@ static libloss_status check_domain(const libloss__piece *piece, void *shared)
         }
     }
     return LIBLOSS_OK;
+}
+
+static libloss_status check_piece(const libloss__piece *piece, void *job) { return check_domain(piece->c, job, piece->begin, piece->end); }
+
+libloss_status libloss__check_domains(libloss__call *c)
+{
+    domain_job job;
+    for (int32_t k = 0; k < c->object->inputs; k++)
+        if (is_limited(c, k, &job) && !(c->domains_on_the_way && !c->input[k].single))
+            TRY(libloss__scan(c, &c->input[k], check_piece, &job));
+    return LIBLOSS_OK;
+}
+
+libloss_status libloss__check_domains_of(const libloss__call *c, int64_t begin, int64_t end)
+{
+    domain_job job;
+    for (int32_t k = 0; k < c->object->inputs; k++)
+        if (!c->input[k].single && is_limited(c, k, &job)) TRY(check_domain(c, &job, begin, end));
+    return LIBLOSS_OK;
+}
+
+int libloss__may_look_on_the_way(const libloss__call *c)
+{
+    if (!c->object->row || c->object->row->loss->shape != SHAPE_POINTWISE) return 0;
+    int outputs = libloss__given(&c->values), in_place = 0;
+    for (int32_t k = 0; k < c->object->inputs; k++) {
+        outputs |= libloss__given(&c->gradient[k]) | libloss__given(&c->hessian[k]);
+        for (int32_t i = 0; i < c->object->inputs; i++)
+            in_place |= libloss__given(&c->input[i]) && (c->input[i].data == c->values.data || c->input[i].data == c->gradient[k].data ||
+                                                         c->input[i].data == c->hessian[k].data);
+    }
+    return !outputs || (!in_place && (c->args->flags & LIBLOSS_DISCARD_ON_ERROR));
 }
 
 /* How much a row counts in weighted_mean before its own weight: the class weight of its label, or of its mass. */
@@ -362,15 +402,7 @@ libloss_status libloss__survey(libloss__call *c)
     const int by_rows = class_input >= 0 && (c->unit == UNIT_NONE || c->unit == UNIT_ROW);
     TRY(survey_presence(c, by_rows ? class_input : -1));
     TRY(libloss__survey_units(c));
-    for (int32_t k = 0; k < o->inputs && !(c->args->flags & LIBLOSS_TRUST_DOMAIN); k++) {
-        if (!libloss__given(&c->input[k])) continue;
-        int kind = o->input[k].kind;
-        if (kind == KIND_CLASS && !c->by_index) kind = KIND_PROBABILITY;
-        if (kind == KIND_PROBABILITY || kind == KIND_POSITIVE || kind == KIND_SIGN || kind == KIND_BINARY)
-            TRY(libloss__scan(c, &c->input[k], check_domain,
-                              &(domain_job){ k, kind,
-                                             c->unit != UNIT_BATCH && c->input[k].ndim > c->values_ndim ? c->length * c->width : 1 }));
-    }
+    TRY(libloss__check_domains(c));
     switch (c->args->reduction) {
     case LIBLOSS_MEAN: c->divisor = (double)c->present; break;
     case LIBLOSS_WEIGHTED_MEAN: c->divisor = libloss__sum_round(&c->weights); break;

@@ -669,7 +669,7 @@ static void test_options_are_refused(void **state)
     call[k++].curvature = 2;
     call[k++].hessian_kind = LIBLOSS_ROW_MATRIX;
     call[k++].hessian_kind = 2;
-    call[k++].flags = 2;
+    call[k++].flags = 4;
     call[k++].unit_axes = 1;
     call[k++].threads = -1;
     call[k++].divisor = __builtin_nan("");
@@ -847,6 +847,74 @@ static void test_huge_views(void **state)
         }
 }
 
+/* Who throws outputs away if a call fails gets the same error, the same bits, and what he wants by value alone stays whole. */
+static void test_discard_on_error(void **state)
+{
+    (void)state;
+    enum { N = 300000, BAD_TARGET = 1500, BAD_PREDICTION = 299000 };
+    float *p = malloc(N * sizeof *p), *t = malloc(N * sizeof *t), *g = malloc(N * sizeof *g), *w = malloc(N * sizeof *w);
+    float *whole = malloc(N * sizeof *whole);
+    assert_true(p && t && g && w && whole);
+    const int64_t n = N;
+    const float two = 2;
+    libloss_tensor x = tensor(p, F32, 1, &n), y = tensor(t, F32, 1, &n), z = tensor(g, F32, 1, &n), weight = tensor(w, F32, 1, &n);
+    libloss_tensor number = tensor((void *)(uintptr_t)&two, F32, 0, NULL);
+    const char *specs[] = { "brier", "hinge(labels=zero_one)" };
+    for (int k = 0; k < 2; k++) {
+        libloss_object *o = make(specs[k]);
+        for (int threads = 1; threads <= 3; threads += 2) {
+            double value = 42, same = 42;
+            char message[256];
+            libloss_args args = { .struct_size = sizeof args, .input = { &x, &y }, .value = &value, .threads = threads };
+            for (int i = 0; i < N; i++) p[i] = (float)(i % 97) / 97, t[i] = (float)(i % 2), w[i] = 1, g[i] = 42;
+            args.gradient[0] = &z;
+            assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+            memcpy(whole, g, N * sizeof *g);
+            args.flags = LIBLOSS_DISCARD_ON_ERROR, args.value = &same;
+            assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+            assert_memory_equal(whole, g, N * sizeof *g);
+            assert_memory_equal(&value, &same, sizeof value);
+
+            t[BAD_TARGET] = 3; /* the first input's error is the first, wherever it stands */
+            if (k == 0) p[BAD_PREDICTION] = -1;
+            for (int flag = 0; flag < 2; flag++) {
+                args.flags = flag ? LIBLOSS_DISCARD_ON_ERROR : 0, args.value = &value, value = 42;
+                for (int i = 0; i < N; i++) g[i] = 42;
+                assert_int_equal(libloss_eval(o, &args), LIBLOSS_ERR_DOMAIN);
+                assert_true(value == 42);
+                if (!flag) strcpy(message, libloss_message());
+                assert_string_equal(libloss_message(), message);
+                for (int i = 0; i < N && !flag; i++) assert_true(g[i] == 42);
+                assert_non_null(strstr(message, k == 0 ? "prediction[299000] = -1" : "target[1500] = 3"));
+                libloss_args alone = args; /* no array to lose: read once without asking */
+                alone.gradient[0] = NULL;
+                assert_int_equal(libloss_eval(o, &alone), LIBLOSS_ERR_DOMAIN);
+                assert_string_equal(libloss_message(), message);
+                assert_true(value == 42);
+                libloss_args in_place = args;
+                memcpy(whole, p, N * sizeof *p);
+                in_place.gradient[0] = &x;
+                assert_int_equal(libloss_eval(o, &in_place), LIBLOSS_ERR_DOMAIN);
+                assert_string_equal(libloss_message(), message);
+                assert_memory_equal(whole, p, N * sizeof *p);
+                libloss_args one_number = args;
+                one_number.input[1] = &number;
+                assert_int_equal(libloss_eval(o, &one_number), LIBLOSS_ERR_DOMAIN);
+            }
+            w[BAD_TARGET] = w[BAD_PREDICTION] = 0; /* what is not there is not wrong */
+            args.weight = &weight, args.flags = 0;
+            assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+            memcpy(whole, g, N * sizeof *g);
+            args.flags = LIBLOSS_DISCARD_ON_ERROR, args.value = &same;
+            assert_int_equal(libloss_eval(o, &args), LIBLOSS_OK);
+            assert_memory_equal(whole, g, N * sizeof *g);
+            assert_memory_equal(&value, &same, sizeof value);
+        }
+        libloss_destroy(o);
+    }
+    free(p), free(t), free(g), free(w), free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -866,6 +934,7 @@ int main(void)
         cmocka_unit_test(test_byte_offset),
         cmocka_unit_test(test_flat_overlap),
         cmocka_unit_test(test_exact_numbers),
+        cmocka_unit_test(test_discard_on_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

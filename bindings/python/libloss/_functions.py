@@ -35,7 +35,7 @@ def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", diviso
 
 SHORT = """\
     if {plain}divisor is None and empty == "nan" and out is None and threads is None:
-        value = quick(loss._address, {first}, {second}, weight, None, reduction, {flat})
+        value = quick(loss._address, {first}, {second}, weight, None, reduction, {flat}, True)
         if value is not None:
             return value
 """

@@ -139,7 +139,8 @@ def _arguments(request: Request, tensors: Sequence[tuple[Any, Any]], parameters:
     """``libloss_args`` of operands and results, and the numbers in it, which must live as long."""
     call = request.call
     args = ffi.new("libloss_args *", {"struct_size": ffi.sizeof("libloss_args"), "reduction": REDUCTIONS[call.reduction], "empty": EMPTY[call.empty],
-                                      "unit_axes": call.unit_axes, "hessian_kind": int(request.matrices), "threads": call.threads})
+                                      "unit_axes": call.unit_axes, "hessian_kind": int(request.matrices), "threads": call.threads,
+                                      "flags": lib.LIBLOSS_DISCARD_ON_ERROR})
     keep = ffi.new("double *"), ffi.new("double[]", parameters), ffi.new("double[]", max(len(parameters), 1))
     if parameters:
         args.parameters = keep[1]

@@ -181,6 +181,7 @@ static XLA_FFI_Error *run(XLA_FFI_CallFrame *frame, const libloss_object *loss, 
                           .unit_axes = (int32_t)options[UNIT_AXES],
                           .hessian_kind = (int32_t)options[HESSIAN_KIND],
                           .threads = (int32_t)options[THREADS],
+                          .flags = LIBLOSS_DISCARD_ON_ERROR,
                           .parameters = parameters,
                           .message = message,
                           .message_size = sizeof message };

@@ -238,6 +238,8 @@ class Loss:
         result: dict[str, Any] = {}
         each: list[Any] = []
         out = out or {}
+        if all(own is None for own in out.values()):
+            args.flags |= lib.LIBLOSS_DISCARD_ON_ERROR
         copies: list[tuple[Any, Any]] = []  # from memory that C can write to memory that it can't
 
         def output(own: Any, shape: tuple[int, ...], dtype: Any, role: str, k: int, what: str) -> Any:
@@ -378,7 +380,7 @@ class Loss:
     def __call__(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The value: a float, or an array under ``reduction="none"``."""
         if not options and out is None and len(inputs) == 2:
-            value = quick(self._address, inputs[0], inputs[1], None, None, "mean", self._flat)
+            value = quick(self._address, inputs[0], inputs[1], None, None, "mean", self._flat, True)
             if value is not None:
                 return value
         call, named = _split(options, VALUE)
@@ -399,7 +401,7 @@ class Loss:
         """Both in one pass; ``wrt`` as in ``grad``."""
         if not options and len(inputs) == 2 and type(inputs[0]) is ndarray and self._wrt is not None:
             grad = new(inputs[0].shape, inputs[0].dtype) if out is None else out
-            value = quick(self._address, inputs[0], inputs[1], None, grad, "mean", self._flat)
+            value = quick(self._address, inputs[0], inputs[1], None, grad, "mean", self._flat, out is None)
             if value is not None:
                 return value, grad
         call, named = _split(options, GRAD)

@@ -119,7 +119,7 @@ class Call:
         args = ffi.new("libloss_args *")
         args.struct_size, args.threads, args.unit_axes = ffi.sizeof("libloss_args"), wished(None), self.unit_axes
         args.reduction, args.empty = self.code, self.empty
-        args.flags = 0 if value else NO_VALUE
+        args.flags = lib.LIBLOSS_DISCARD_ON_ERROR | (0 if value else NO_VALUE)
         args.hessian_kind = lib.LIBLOSS_ROW_MATRIX if matrices else lib.LIBLOSS_DIAGONAL
         slots: list[tuple[Any, int, int, bool]] = []
         parameters = list(self.parameters)
