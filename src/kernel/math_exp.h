@@ -150,7 +150,7 @@ FORMULA double expm1_(double x) { return expm1_pair(as_pair(x)); }
 
 /* ---- logarithms ---- */
 
-/* a = m 2^e with m in [sqrt(1/2), sqrt 2); s = (m - 1)/(m + 1). Of positive finite numbers, for |lo| <= ulp(hi). */
+/* a = m 2^e with m in [sqrt(1/2), sqrt 2); s = (m - 1)/(m + 1). Of positive finite numbers, for |lo| <= ulp(hi), which only f64 data have. */
 typedef struct {
     double e;
     pair s;
@@ -158,31 +158,33 @@ typedef struct {
 
 FORMULA log_argument reduce_log(pair a)
 {
-    const uint64_t sqrt_half = UINT64_C(0x3fe6a09e667f3bcd);
-    int small = a.hi < 0x1p-1022;
-    double x = a.hi * (small ? 0x1p54 : 1), lo = a.lo * (small ? 0x1p54 : 1);
-    uint64_t shifted = double_to_bits(x) - sqrt_half;
-    double field = bits_to_double(shifted >> 52 | UINT64_C(0x4330000000000000)) - 0x1p52; /* e modulo 4096 */
-    double e = field > 2047 ? field - 4096 : field;
-    double m = bits_to_double(double_to_bits(x) - (shifted & UINT64_C(0xfff0000000000000)));
-    double inverse = bits_to_double((UINT64_C(0x3ff) << 52) - (shifted & UINT64_C(0xfff0000000000000))); /* 2^-e */
-    inverse = e > 1023 ? 0 : inverse; /* which has no 2^-1024; beside a logarithm of 709 the remainder is nothing */
-    e -= small ? 54 : 0;
+    const uint64_t sqrt_half = UINT64_C(0x3fe6a09e667f3bcd), whole = UINT64_C(0xfff0000000000000);
 #if FULL
-    pair f = two_sum(m - 1, lo * inverse), d = fast_two_sum(2, f.hi);
+    double grown = a.hi < 0x1p-1022 ? 0x1p54 : 1, x = a.hi * grown;
+#else
+    double x =
+        a.hi + a.lo; /* which is a.hi; but without it gcc 12 computes adaptive_robust's twice. No subnormal double comes of floats. */
+#endif
+    uint64_t shifted = double_to_bits(x) - sqrt_half;
+    double e = bits_to_double((shifted + (UINT64_C(1024) << 52)) >> 52 | UINT64_C(0x4330000000000000)) - (0x1p52 + 1024);
+    double m = bits_to_double((shifted & ~whole) + sqrt_half);
+#if FULL
+    double inverse = bits_to_double((UINT64_C(0x3ff) << 52) - (shifted & whole)); /* 2^-e */
+    inverse = e > 1023 ? 0 : inverse; /* which has no 2^-1024; beside a logarithm of 709 the remainder is nothing */
+    e -= grown == 1 ? 0 : 54;
+    pair f = two_sum(m - 1, a.lo * grown * inverse), d = fast_two_sum(2, f.hi);
     return (log_argument){ e, pair_div_tame(f, (pair){ d.hi, d.lo + f.lo }) };
 #else
-    double f = (m - 1) + lo * inverse;
-    return (log_argument){ e, { f / (2 + f), 0 } };
+    double f = m - 1;
+    return (log_argument){ e, as_pair(f / (2 + f)) };
 #endif
 }
 
 /* y for ordinary x, and the limits of the logarithm for others */
 FORMULA pair log_limits(double x, pair y)
 {
-    double limit = x > 0 ? x : x == 0 ? -__builtin_inf() : (double)__builtin_nanf(""); /* inf, ln 0, NaN */
-    int ordinary = x > 0 && x < __builtin_inf();
-    return (pair){ ordinary ? y.hi : limit, ordinary ? y.lo : 0 };
+    double limit = x == 0 ? -__builtin_inf() : (double)__builtin_nanf(""), end = x < __builtin_inf() ? y.hi : x;
+    return (pair){ x > 0 ? end : limit, x > 0 && x < __builtin_inf() ? y.lo : 0 };
 }
 
 /* ln(hi + lo), within 2^-57 */
@@ -220,11 +222,15 @@ FORMULA double log_(double x) { return log_to_pair(as_pair(x)).hi; }
 /* ln(1 + hi + lo) in two parts */
 FORMULA pair log1p_to_pair(pair a)
 {
+#if FULL
     pair u = two_sum(1, a.hi);
     pair y = log_to_pair((pair){ u.hi, (u.lo - u.lo == 0 ? u.lo : 0) + a.lo });
     pair small = fast_two_sum(a.hi, a.lo - 0.5 * a.hi * a.hi); /* the remainder of 1 + a has no room for that of a */
-    int tiny = a.hi < 0x1p-30 && a.hi > -0x1p-30;
-    return choose(tiny, small, y);
+    return choose(abs_(a.hi) < 0x1p-30, small, y);
+#else
+    double x = a.hi, small = fma64(x * x, fma64(x, 1.0 / 3, -0.5), x); /* beyond, what 1 + x loses is less than 2^-40 of it */
+    return choose(abs_(x) < 0x1p-12, as_pair(small), log_to_pair(as_pair(1 + x)));
+#endif
 }
 
 FORMULA double log1p_(double x) { return log1p_to_pair(as_pair(x)).hi; }

@@ -174,7 +174,7 @@ FORMULA jet adaptive_robust(const real *in, const real *param, const int near)
     pair n = choose(size.hi > param[EDGE], as_pair(0x1p511), size), x = pair_mul(n, n);
     pair n_of_part = choose(size.hi > param[EDGE_OF_PART], as_pair(0x1p511), size);
     pair share = scale_pair(pair_div_to_pair(x, pair_at(param, DIVISOR)), param[LIVE]); /* x/b */
-    int far = share.hi > 0x1p200, tiny = share.hi < 0x1p-30;
+    int far = share.hi > 0x1p200, tiny = share.hi < (FULL ? 0x1p-30 : 0x1p-17); /* the next term counts no more */
     pair q = choose(far, zero, share), u = two_sum(1, q.hi);
     u.lo += q.lo;
     pair finite = choose(infinite, as_pair(most), size), ln = log_to_fine_pair(choose(far, finite, u));
