@@ -102,6 +102,7 @@ if [ "$(uname -m)" = x86_64 ]; then # libquadmath
     # shellcheck disable=SC2086
     python tests/sweep/run.py --jobs "$jobs" ${LIBLOSS_LONG:+--stride 1 --pairs 1 --search 3000000} >build/sweep.log 2>&1 ||
         { cat build/sweep.log; failed=1; }
+    LIBLOSS_ISA=baseline python tests/sweep/run.py --jobs "$jobs" >build/sweep.log 2>&1 || { cat build/sweep.log; failed=1; } # without FMA
 fi
 
 step "below the API"

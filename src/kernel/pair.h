@@ -52,14 +52,16 @@ FORMULA pair two_product(real a, real b)
     return (pair){ p, fma_(a, b, -p) };
 #else
 #if REAL_BITS == 64
-    const real split = 134217729.0; /* 2^27 + 1: halves of 26 bits */
+    const real split = 134217729.0, least = 0x1p-1015; /* 2^27 + 1: halves of 26 bits */
 #else
-    const real split = 4097.0F; /* 2^12 + 1 */
+    const real split = 4097.0F, least = 0x1p-119F; /* 2^12 + 1 */
 #endif
     real ca = split * a, cb = split * b;
     real ah = ca - (ca - a), bh = cb - (cb - b);
     real al = a - ah, bl = b - bh;
-    return (pair){ p, ((ah * bh - p) + ah * bl + al * bh) + al * bl };
+    return (pair){ p, p < least && p > -least
+                          ? 0
+                          : ((ah * bh - p) + ah * bl + al * bh) + al * bl }; /* below, it is lost in what products of halves lose */
 #endif
 }
 
