@@ -24,24 +24,17 @@ LOSS(pseudo_huber) = {
 
 FORMULA void prepare(real *param) { param[INVERSE] = 1 / param[DELTA]; }
 
+#if FULL
+
 FORMULA residual_jet pseudo_huber(pair r, const real *param)
 {
     real delta = param[DELTA];
-#if FULL
     pair a = pair_div_to_pair(r, as_pair(delta));
-#else
-    pair a = as_pair(r.hi * param[INVERSE]);
-#endif
     int far = abs_(a.hi) > 0x1p500, near = abs_(a.hi) < 0x1p-500; /* there the root is |a|, for a^2 overflows; or 1 */
     pair c = choose(far || near, as_pair(0), a), root = pair_sqrt(pair_add_tame(as_pair(1), pair_mul_tame(c, c)));
-    pair s = choose(far, as_pair(abs_(a.hi)), root), more = pair_add_tame(as_pair(1), root);
-    /* part: a / (1 + s); delta part is below |r|, so it comes first */
-#if FULL
-    pair part = pair_div_tame(c, more), inverse = pair_div_to_pair(as_pair(1), s);
-#else
-    real size = min_(s.hi, 0x1p900), both = 1 / (size * more.hi);
-    pair part = as_pair(c.hi * (both * size)), inverse = as_pair(both * more.hi);
-#endif
+    pair s = choose(far, as_pair(abs_(a.hi)), root), part = pair_div_tame(c, pair_add_tame(as_pair(1), root)); /* a / (1 + s) */
+    pair inverse = pair_div_to_pair(as_pair(1), s);
+    /* delta part is below |r|, so it comes first */
     pair share = choose(near, scale_pair(r, (real)0.5), pair_mul(as_pair(delta), choose(far, as_pair(copysign_(1, a.hi)), part)));
     pair less = pair_mul(c, part), rate = pair_mul(pair_mul(less, inverse), less); /* s - 1; its square over s */
     return (residual_jet){
@@ -52,5 +45,25 @@ FORMULA residual_jet pseudo_huber(pair r, const real *param)
         .by = { far ? abs_(r.hi) : pair_mul(rate, as_pair(delta)).hi },
     };
 }
+
+#else
+
+/* Doubles have room for every float's square. Beyond 2^60 only the sign of a counts. (Root and quotient as a float's, each with one of Newton's steps, were
+ * no faster: what waits is the chain, not the divider.) */
+FORMULA residual_jet pseudo_huber(pair r, const real *param)
+{
+    real delta = param[DELTA], ratio = r.hi * param[INVERSE], a = clamp(ratio, -0x1p60, 0x1p60), held = delta * a;
+    real s = sqrt_(fma_(a, a, 1)), both = 1 / (s * (1 + s)), part = both * s, inverse = both * (1 + s); /* 1/(1 + s), 1/s */
+    real tilt = a * part; /* (s - 1)/a */
+    return (residual_jet){
+        .value = r.hi * (held * part),
+        .grad = held * inverse,
+        .hess = inverse * inverse * inverse,
+        .upper = inverse,
+        .by = { (a * tilt * inverse) * (r.hi * tilt) },
+    };
+}
+
+#endif
 
 KERNELS(distance, pseudo_huber)
