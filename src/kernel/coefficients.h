@@ -671,5 +671,33 @@ FORMULA float log1p_float(float r) /* within 2^-23.7 */
     return p;
 }
 
+/* (ln(1 + f) - f)/f^2 between sqrt(1/2) and sqrt 2 */
+FORMULA float log_float(float r) /* within 2^-23.7 */
+{
+    float p = -0x1.3a4ff60000000p-4F;
+    p = fma32(p, r, 0x1.048f720000000p-3F);
+    p = fma32(p, r, -0x1.0cda320000000p-3F);
+    p = fma32(p, r, 0x1.22ea5a0000000p-3F);
+    p = fma32(p, r, -0x1.5483820000000p-3F);
+    p = fma32(p, r, 0x1.99a0120000000p-3F);
+    p = fma32(p, r, -0x1.00020c0000000p-2F);
+    p = fma32(p, r, 0x1.5555540000000p-2F);
+    p = fma32(p, r, -0x1.fffffe0000000p-2F);
+    return p;
+}
+
+/* (2 atanh(s) - 2s)/s^3, s^2 <= 1/4 */
+FORMULA float atanh_float(float r) /* within 2^-25.0 */
+{
+    float p = 0x1.4015d60000000p-2F;
+    p = fma32(p, r, 0x1.4f2f8e0000000p-4F);
+    p = fma32(p, r, 0x1.8f70820000000p-3F);
+    p = fma32(p, r, 0x1.c4a45a0000000p-3F);
+    p = fma32(p, r, 0x1.249fc40000000p-2F);
+    p = fma32(p, r, 0x1.9999640000000p-2F);
+    p = fma32(p, r, 0x1.5555560000000p-1F);
+    return p;
+}
+
 #endif
 #endif

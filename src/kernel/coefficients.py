@@ -146,6 +146,8 @@ POLYNOMIALS = [  # name, function, interval, terms for f64 and inside f32, coeff
 FLOATS = [
     ("exp_float", exp_tail, (-L, L), 5, "(exp(r) - 1 - r)/r^2"),
     ("log1p_float", log1p_tail, (0, 1), 9, "(ln(1 + e) - e)/e^2"),
+    ("log_float", log1p_tail, (mp.sqrt(0.5) - 1, mp.sqrt(2) - 1), 9, "(ln(1 + f) - f)/f^2 between sqrt(1/2) and sqrt 2"),
+    ("atanh_float", atanh_tail, (0, 0.25), 7, "(2 atanh(s) - 2s)/s^3, s^2 <= 1/4"),
 ]
 
 

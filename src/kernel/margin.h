@@ -25,9 +25,12 @@ typedef struct {
 
 typedef margin_jet margin_formula(real m, const real *param);
 
+/* -1 or +1 */
+FORMULA real label_of(const real *x, const real *param) { return param[LABELS] != 0 ? 2 * x[1] - 1 : x[1]; }
+
 FORMULA jet of_margin(margin_formula *f, const real *x, const real *param)
 {
-    real y = param[LABELS] != 0 ? 2 * x[1] - 1 : x[1];
+    real y = label_of(x, param);
     margin_jet j = f(y * x[0], param);
     jet out = { .value = j.value, .grad = { y * j.slope, 0 }, .hess = { j.bend, 0 }, .upper = { j.upper, 0 } };
 #ifdef LEARNED

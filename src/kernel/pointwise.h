@@ -45,10 +45,10 @@ enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
  * two loops for f32. */
 #define BY_ELEMENT (REAL_BITS != LIBLOSS_BITS)
 
-FORMULA stored scaled(real x, const double *factor, ptrdiff_t i, double flat, const int in_double)
+FORMULA stored scaled(double x, const double *factor, ptrdiff_t i, double flat, const int in_double)
 {
-    if (BY_ELEMENT) return (stored)((double)x * factor[i]);
-    return in_double ? (stored)((double)x * flat) : (stored)(x * (real)flat);
+    if (BY_ELEMENT) return (stored)(x * factor[i]);
+    return in_double ? (stored)(x * flat) : (stored)((real)x * (real)flat);
 }
 
 /* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */
@@ -99,10 +99,10 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
     }
 }
 
-/* Whether results of a plain f32 formula may end below 2^-126: beyond FAR_FROM in input 0, or by a tiny factor. There the formula is told
- * (param[FAR], a constant of each loop) and its derivatives are multiplied in double, to the same bits. */
+/* Whether results of a plain f32 formula may end below 2^-126: beyond FAR_FROM in input 0, below TINY in any, which are not negative then, or by a
+ * tiny factor. There the formula is told (param[FAR], a constant of each loop) and its derivatives are multiplied in double, to the same bits. */
 #if defined FAR_FROM
-static int is_far(const pointwise_tile *tile)
+static int goes_far(const pointwise_tile *tile)
 {
     const float *x = tile->input[0];
     int32_t most = 0;
@@ -111,11 +111,33 @@ static int is_far(const pointwise_tile *tile)
         const int32_t size = (int32_t)(float_to_bits(x[i]) & 0x7fffffffU), number = size > 0x7f800000 ? 0 : size;
         most = number > most ? number : most;
     }
-    return most > (int32_t)float_to_bits(FAR_FROM) || !(tile->flat > 0x1p-36 || tile->flat < -0x1p-36);
+    return most > (int32_t)float_to_bits(FAR_FROM);
 }
-#else
-#define is_far(tile_) 0
+#elif defined TINY
+static int goes_far(const pointwise_tile *tile)
+{
+    uint32_t least = UINT32_MAX;
+    for (int k = 0; k < INPUTS; k++) {
+        const float *x = tile->input[k];
+        VECTOR_LOOP
+        for (ptrdiff_t i = 0; i < tile->count; i++) {
+            const uint32_t below = float_to_bits(x[i]) - 1; /* 0 is not tiny */
+            least = below < least ? below : least;
+        }
+    }
+    return least < float_to_bits(TINY) - 1;
+}
 #endif
+
+static int is_far(const pointwise_tile *tile)
+{
+#if defined FAR_FROM || defined TINY
+    return goes_far(tile) || !(tile->flat > 0x1p-36 || tile->flat < -0x1p-36);
+#else
+    (void)tile;
+    return 0;
+#endif
+}
 
 FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
 {

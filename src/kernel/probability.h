@@ -13,6 +13,7 @@
         .flags = OPEN_ABOVE                                                                                                              \
     }
 
+#if REAL_BITS == 64
 typedef struct {
     pair p, q; /* the probability, held, and 1 minus it */
     real inside; /* 0 where it was clipped, else 1 */
@@ -48,5 +49,6 @@ FORMULA surprise surprise_of(real prediction, real t, real clip)
         .by_target = out ? logit.hi : by_target,
     };
 }
+#endif
 
 #endif
