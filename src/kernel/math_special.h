@@ -182,7 +182,8 @@ FORMULA sine_cosine sincospi_pair(pair a)
     pair r = fast_two_sum(turn - 0.5 * k, lo), z = pair_mul(r, r);
     pair s0 = SINPI_RATIO_0, c0 = COSPI_TAIL_0;
     pair s = fast_two_sum(s0.hi, z.hi * sinpi_ratio(z.hi)), c = fast_two_sum(c0.hi, z.hi * cospi_tail(z.hi));
-    double sin = pair_mul(r, (pair){ s.hi, s.lo + s0.lo }).hi;
+    double lift = size < 0x1p-900 ? 0x1p100 : 1; /* where products have no remainder without FMA */
+    double sin = pair_mul(scale_pair(r, lift), (pair){ s.hi, s.lo + s0.lo }).hi / lift;
     double cos = pair_sub(as_pair(1), pair_mul(z, (pair){ c.hi, c.lo + c0.lo })).hi;
     int odd = k == 1 || k == -1, back = k == 2 || k == -2;
     double by_sin = odd ? cos : sin, by_cos = odd ? sin : cos;

@@ -59,9 +59,8 @@ FORMULA pair two_product(real a, real b)
     real ca = split * a, cb = split * b;
     real ah = ca - (ca - a), bh = cb - (cb - b);
     real al = a - ah, bl = b - bh;
-    return (pair){ p, p < least && p > -least
-                          ? 0
-                          : ((ah * bh - p) + ah * bl + al * bh) + al * bl }; /* below, it is lost in what products of halves lose */
+    real lo = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+    return (pair){ p, p < least && p > -least ? 0 : lo }; /* below, its halves lose more than it is */
 #endif
 }
 
