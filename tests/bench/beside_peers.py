@@ -41,9 +41,7 @@ torch.set_num_threads(1)
 N, CLASSES, SQUARE, DOCUMENTS = 1 << 20, 64, 512, 1024
 PAIRS = ("ranknet", "lambdarank")
 REASONS = {  # of what a peer does faster
-    "brier": "whether all are probabilities is seen before anything is stored",
     "cross_entropy": "of rows as short as 64 what is done once per row, in double, shows beside their exponentials",
-    "exponential": "in double, for one unit in the last place",
     "nll": "PyTorch touches one number of each row; here the row is gathered as double, and its gradient scaled and rounded once",
     "list_net": "about the same: sums and exponentials are in double here",
     "adaptive_robust": "double in two parts holds one unit in the last place for every alpha; the peer's two powers of f32 do not",
