@@ -184,7 +184,8 @@ FORMULA log_argument reduce_log(pair a)
 FORMULA pair log_limits(double x, pair y)
 {
     double limit = x == 0 ? -__builtin_inf() : (double)__builtin_nanf(""), end = x < __builtin_inf() ? y.hi : x;
-    return (pair){ x > 0 ? end : limit, x > 0 && x < __builtin_inf() ? y.lo : 0 };
+    double hi = x > 0 ? end : limit;
+    return (pair){ hi, hi - hi == 0 ? y.lo : 0 };
 }
 
 /* ln(hi + lo), within 2^-57 */
