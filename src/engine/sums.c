@@ -13,7 +13,7 @@
 #include "tiles.h"
 #include "units.h"
 
-enum { ELEMENTS = 256 };
+enum { ELEMENTS = 512 };
 
 static const sums_kernels *kernels_of(const libloss_object *o, int32_t arithmetic)
 {

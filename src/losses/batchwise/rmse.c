@@ -6,7 +6,7 @@
 
 enum { PREDICTION, TARGET };
 enum { PLAIN, COUNT, TINY, HUGE_, TERMS };
-enum { SHARE, ROOT };
+enum { SHARE, ROOT, PER_ROOT };
 
 LOSS(rmse) = {
     .title = "Root mean squared error",
@@ -52,6 +52,7 @@ static double rmse_close(const double *sum, const double *param, double *fact)
     }
     const double root = sqrt_(mean) * unit;
     fact[ROOT] = root;
+    fact[PER_ROOT] = 1 / root;
     fact[SHARE] = root > 0 ? 1 / n : 0;
     return root;
 }
@@ -60,7 +61,7 @@ FORMULA slope rmse_spread(const real *x, real w, const real *fact, const real *p
 {
     real r = x[PREDICTION] - x[TARGET], share = w * fact[SHARE];
     (void)param;
-    real ratio = fact[SHARE] > 0 ? r / fact[ROOT] : zero_of(r);
+    real ratio = fact[SHARE] > 0 ? LIBLOSS_BITS == 32 ? r * fact[PER_ROOT] : r / fact[ROOT] : zero_of(r);
     real g = share * ratio, h = fact[SHARE] > 0 ? share / fact[ROOT] * (1 - share * ratio * ratio) : 0;
     return (slope){ .grad = { g, -g }, .hess = { h, h } };
 }

@@ -4,9 +4,10 @@
  */
 #define INSIDE_F64
 #define LEARNED 1
+#define PREPARED 1
 #include "margin.h"
 
-enum { GAMMA = LABELS + 1 };
+enum { GAMMA = LABELS + 1, INVERSE = MAX_PARAMETERS };
 
 LOSS(smooth_hinge) = {
     .title = "Smooth hinge",
@@ -20,17 +21,19 @@ LOSS(smooth_hinge) = {
     .cite = "Rennie and Srebro 2005, Loss functions for preference levels",
 };
 
+FORMULA void prepare(real *param) { param[INVERSE] = 1 / param[GAMMA]; }
+
 FORMULA margin_jet smooth_hinge(real m, const real *param)
 {
     real gamma = param[GAMMA], nothing = zero_of(m);
-    pair gap = two_diff(1, m), reach = two_sum(m, gamma);
-    int right = m >= 1;
-    int near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)); /* m >= 1 - gamma, exactly */
+    pair gap = choose(FULL, two_diff(1, m), as_pair(1 - m)), reach = two_sum(m, gamma);
+    int right = m >= 1, near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)); /* m >= 1 - gamma, exactly */
+    if (!FULL) near = (m + gamma >= 1) & (m >= 1 - gamma); /* of floats one of the two is exact */
     int bent = near & !right;
-    real share = gap.hi / gamma, bend = 1 / gamma, far = (gap.hi - (real)0.5 * gamma) + gap.lo;
+    real share = FULL ? gap.hi / gamma : gap.hi * param[INVERSE], bend = param[INVERSE], far = (gap.hi - (real)0.5 * gamma) + gap.lo;
     real flattest = (real)0.5 / far; /* slope^2 / (2 value): of the parabolas that touch the line and stay above */
     real slope = near ? share : 1 + nothing, value = near ? share * ((real)0.5 * gap.hi + gap.lo) : far;
-    pair part = pair_div_to_pair(gap, as_pair(gamma)), half = scale_pair(part, (real)0.5);
+    pair part = FULL ? pair_div_to_pair(gap, as_pair(gamma)) : as_pair(share), half = scale_pair(part, (real)0.5);
     real grown = pair_mul(half, part).hi;
     return (margin_jet){
         .value = right ? 0 : value,
