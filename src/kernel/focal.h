@@ -13,6 +13,10 @@
         NUMBER_OR_NONE(alpha, WITHIN(0, 1), "weight of the positive class, 1 - alpha that of the other; none: no weights")
 enum { GAMMA, ALPHA };
 
+/* The gamma that everybody takes: a square, which doubles have room for where the data are floats. */
+#define VARIANTS 2
+#define VARIANT(param) (!FULL && (param)[GAMMA] == 2)
+
 /* w^gamma, from ln w: as m 2^k, since it alone may underflow where what it multiplies would overflow; k is 0 where numbers are wider
  * than the data. */
 FORMULA scaled_exp focal_power(pair log_w, real gamma)

@@ -22,7 +22,7 @@ typedef struct {
 
 FORMULA surprise surprise_of(real prediction, real t, real clip)
 {
-    pair other = two_sum(1, -prediction);
+    pair other = carried(two_sum(1, -prediction));
     int low = prediction < clip, high = (other.hi < clip) | ((other.hi == clip) & (other.lo < 0)), out = low | high;
     /* clipped above, it is the mirror of clipped below */
     real held = (out ? clip : prediction) + 0; /* -0 is 0: a slope of -1/p goes down there */

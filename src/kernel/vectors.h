@@ -33,19 +33,20 @@ FORMULA double leveller(const double *x, int64_t n)
 #endif
 }
 
+/* a b in two parts; of f32 data what one double holds is exact, or a square's with digits to spare. */
+FORMULA pair term_of(double a, double b) { return LIBLOSS_BITS == 32 ? as_pair(a * b) : two_product(a, b); }
+
 /* The sum of a_i b_i, with a times `level_a` and b times `level_b`. */
 FORMULA pair dot(const double *a, double level_a, const double *b, double level_b, int64_t n)
 {
+    const int64_t end = n / LANES * LANES;
     lanes sum;
     clear_lanes(&sum);
-    for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
+    for (int64_t i = 0; i < end; i += LANES) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) {
-            const pair p = two_product(a[i + l] * level_a, b[i + l] * level_b);
-            const int there = i + l < n;
-            add_pair_to_lane(&sum, l, choose(there, p, as_pair(0)));
-        }
+        for (int l = 0; l < LANES; l++) add_pair_to_lane(&sum, l, term_of(a[i + l] * level_a, b[i + l] * level_b));
     }
+    for (int l = 0; l < n - end; l++) add_pair_to_lane(&sum, l, term_of(a[end + l] * level_a, b[end + l] * level_b));
     const pair all = fold_lanes(&sum);
     return fast_two_sum(all.hi, all.lo);
 }

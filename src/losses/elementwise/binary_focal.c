@@ -26,12 +26,16 @@ LOSS(binary_focal) = {
     .cite = "Lin et al. 2017, arXiv:1708.02002",
 };
 
-FORMULA jet binary_focal(const real *x, const real *param)
+FORMULA jet binary_focal(const real *x, const real *param, const int squared)
 {
-    real gamma = param[GAMMA], weight = focal_weight(x[TARGET], param[ALPHA]), endless = INFINITE;
+    real gamma = squared ? 2 : param[GAMMA], weight = focal_weight(x[TARGET], param[ALPHA]), endless = INFINITE;
     surprise s = surprise_of(x[PREDICTION], x[TARGET], param[CLIP]);
-    pair t = { x[TARGET], 0 }, w = pair_add(pair_mul(t, s.q), pair_mul(two_diff(1, t.hi), s.p)), log = log_to_pair(w);
-    scaled_exp flat = focal_power(log, gamma), steep = focal_power(log, gamma - 1);
+    pair t = { x[TARGET], 0 }, w = pair_add(pair_mul(t, s.q), pair_mul(two_diff(1, t.hi), s.p));
+    scaled_exp flat = { pair_mul(w, w), 0 }, steep = { w, 0 };
+    if (!squared) {
+        pair log = log_to_pair(w);
+        flat = focal_power(log, gamma), steep = focal_power(log, gamma - 1);
+    }
     pair nothing = as_pair(zero_of(s.value)), sign = two_diff(1, 2 * t.hi); /* w' is the sign, w'' is 0 */
     real lift = w.hi < 0x1p-500 ? 0x1p500 : 1; /* out of the subnormals, where remainders have no room */
     pair share = choose(w.hi == 0, as_pair(1), pair_div_to_pair(as_pair(s.value * lift), scale_pair(w, lift))); /* it ends at 1 */
@@ -39,7 +43,9 @@ FORMULA jet binary_focal(const real *x, const real *param)
     pair pull = choose(plain | far, nothing, pair_mul(pair_mul(as_pair(gamma), sign), share));
     pair turn = pair_mul(pair_mul(as_pair(gamma - 1), sign), pull), twist = choose(plain, nothing, pair_mul(as_pair(2 * gamma), sign));
     pair cross = choose(plain, nothing, pair_mul(twist, as_pair(s.slope))), rest = pair_mul(w, as_pair(s.bend));
-    real grad = focal_times(flat, pair_add(pull, as_pair(s.slope)), 0), unbent = focal_times(flat, as_pair(s.bend), 0);
+    real eased = (far ? nothing.hi : 2 * sign.hi * s.value) + w.hi * s.slope; /* the square's slope needs no quotient */
+    real grad = squared ? w.hi * eased : focal_times(flat, pair_add(pull, as_pair(s.slope)), 0);
+    real unbent = focal_times(flat, as_pair(s.bend), 0);
     real bend = focal_times(steep, pair_add(pair_add(turn, cross), rest), 0);
     real above = focal_times(steep, as_pair(max_(turn.hi, 0) + max_(cross.hi, 0) + rest.hi), 0); /* without the terms that bend down */
 #if FULL
@@ -70,4 +76,4 @@ FORMULA jet binary_focal(const real *x, const real *param)
     };
 }
 
-KERNELS(pointwise, binary_focal)
+KERNELS(variants, binary_focal)

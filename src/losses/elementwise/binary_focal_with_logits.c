@@ -23,9 +23,9 @@ LOSS(binary_focal_with_logits) = {
     .cite = "Lin et al. 2017, arXiv:1708.02002",
 };
 
-FORMULA jet binary_focal_with_logits(const real *x, const real *param)
+FORMULA jet binary_focal_with_logits(const real *x, const real *param, const int squared)
 {
-    real z = x[PREDICTION], size = abs_(z), gamma = param[GAMMA];
+    real z = x[PREDICTION], size = abs_(z), gamma = squared ? 2 : param[GAMMA];
     pair yes = { x[TARGET], 0 }, no = two_diff(1, yes.hi), e = exp_to_pair(as_pair(-size));
     int low = z < 0;
     pair wrong = choose(low, yes, no), right = choose(low, no, yes); /* the masses on the side that z speaks against, and for */
@@ -33,9 +33,10 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
     pair p = choose(low, s.q, s.p), q = choose(low, s.p, s.q);
     /* w = (wrong + right e)/(1 + e); where there is nothing wrong, ln of the first is -size, however small e */
     int nothing = wrong.hi == 0;
-    pair top = pair_add(wrong, pair_mul(right, e)), log = choose(nothing, as_pair(-size), log_to_pair(top));
+    pair top = pair_add(wrong, pair_mul(right, e)), w = pair_mul(top, s.p);
     real weight = focal_weight(yes.hi, param[ALPHA]);
-    scaled_exp power = focal_power(pair_sub(log, s.little), gamma);
+    scaled_exp power = { pair_mul(w, w), 0 };
+    if (!squared) power = focal_power(pair_sub(choose(nothing, as_pair(-size), log_to_pair(top)), s.little), gamma);
     real factor = focal_times(power, as_pair(1), 0);
     pair missed = pair_mul(wrong, as_pair(nothing ? 0 : size)), both = pair_add(missed, s.little);
     pair slope = pair_sub(pair_mul(no, p), pair_mul(yes, q)), down = pair_sub(q, p);
@@ -58,4 +59,4 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param)
     };
 }
 
-KERNELS(pointwise, binary_focal_with_logits)
+KERNELS(variants, binary_focal_with_logits)

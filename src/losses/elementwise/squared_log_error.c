@@ -40,7 +40,7 @@ FORMULA pair log_ratio(pair r, pair u, pair v)
 #if FULL
     tail += (rest_of_division(top.hi, twice, sum.hi) + (top.lo - twice * (sum.lo + (lo_u + lo_v)))) * inverse;
 #endif
-    pair log = fast_two_sum(e * LN2_HI, twice), y = fast_two_sum(log.hi, log.lo + (e * LN2_LO + tail));
+    pair log = carried(fast_two_sum(e * LN2_HI, twice)), y = carried(fast_two_sum(log.hi, log.lo + (e * LN2_LO + tail)));
     double limit = limit_of_log(u.hi) - limit_of_log(v.hi);
     return choose(limit == 0, y, as_pair(limit));
 }

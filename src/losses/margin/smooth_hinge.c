@@ -26,7 +26,7 @@ FORMULA void prepare(real *param) { param[INVERSE] = 1 / param[GAMMA]; }
 FORMULA margin_jet smooth_hinge(real m, const real *param)
 {
     real gamma = param[GAMMA], nothing = zero_of(m);
-    pair gap = choose(FULL, two_diff(1, m), as_pair(1 - m)), reach = two_sum(m, gamma);
+    pair gap = carried(two_diff(1, m)), reach = two_sum(m, gamma);
     int right = m >= 1, near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)); /* m >= 1 - gamma, exactly */
     if (!FULL) near = (m + gamma >= 1) & (m >= 1 - gamma); /* of floats one of the two is exact */
     int bent = near & !right;
