@@ -53,6 +53,11 @@ typedef struct {
     double flat;
 } pointwise_job;
 
+/* While a tile is added up, memory has nothing to do: the processor's own prefetching is ahead by a few lines, and ends where a page
+ * does. Of arrays far from the core the lightest losses take tiles that short, and none as long as a page: squared_error with its gradient
+ * 0.71 -> 0.60 ns per float of 12 MB, 1.49 -> 1.24 of 192 MB. Others lose by it, up to 15 %, and so do all in the core's own caches. */
+enum { NARROW_TILE = 384, FAR_FROM_CORE = 3 << 20 };
+
 static int64_t size_of(int32_t dtype) { return dtype == DTYPE_F32 ? 4 : 8; }
 
 /* Hands out pieces of the arena, each 64-byte aligned. */
@@ -173,6 +178,14 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
 
 static int stored_as_computed(const libloss__view *v, int32_t type) { return !libloss__given(v) || v->dtype == type; }
 
+/* Bytes of inputs and outputs */
+static int64_t touched(const libloss__call *c)
+{
+    int64_t numbers = 0;
+    for (int32_t k = 0; k < c->object->inputs; k++) numbers += c->input[k].count + c->gradient[k].count + c->hessian[k].count;
+    return numbers * size_of(c->arithmetic);
+}
+
 /* Outputs past the caches: where the call as a whole touches more than the last cache holds, and nothing is in place. */
 static int streams(const libloss__call *c, const pointwise_job *job)
 {
@@ -226,7 +239,8 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
     if (job.wide) bytes += 16 * o->inputs, pieces += 2 * o->inputs;
     bytes += 8 * job.learned, pieces += job.learned;
     job.tile = (ARENA_BYTES - 64 * pieces) / bytes / 64 * 64;
-    if (job.tile > TILE) job.tile = TILE;
+    const int64_t most = job.kernels->light && job.fast && sum && touched(c) > FAR_FROM_CORE ? NARROW_TILE : TILE;
+    if (job.tile > most) job.tile = most;
     const libloss__split split = { .run = run_range, .job = &job, .count = c->count, .width = 1, .unit = job.tile, .threads = threads };
     return libloss__run_split(c, &split, sum);
 }

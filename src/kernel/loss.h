@@ -201,6 +201,7 @@ typedef void pointwise_kernel(const pointwise_tile *tile);
 typedef struct {
     pointwise_kernel *value, *grad, *value_grad, *grad_hess, *value_grad_hess, *wide;
     int by_element; /* takes `factor`, not `flat` */
+    int light; /* waits for memory rather than for arithmetic */
     pointwise_kernel *learn; /* by the learnable parameters; NULL: there are none */
 } pointwise_kernels;
 

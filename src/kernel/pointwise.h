@@ -45,6 +45,13 @@ enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
  * two loops for f32. */
 #define BY_ELEMENT (REAL_BITS != LIBLOSS_BITS)
 
+/* A file defines LIGHT where its loops wait for memory rather than for arithmetic; which do was measured. */
+#ifdef LIGHT
+enum { IS_LIGHT = 1 };
+#else
+enum { IS_LIGHT = 0 };
+#endif
+
 FORMULA stored scaled(double x, const double *factor, ptrdiff_t i, double flat, const int in_double)
 {
     if (BY_ELEMENT) return (stored)(x * factor[i]);
@@ -190,10 +197,10 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
 #define LEARN_ENTRY(name_) NULL
 #endif
 
-#define NAME_KERNELS(name_)                                                                                      \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                          \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,   name_##_g,    name_##_vg, name_##_gh,           \
-                                                    name_##_vgh, name_##_wide, BY_ELEMENT, LEARN_ENTRY(name_) }; \
+#define NAME_KERNELS(name_)                                                                                               \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                   \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,    name_##_g,  name_##_vg, name_##_gh,        name_##_vgh, \
+                                                    name_##_wide, BY_ELEMENT, IS_LIGHT,   LEARN_ENTRY(name_) };           \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 /* Wires one formula of inputs into the six loops and names the table. */

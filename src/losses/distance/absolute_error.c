@@ -2,6 +2,7 @@
  * The size of the residual: the loss whose best constant is the median. Every error pulls equally hard, however
  * large, which is why outliers do not rule.
  */
+#define LIGHT
 #include "distance.h"
 
 LOSS(absolute_error) = {

@@ -2,6 +2,7 @@
  * Half the square of the residual, so that the gradient is the residual itself: what least squares and boosting libraries
  * mean by squared error.
  */
+#define LIGHT
 #include "distance.h"
 
 LOSS(half_squared_error) = {

@@ -2,6 +2,7 @@
  * The square of the residual: the loss whose best constant is the mean. Twice as wrong costs four times as much,
  * so outliers rule.
  */
+#define LIGHT
 #include "distance.h"
 
 LOSS(squared_error) = {

@@ -2,6 +2,7 @@
  * Squared error of a probability. Honest, since its best constant is the true frequency; but its slope vanishes through a
  * sigmoid where the prediction is confident and wrong, which is why cross-entropy trains faster.
  */
+#define LIGHT
 #include "distance.h"
 
 LOSS(brier) = {
