@@ -26,9 +26,9 @@ FORMULA void prepare(real *param) { param[INVERSE] = 1 / param[GAMMA]; }
 FORMULA margin_jet smooth_hinge(real m, const real *param)
 {
     real gamma = param[GAMMA], nothing = zero_of(m);
-    pair gap = carried(two_diff(1, m)), reach = two_sum(m, gamma);
-    int right = m >= 1, near = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0)); /* m >= 1 - gamma, exactly */
-    if (!FULL) near = (m + gamma >= 1) & (m >= 1 - gamma); /* of floats one of the two is exact */
+    pair gap = carried(two_diff(1, m)), reach = carried(two_sum(m, gamma));
+    int right = m >= 1, reached = (reach.hi > 1) | ((reach.hi == 1) & (reach.lo >= 0));
+    int near = reached & (FULL | (m >= 1 - gamma)); /* m >= 1 - gamma, exactly: of floats one of the two is */
     int bent = near & !right;
     real share = FULL ? gap.hi / gamma : gap.hi * param[INVERSE], bend = param[INVERSE], far = (gap.hi - (real)0.5 * gamma) + gap.lo;
     real flattest = (real)0.5 / far; /* slope^2 / (2 value): of the parabolas that touch the line and stay above */
