@@ -71,9 +71,9 @@ case $(uname -m) in x86_64) [ -n "$quick" ] || sets="baseline avx2 avx512" ;; es
 
 step "build with ${CC:-cc}"
 cmake -S . -B "$build" -G Ninja "-DLIBLOSS_TEST_ISAS=$(echo "$sets" | tr ' ' ';')" >/dev/null
-cmake --build "$build" >build/build.log 2>&1 || { cat build/build.log; exit 1; }
-if grep -q 'warning:' build/build.log; then
-    grep 'warning:' build/build.log
+cmake --build "$build" >"$build/build.log" 2>&1 || { cat "$build/build.log"; exit 1; }
+if grep -q 'warning:' "$build/build.log"; then
+    grep 'warning:' "$build/build.log"
     echo "the build warns" >&2
     exit 1
 fi

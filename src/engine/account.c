@@ -34,7 +34,7 @@ void libloss__factors(const libloss__call *c, int64_t start, int64_t n, const vo
     if (c->arithmetic == DTYPE_F32)
         tiles->weigh_f32(factor, weight, n);
     else
-        tiles->weigh_f64(factor, weight, n);
+        tiles->scale_each_f64(factor, weight, n);
 }
 
 static double number_at(const void *p, int32_t dtype, int64_t i)

@@ -140,12 +140,6 @@ static void weigh_f32(double *factor, const float *w, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) factor[i] *= (double)w[i];
 }
 
-static void weigh_f64(double *factor, const double *w, ptrdiff_t n)
-{
-    VECTOR_LOOP
-    for (ptrdiff_t i = 0; i < n; i++) factor[i] *= w[i];
-}
-
 typedef struct __attribute__((packed)) {
     float x;
 } any_float;
@@ -269,7 +263,6 @@ const libloss__tiles TABLE(LIBLOSS_ISA) = {
     .divide = divide,
     .multiply = multiply,
     .weigh_f32 = weigh_f32,
-    .weigh_f64 = weigh_f64,
     .from_f16 = from_f16,
     .from_bf16 = from_bf16,
     .to_f16_f32 = to_f16_f32,

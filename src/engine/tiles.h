@@ -35,8 +35,7 @@ typedef struct {
     void (*fill)(double *factor, double x, ptrdiff_t n);
     void (*divide)(double *factor, double divisor, ptrdiff_t n);
     void (*multiply)(double *x, double factor, ptrdiff_t n);
-    void (*weigh_f32)(double *factor, const float *w, ptrdiff_t n);
-    void (*weigh_f64)(double *factor, const double *w, ptrdiff_t n);
+    void (*weigh_f32)(double *factor, const float *w, ptrdiff_t n); /* by doubles scale_each_f64 does */
     /* Dense runs to another type, each number rounded once; none needs to be aligned. */
     void (*from_f16)(void *to, const void *from, ptrdiff_t n); /* to floats */
     void (*from_bf16)(void *to, const void *from, ptrdiff_t n);

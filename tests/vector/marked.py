@@ -4,7 +4,7 @@
     python tests/vector/marked.py BUILD REPORT         the same of what ninja printed as it made BUILD with OPTIONS among the flags
 
 Clang refuses to compile a marked loop that it does not vectorise; gcc only tells. So every kernel and the engine's tile loops
-are compiled once more as BUILD compiles them, with OPTIONS. Marked are the loops below VECTOR_LOOP, and in the
+are compiled once more as BUILD compiles them, with OPTIONS, if it was not made with them. Marked are the loops below VECTOR_LOOP, and in the
 tile loops (engine/tiles.c, kernel/tile_sum.h) every plain walk over n numbers. Baseline x86-64 is not asked: it lacks operations that
 some loops need.
 """
@@ -30,7 +30,7 @@ ANY_WALK = ("engine/tiles.c", "kernel/tile_sum.h")
 LINE = re.compile(r"^(.+?):(\d+):\d+: (optimized|missed): +(?:loop vectorized using (\d+) byte vectors|couldn't vectorize loop)")
 
 
-OPTIONS = ("-fopt-info-vec-optimized-missed", "-fno-ipa-icf")  # without folding: of two functions that are equal by chance gcc reports on one only
+OPTIONS = ("-fopt-info-vec-optimized-missed",)
 Found = dict[tuple[pathlib.Path, int], list[int]]  # for each marked line the bytes of the vectors of each loop made of it, 0 for a loop that stayed scalar
 
 Report = tuple[str, str, Found]  # a unit's name and its instruction set
@@ -106,6 +106,13 @@ def reports_of(printed: str, build: pathlib.Path) -> list[Report]:
     _, *parts = re.split(r"^\[\d+/\d+\] Building C object (.+)$", printed, flags=re.M)
     made = [(re.search(r"/libloss_\w+?_(avx2|avx512|neon)(?:_f\d\d)?\.dir/", name), name, text) for name, text in zip(parts[::2], parts[1::2], strict=True)]
     return [(name, kernel[1], read_report(text, str(build))) for kernel, name, text in made if kernel]
+
+
+def reports_on(build: pathlib.Path, log: pathlib.Path) -> list[Report]:
+    """As the log tells, if it tells of every kernel; else the compiler is asked."""
+    every = units(build)
+    told = reports_of(log.read_text(), build) if log.exists() else []
+    return told if len(told) == len(every) and any(found for _, _, found in told) else ask(every)
 
 
 def complaints_of(reports: list[Report]) -> list[str]:

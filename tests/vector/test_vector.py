@@ -42,7 +42,8 @@ def configured(folder: pathlib.Path, compiler: str) -> list[marked.Unit]:
         options.append(f"-DCMAKE_TOOLCHAIN_FILE={file}")
     else:
         options.append(f"-DCMAKE_C_COMPILER={compiler}")
-    done = subprocess.run(["cmake", "-S", ROOT, "-B", folder / "build", "-G", "Ninja", *options], capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "CFLAGS"}  # which may be gcc's
+    done = subprocess.run(["cmake", "-S", ROOT, "-B", folder / "build", "-G", "Ninja", *options], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return marked.units(folder / "build")
 
@@ -60,7 +61,7 @@ def first_of_each(units: list[marked.Unit]) -> dict[str, marked.Unit]:
 
 def test_gcc_vectorises_every_marked_loop(native):
     assert native
-    assert not marked.complaints_of(marked.ask(native))
+    assert not marked.complaints_of(marked.reports_on(BUILD, BUILD / "build.log"))
 
 
 def names_a_scalar_loop(units: list[marked.Unit]) -> None:
