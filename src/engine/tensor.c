@@ -302,6 +302,10 @@ void libloss__scatter(const libloss__view *v, int64_t start, int64_t n, const vo
 void libloss__clear(const libloss__view *v, int64_t start, int64_t n)
 {
     static const double zeros[64] = { 0 };
+    if (v->dense) {
+        if (n > 0) memset(v->data + start * v->bytes, 0, (size_t)(n * v->bytes));
+        return;
+    }
     for (int64_t done = 0; done < n; done += 64) libloss__scatter(v, start + done, n - done < 64 ? n - done : 64, zeros, DTYPE_F64);
 }
 

@@ -69,8 +69,16 @@ static int64_t stride_of(const libloss__call *c, int32_t k)
     return is_index(c, k) ? 1 : (capacity(c, k) + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK;
 }
 
+/* Whether rows of one class will do: see unit_kernels. */
+static int by_label(const libloss__call *c)
+{
+    const unit_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
+    return kernels->by_label && c->by_index && !libloss__given(&c->hessian[0]);
+}
+
 static int64_t rows_at_once(const libloss__call *c)
 {
+    if (by_label(c)) return STRIP;
     const int64_t row = (c->length * c->width + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK;
     if (!are_rows(c) || row > AT_ONCE) return 1;
     return row * STRIP <= AT_ONCE ? STRIP : row > 0 ? AT_ONCE / row : STRIP;
@@ -87,7 +95,7 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
     for (int32_t k = 0; k < c->object->inputs; k++) {
         if (!libloss__given(&c->input[k])) continue;
         counts[k] = capacity(c, k);
-        const int64_t n = rows == 1 ? counts[k] : rows * stride_of(c, k);
+        const int64_t n = rows == 1 ? counts[k] : k == 0 && by_label(c) ? rows : rows * stride_of(c, k);
         if (is_index(c, k))
             s->index[k] = piece(memory, &at, n * 8);
         else
@@ -384,6 +392,50 @@ static void run_rows(const unit_job *job, const unit_scratch *s, int64_t first, 
     }
 }
 
+/* Number i of a view, and back. */
+static double number_of(const libloss__call *c, const libloss__view *v, int direct, int64_t i)
+{
+    double x;
+    if (direct) return number_at(c, v->data, i);
+    libloss__gather(v, v->single ? 0 : i, 1, &x, DTYPE_F64);
+    return x;
+}
+
+static void set_number_of(const libloss__call *c, const libloss__view *v, int direct, int64_t i, double x)
+{
+    if (direct)
+        put_number(c, v->data, i, x);
+    else
+        libloss__scatter(v, i, 1, &x, DTYPE_F64);
+}
+
+/* The same of rows of which only the number at the label counts. */
+static void run_labels(const unit_job *job, const unit_scratch *s, int64_t first, int64_t rows, const void *w, double *value,
+                       double *factor)
+{
+    const libloss__call *c = job->c;
+    const libloss__view *x = &c->input[0], *grad = &c->gradient[0];
+    const int64_t n = c->length * c->width, only = 0, *label = gather_index(c, 1, first, rows, s->index[1]);
+    const int direct = libloss__is_direct(x, c->arithmetic) && !x->single;
+    const int stores = libloss__given(grad), directly = stores && libloss__is_direct(grad, c->arithmetic);
+    double slope = 0;
+    loss_unit unit = { .length = 1, .width = 1, .rows = 1, .count = { 1, 1, 1 }, .param = job->param, .work = s->work };
+    unit.index[1] = &only;
+    unit.grad[0] = stores ? &slope : NULL;
+    for (int64_t r = 0; r < rows; r++) s->real[0][r] = number_of(c, x, direct, (first + r) * n + label[r]);
+    if (stores) libloss__clear(grad, first * n, rows * n); /* perhaps in the inputs' place */
+    for (int64_t r = 0; r < rows; r++) {
+        value[r] = slope = 0;
+        if (w && number_at(c, w, r) == 0) continue;
+        unit.input[0] = s->real[0] + r;
+        unit.input[2] = s->real[2] ? s->real[2] + label[r] : NULL;
+        unit.value = value + r;
+        unit.factor = factor + r;
+        job->kernels->run(&unit);
+        if (stores) set_number_of(c, grad, directly, (first + r) * n + label[r], slope * factor[r]);
+    }
+}
+
 /* Which of a matrix's factors belong to rows that are there: they stand at the front, like the rows. */
 static void compact_factors(const unit_scratch *s, const libloss__call *c, const void *weights)
 {
@@ -430,7 +482,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
         }
         if (job->derivatives) libloss__factors(c, start * values, n * values, c->unit == UNIT_BATCH ? NULL : w, s.factor);
         if (rows > 1) {
-            run_rows(job, &s, start, n, w, s.value, s.factor);
+            (by_label(c) ? run_labels : run_rows)(job, &s, start, n, w, s.value, s.factor);
             for (int64_t i = 0; i < n; i++) put_number(c, s.rounded, i, s.value[i]);
         }
         for (int64_t i = 0; i < n && rows == 1; i++) {

@@ -78,4 +78,9 @@ FORMULA double sum_of_targets(const row_unit *row, component_formula *f)
     static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
     UNIT_TABLE(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work)
 
+/* The same of one that is nothing but sum_of_targets(). */
+#define KERNELS_targets(name_)                                          \
+    static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
+    TABLE_OF_UNITS(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work, 1)
+
 #endif

@@ -34,4 +34,4 @@ FORMULA component nll_component(double x, double t, double weight, const row_uni
 
 static double nll(const row_unit *row) { return sum_of_targets(row, nll_component); }
 
-KERNELS(components, nll)
+KERNELS(targets, nll)
