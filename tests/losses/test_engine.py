@@ -30,7 +30,7 @@ def sample(name, dtype=np.float32, n=300, classes=5, seed=0):
     keep = np.ones(len(x[0]), bool)
     for k, a in enumerate(x):
         keep &= np.abs(a) < 50
-        if k > 0 and loss.inputs[k]["kind"] in ("real", "positive") or loss.inputs[k]["name"] == "variance":
+        if (k > 0 and loss.inputs[k]["kind"] in ("real", "positive")) or loss.inputs[k]["name"] == "variance":
             keep &= np.abs(a) > 1e-3
         if k == 0 and loss.inputs[k]["kind"] == "probability":
             keep &= (a > 1e-6) & (a < 1 - 1e-6)

@@ -198,7 +198,7 @@ def test_nothing_near_is_better(name):
         for x in (c - step, c + step):
             if loss.inputs[0]["kind"] != "probability" or 0 < x < 1:
                 assert cost(x) >= cost(c) - 1e-14 * abs(cost(c)), (name, c, x)
-    assert fit(name, *[a[:1] for a in rest], weight=w[:1]) == pytest.approx(fit(name, *[a[:1] for a in rest], weight=None), rel=1e-15) 
+    assert fit(name, *[a[:1] for a in rest], weight=w[:1]) == pytest.approx(fit(name, *[a[:1] for a in rest], weight=None), rel=1e-15)
     assert np.isnan(fit(name, *rest, weight=np.zeros(7))) and np.isnan(fit(name, *[a[:0] for a in rest], weight=None))
     there = np.where(np.arange(7) < 4, w, 0)
     bad = [np.where(there > 0, a, np.nan) for a in rest]

@@ -9,7 +9,7 @@ import os
 import random
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_a_file_in_pieces(processes, tmp_path, weighted):
     exact = math.fsum(chain.from_iterable(t.tolist() for t in terms))
 
     cuts = sorted({0, COUNT, *(r.randrange(COUNT) for _ in range(40))})
-    pieces = list(zip(cuts[:-1], cuts[1:], strict=True))
+    pieces = list(pairwise(cuts))
     r.shuffle(pieces)
     parts = [p.result() for p in [processes.submit(of_piece, file, *piece, weighted) for piece in pieces]]
     whole = of_piece(file, 0, COUNT, weighted)

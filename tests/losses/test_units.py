@@ -178,7 +178,7 @@ def test_each_of_many_rows_has_the_bits_that_it_has_alone(name, dtype):
             for k in wrt:
                 for what in (f"grad{k}", f"hess{k}"):
                     assert together[what][one].tobytes() == own[what].tobytes(), (spec, what, r)
-                    assert weight[r] and upstream[r] or not together[what][one].any()
+                    assert (weight[r] and upstream[r]) or not together[what][one].any()
 
 
 def test_factors_of_the_rows_of_a_matrix():

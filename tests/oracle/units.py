@@ -4,6 +4,7 @@ the value so close that a hundred digits of them are right."""
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 
 import mpmath as mp
@@ -206,7 +207,7 @@ def _cox_cases(dtype, rng):
 def _queries(inputs):
     score, relevance, groups = inputs
     ends = [0, len(score)] if groups is None else list(groups)
-    for a, b in zip(ends, ends[1:], strict=False):
+    for a, b in itertools.pairwise(ends):
         yield list(score[a:b]), list(relevance[a:b])
 
 

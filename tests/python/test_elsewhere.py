@@ -22,7 +22,7 @@ def test_every_entry_names_something_of_ours_and_nothing_twice():
     for words, text in ENTRIES:
         assert OURS & set(re.findall(r"\w+", text)), (words, text)
         for name in words.split():
-            with pytest.raises(libloss.UnknownNameError, match="a name of .*; here it is ") as refused:
+            with pytest.raises(libloss.UnknownNameError, match=r"a name of .*; here it is ") as refused:
                 libloss.Loss(name)
             assert text in str(refused.value)
             with pytest.raises(AttributeError, match="a name of"):
