@@ -72,10 +72,10 @@ FORMULA pair two_product(real a, real b)
 FORMULA real close_pair(pair a) { return FULL && a.lo - a.lo == 0 ? a.hi + a.lo : a.hi; }
 
 FORMULA pair as_pair(real x) { return (pair){ x, 0 }; }
+FORMULA pair negative(pair a) { return (pair){ -a.hi, -a.lo }; }
 
 /* a where remainders are carried; else without its own, which comparisons would see. */
 FORMULA pair carried(pair a) { return (pair){ a.hi, FULL ? a.lo : 0 }; }
-FORMULA pair negative(pair a) { return (pair){ -a.hi, -a.lo }; }
 
 /* One of two, number by number: clang 14 does not vectorise ?: of a struct. */
 FORMULA pair choose(int condition, pair a, pair b) { return (pair){ condition ? a.hi : b.hi, condition ? a.lo : b.lo }; }
