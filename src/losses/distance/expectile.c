@@ -24,9 +24,12 @@ FORMULA residual_jet expectile(pair r, const real *param)
 {
     pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = choose(r.hi > 0, high, low);
     pair product = two_product(side.hi, r.hi); /* never r^2, which may overflow where its product with tau does not */
-    real slope = product.hi, lo = product.lo + (side.hi * r.lo + side.lo * r.hi), rest = slope * r.lo + lo * r.hi;
+    real slope = product.hi, lo = product.lo + (side.hi * r.lo + side.lo * r.hi);
+    int tiny = FULL && abs_(r.hi) < 0x1p-400; /* there a remainder of the value may be subnormal where the value is not */
+    real up = tiny ? 0x1p200 : 1, down = tiny ? 0x1p-400 : 1;
+    real a = slope * up, b = r.hi * up, rest = a * (r.lo * up) + (lo * up) * b;
     return (residual_jet){
-        .value = fma_(slope, r.hi, rest - rest == 0 ? rest : 0),
+        .value = fma_(a, b, rest - rest == 0 ? rest : 0) * down,
         .grad = 2 * slope,
         .hess = 2 * side.hi,
         .upper = 2 * max_(low.hi, high.hi), /* of the steeper side: a flatter parabola would not stay above it */

@@ -35,9 +35,18 @@ FORMULA jet poisson_nll(const real *x, const real *param, const int variant)
     pair constant = as_pair(full ? lgamma1p_(t) : 0);
     int none = t == 0, finite = p < INFINITE;
     if (log_input) {
-        pair mean = exp_to_pair(as_pair(p)), share = choose(none, as_pair(nothing), pair_mul(as_pair(t), as_pair(p)));
+        /* Beyond 600 in thousandths: the mean may overflow where its difference from the target does not, and so may t p. */
+        int far = FULL && p > 600;
+        real unit = far ? 0x1p10 : 1, part = t * (far ? 0x1p-10 : 1);
+        pair mean = exp_to_pair_over(as_pair(p), far ? 10 : 0);
+        pair share = choose(none, as_pair(nothing), pair_mul(as_pair(part), as_pair(p)));
         pair both = choose((mean.hi < INFINITE) & finite, pair_sub(mean, share), mean); /* e^p wins over t p */
-        return (jet){ .value = pair_add(both, constant).hi, .grad = { mean.hi - t }, .hess = { mean.hi }, .upper = { mean.hi } };
+        return (jet){
+            .value = pair_add(scale_pair(both, unit), constant).hi,
+            .grad = { (mean.hi - part) * unit },
+            .hess = { mean.hi * unit },
+            .upper = { mean.hi * unit },
+        };
     }
     pair mean = pair_add(as_pair(p), as_pair(param[EPS])), over = pair_sub(mean, as_pair(t));
     pair log = log_to_pair(mean), share = pair_mul(as_pair(t), log), rate = pair_div_to_pair(as_pair(t), mean);
