@@ -190,13 +190,10 @@ static int64_t touched(const libloss__call *c)
 /* Outputs past the caches: where the call as a whole touches more than the last cache holds, and nothing is in place. */
 static int streams(const libloss__call *c, const pointwise_job *job)
 {
-    int64_t arrays = job->direct_gradient + job->direct_hessian;
-    if (arrays == 0) return 0;
-    for (int32_t k = 0; k < c->object->inputs; k++) {
+    if (!job->direct_gradient && !job->direct_hessian) return 0;
+    for (int32_t k = 0; k < c->object->inputs; k++)
         if (c->input[k].data == c->gradient[0].data || c->input[k].data == c->hessian[0].data) return 0;
-        arrays += c->input[k].count == c->count;
-    }
-    return c->count * size_of(c->arithmetic) > libloss__last_cache() / arrays;
+    return touched(c) > libloss__last_cache();
 }
 
 static libloss_status run_column(libloss__call *c, int64_t column, int64_t threads, libloss__sum *sum)

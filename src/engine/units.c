@@ -27,6 +27,11 @@ typedef struct {
     void *rounded, *weights; /* values and weights as the arithmetic's numbers */
 } unit_scratch;
 
+static const unit_kernels *kernels_of(const libloss__call *c)
+{
+    return c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
+}
+
 static int is_index(const libloss__call *c, int32_t k)
 {
     const int kind = c->object->input[k].kind;
@@ -70,11 +75,7 @@ static int64_t stride_of(const libloss__call *c, int32_t k)
 }
 
 /* Whether rows of one class will do: see unit_kernels. */
-static int by_label(const libloss__call *c)
-{
-    const unit_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
-    return kernels->by_label && c->by_index && !libloss__given(&c->hessian[0]);
-}
+static int by_label(const libloss__call *c) { return kernels_of(c)->by_label && c->by_index && !libloss__given(&c->hessian[0]); }
 
 static int64_t rows_at_once(const libloss__call *c)
 {
@@ -87,7 +88,7 @@ static int64_t rows_at_once(const libloss__call *c)
 /* Walks the pieces: to add up their sizes (memory NULL), or to place them. */
 static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
 {
-    const unit_kernels *kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64];
+    const unit_kernels *kernels = kernels_of(c);
     const int64_t values = c->values_per_unit > STRIP ? c->values_per_unit : STRIP;
     const int64_t rows = rows_at_once(c);
     int64_t at = 0, counts[MAX_INPUTS] = { 0 };
@@ -510,8 +511,7 @@ static int wants_derivatives(const libloss__call *c)
 
 libloss_status libloss__run_units(libloss__call *c, libloss__sum *sum)
 {
-    unit_job job = { .kernels = c->object->row->kernels[libloss__isa()][c->arithmetic == DTYPE_F64],
-                     .derivatives = wants_derivatives(c) || c->learned };
+    unit_job job = { .kernels = kernels_of(c), .derivatives = wants_derivatives(c) || c->learned };
     for (int32_t k = 0; k < c->object->parameters; k++) job.param[k] = libloss__parameter_of(c, k, 0);
     const int64_t units = c->count / c->values_per_unit, threads = libloss__threads_of(c), each = c->length * c->width * c->bends;
     const libloss__split split = { .run = run_range,

@@ -73,14 +73,12 @@ FORMULA double sum_of_targets(const row_unit *row, component_formula *f)
     return close_sum(c.value);
 }
 
-/* Wires the function name(const row_unit *), which adds its components up. */
-#define KERNELS_components(name_)                                       \
+#define COMPONENT_TABLE(name_, by_label_)                               \
     static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
-    UNIT_TABLE(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work)
+    TABLE_OF_UNITS(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work, by_label_)
 
-/* The same of one that is nothing but sum_of_targets(). */
-#define KERNELS_targets(name_)                                          \
-    static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
-    TABLE_OF_UNITS(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work, 1)
+/* Wires the function name(const row_unit *), which adds its components up; or one that is nothing but sum_of_targets(). */
+#define KERNELS_components(name_) COMPONENT_TABLE(name_, 0)
+#define KERNELS_targets(name_) COMPONENT_TABLE(name_, 1)
 
 #endif
