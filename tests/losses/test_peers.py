@@ -5,6 +5,8 @@ Tolerances are the peers': several of them cancel or clip (the points are ordina
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from harness import Loss, names
@@ -212,13 +214,14 @@ def test_agrees_with_optax(spec):
     np.testing.assert_allclose(ours["grad0"], gradient, rtol=1e-7, atol=1e-15)
 
 
-def test_class_weights_as_torch_means_them():
+@pytest.mark.parametrize("spec, peer", [("cross_entropy", F.cross_entropy), ("cross_entropy(label_smoothing=0.1)", functools.partial(F.cross_entropy, label_smoothing=0.1)),
+                                        ("nll", F.nll_loss)])
+def test_class_weights_as_torch_means_them(spec, peer):
     p, t = data("class")
     w = np.array([0.5, 1, 2, 0.25, 3])
-    for smoothing in (0.0, 0.1):
-        x = torch.tensor(p, requires_grad=True)
-        theirs = F.cross_entropy(x, torch.tensor(t), weight=torch.tensor(w), label_smoothing=smoothing)
-        theirs.backward()
-        ours = Loss(f"cross_entropy(label_smoothing={smoothing})").eval(p, t, w, grad=[0], reduction="weighted_mean")
-        assert ours["value"] == pytest.approx(theirs.item(), rel=1e-12)
-        np.testing.assert_allclose(ours["grad0"], x.grad.numpy(), rtol=1e-9, atol=1e-15)
+    x = torch.tensor(p, requires_grad=True)
+    theirs = peer(x, torch.tensor(t), weight=torch.tensor(w))
+    theirs.backward()
+    ours = Loss(spec).eval(p, t, w, grad=[0], reduction="weighted_mean")
+    assert ours["value"] == pytest.approx(theirs.item(), rel=1e-12)
+    np.testing.assert_allclose(ours["grad0"], x.grad.numpy(), rtol=1e-9, atol=1e-15)
