@@ -4,6 +4,7 @@
 #include "plain.h"
 
 #include "call.h"
+#include "pointwise.h"
 #include "tiles.h"
 
 enum { PLAIN_ROWS = 256 };
@@ -67,10 +68,8 @@ int libloss__plain(const libloss_object *o, int32_t reduction, int64_t n, int32_
         tile.in_double = (double)(float)flat != flat;
         tile.factor = factor;
         if (kernels->by_element) tiles->fill(factor, flat, n);
-        (value ? kernels->value_grad : kernels->grad)(&tile);
-    } else {
-        kernels->value(&tile);
     }
+    libloss__run_kernel(kernels, (gradient ? GRAD : 0) | (value || !gradient ? VALUE : 0), o->inputs, type, &tile);
     if (value) *value = value_of(values, n, type, reduction, divisor);
     return 1;
 }

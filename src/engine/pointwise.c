@@ -6,11 +6,12 @@
  * squares, a tenth slower for log_cosh; below, the processor's own prefetching is ahead already). Beginning tiles where a cache line
  * does (a twentieth to a tenth faster, for arrays of malloc's begin 16 bytes behind one): the sign of a NaN told the address.
  */
-#include "split.h"
+#include "pointwise.h"
 
 #include <string.h>
 
 #include "../cpu/cache.h"
+#include "split.h"
 #include "tiles.h"
 
 /* Columns: a vector parameter gives its number j to column j of the last axis. */
@@ -69,6 +70,80 @@ static void *take(char **arena, int64_t bytes)
     return p;
 }
 
+static pointwise_kernel *kernel_for(const pointwise_kernels *k, int want)
+{
+    switch (want) {
+    case VALUE: return k->value;
+    case GRAD: return k->grad;
+    case VALUE | GRAD: return k->value_grad;
+    case GRAD | HESS: return k->grad_hess;
+    case VALUE | GRAD | HESS: return k->value_grad_hess;
+    case WIDE: return k->wide;
+    default: return k->learn;
+    }
+}
+
+/* A block of `rest` numbers, filled up with the last of them: whatever that is, it is as fast and as much in the domain as they are. */
+static void fill_block(void *to, const void *from, int64_t rest, int64_t size)
+{
+    if (size == 4)
+        for (int64_t i = 0; i < ELEMENT_BLOCK; i++) ((float *)to)[i] = ((const float *)from)[i < rest ? i : rest - 1];
+    else
+        for (int64_t i = 0; i < ELEMENT_BLOCK; i++) ((double *)to)[i] = ((const double *)from)[i < rest ? i : rest - 1];
+}
+
+/* `rest` elements from `first` on, in a block of their own. */
+static __attribute__((noinline)) void run_rest(pointwise_kernel *run, int want, int32_t inputs, int64_t size, const pointwise_tile *tile,
+                                               int64_t first, int64_t rest)
+{
+    enum { DOUBLES = 8 * ELEMENT_BLOCK };
+    _Alignas(64) char in[MAX_INPUTS + 1][DOUBLES], out[2 * MAX_INPUTS][DOUBLES];
+    pointwise_tile block = *tile;
+    double *by[MAX_LEARNED];
+    struct {
+        void *to;
+        size_t bytes;
+    } result[2 * MAX_INPUTS];
+    int results = 0;
+    block.count = ELEMENT_BLOCK;
+    for (int32_t k = 0; k <= inputs; k++) { /* and the factors */
+        const int64_t bytes = k < inputs ? size : 8;
+        const char *from = k < inputs ? tile->input[k] : (const void *)tile->factor;
+        if (!from) continue;
+        fill_block(in[k], from + first * bytes, rest, bytes);
+        if (k < inputs)
+            block.input[k] = in[k];
+        else
+            block.factor = (const double *)(const void *)in[k];
+    }
+#define RESULT(pointer_, from_, bytes_)                          \
+    do {                                                         \
+        result[results].to = (char *)(from_) + first * (bytes_); \
+        result[results].bytes = (size_t)(rest * (bytes_));       \
+        (pointer_) = (void *)out[results++];                     \
+    } while (0)
+    if (want & VALUE) RESULT(block.value, tile->value, size);
+    if (want & GRAD) RESULT(block.grad, tile->grad, size);
+    if (want & HESS) RESULT(block.hess, tile->hess, size);
+    for (int32_t k = 0; k < inputs && want & WIDE; k++) {
+        RESULT(block.wide_grad[k], tile->wide_grad[k], 8);
+        RESULT(block.wide_hess[k], tile->wide_hess[k], 8);
+    }
+    for (int32_t k = 0; k < MAX_LEARNED && want & LEARN && tile->by[k]; k++) RESULT(by[k], tile->by[k], 8);
+#undef RESULT
+    block.by = by;
+    run(&block);
+    for (int k = 0; k < results; k++) memcpy(result[k].to, out[k], result[k].bytes);
+}
+
+void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, const pointwise_tile *tile)
+{
+    pointwise_kernel *run = kernel_for(kernels, want);
+    const int64_t rest = kernels->light ? 0 : tile->count % ELEMENT_BLOCK, whole = tile->count - rest;
+    if (whole) run(tile);
+    if (rest) run_rest(run, want, inputs, size_of(type), tile, whole, rest);
+}
+
 /* What the kernel has left to do for a tile x of derivatives that belongs to elements start .. of v. */
 static void finish_output(const libloss__call *c, const pointwise_job *job, const libloss__view *v, void *x, int direct, int64_t start,
                           int64_t n, const void *weight, const double *factor)
@@ -94,7 +169,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     _Alignas(64) char arena[ARENA_BYTES];
     char *free_bytes = arena;
     void *gathered[MAX_INPUTS] = { 0 }, *weights = NULL, *value = NULL, *grad = NULL, *hess = NULL;
-    double *factor = NULL, *wide_grad[MAX_INPUTS] = { 0 }, *wide_hess[MAX_INPUTS] = { 0 }, *by[MAX_LEARNED];
+    double *factor = NULL, *wide_grad[MAX_INPUTS] = { 0 }, *wide_hess[MAX_INPUTS] = { 0 }, *by[MAX_LEARNED] = { 0 };
     const int gradients = job->fast || job->wide;
     const int store_gradient = job->fast && libloss__given(&c->gradient[0]), store_hessian = job->fast && libloss__given(&c->hessian[0]);
 
@@ -151,19 +226,12 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
         if (factor && !job->flat_factor) libloss__factors(c, start, n, w, factor);
 
         if (job->learned) { /* before an output may take the place of an input */
-            job->kernels->learn(&tile);
+            libloss__run_kernel(job->kernels, LEARN, inputs, type, &tile);
             for (int32_t k = 0; k < job->learned; k++) libloss__learn(c, k, by[k], n, w);
         }
-        if (job->wide) {
-            if (want_value) job->kernels->value(&tile);
-            job->kernels->wide(&tile);
-        } else if (store_hessian) {
-            (want_value ? job->kernels->value_grad_hess : job->kernels->grad_hess)(&tile);
-        } else if (job->fast) {
-            (want_value ? job->kernels->value_grad : job->kernels->grad)(&tile);
-        } else if (want_value) {
-            job->kernels->value(&tile);
-        }
+        const int stored = job->fast ? GRAD | (store_hessian ? HESS : 0) : 0, want = stored | (want_value ? VALUE : 0);
+        if (want) libloss__run_kernel(job->kernels, want, inputs, type, &tile);
+        if (job->wide) libloss__run_kernel(job->kernels, WIDE, inputs, type, &tile);
         if (store_gradient) finish_output(c, job, &c->gradient[0], tile.grad, job->direct_gradient, start, n, w, factor);
         if (store_hessian) finish_output(c, job, &c->hessian[0], tile.hess, job->direct_hessian, start, n, w, factor);
         for (int32_t k = 0; job->wide && k < inputs; k++) {
@@ -177,7 +245,8 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
     return LIBLOSS_OK;
 }
 
-static int stored_as_computed(const libloss__view *v, int32_t type) { return !libloss__given(v) || v->dtype == type; }
+/* Whether the kernel may round an output to the arithmetic's type: double is what the engine would get to round in any case. */
+static int stored_as_computed(const libloss__view *v, int32_t type) { return !libloss__given(v) || v->dtype == type || type == DTYPE_F64; }
 
 /* Bytes of inputs and outputs */
 static int64_t touched(const libloss__call *c)

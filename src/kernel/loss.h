@@ -197,11 +197,18 @@ typedef struct {
 
 typedef void pointwise_kernel(const pointwise_tile *tile);
 
+/* What a loop over a tile is to give: of input 0 in the stored type, or by all inputs (WIDE) or by the learnable parameters in double. */
+enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8, LEARN = 16 };
+
+/* Loops that are not light see whole blocks of so many elements only, and have no second copy of their formula for a rest: that
+ * was half of the library. */
+enum { ELEMENT_BLOCK = 16 };
+
 /* Five loops for the common wants with respect to input 0, and one for everything else: all inputs, in double. */
 typedef struct {
     pointwise_kernel *value, *grad, *value_grad, *grad_hess, *value_grad_hess, *wide;
     int by_element; /* takes `factor`, not `flat` */
-    int light; /* waits for memory rather than for arithmetic */
+    int light; /* waits for memory rather than for arithmetic; takes any count */
     pointwise_kernel *learn; /* by the learnable parameters; NULL: there are none */
 } pointwise_kernels;
 

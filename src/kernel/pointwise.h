@@ -38,8 +38,6 @@ typedef struct {
 
 typedef jet formula(const real *x, const real *param);
 
-enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8 };
-
 /* Double inside for f32 data: the jet is multiplied by its factor before it is rounded. In the stored type a factor that is a
  * number of that type is multiplied with one rounding too, the same as by way of double and much faster; so there are
  * two loops for f32. */
@@ -51,6 +49,9 @@ enum { IS_LIGHT = 1 };
 #else
 enum { IS_LIGHT = 0 };
 #endif
+
+/* What is no whole block is the engine's care; compilers see that nothing is left over. */
+FORMULA ptrdiff_t elements_of(const pointwise_tile *tile) { return IS_LIGHT ? tile->count : tile->count & -(ptrdiff_t)ELEMENT_BLOCK; }
 
 FORMULA stored scaled(double x, const double *factor, ptrdiff_t i, double flat, const int in_double)
 {
@@ -72,7 +73,7 @@ enum { FAR = MAX_PARAMETERS + PREPARED }; /* see is_far() */
  * and a store could change what it points to. */
 FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double, const int far)
 {
-    const ptrdiff_t n = tile->count;
+    const ptrdiff_t n = elements_of(tile);
     const stored *input[INPUTS];
     double *wide_grad[INPUTS], *wide_hess[INPUTS];
     real param[MAX_PARAMETERS + PREPARED + 1];
@@ -160,7 +161,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
 #ifdef LEARNED
 FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
 {
-    const ptrdiff_t n = tile->count;
+    const ptrdiff_t n = elements_of(tile);
     const stored *input[INPUTS];
     double *by[LEARNED];
     real param[MAX_PARAMETERS + PREPARED + 1];
