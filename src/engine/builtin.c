@@ -39,8 +39,8 @@ static libloss_status take_workspace(const libloss_args *args, int64_t least, in
     return *own ? LIBLOSS_OK : libloss__fail(sink_of(args), LIBLOSS_ERR_MEMORY, "out of memory: %d bytes of workspace", wanted);
 }
 
-/* One loss of the registry: everything it was asked for, and its part of a total. */
-static libloss_status eval_one(const libloss_object *o, const libloss_args *args, int want_sum, libloss__part *part)
+/* One loss of the registry: everything it was asked for, and its part of a value or of a total. */
+static libloss_status eval_one(const libloss_object *o, const libloss_args *args, int want_sum, int want_weights, libloss__part *part)
 {
     libloss__call c;
     libloss__sum by[MAX_LEARNED];
@@ -51,6 +51,7 @@ static libloss_status eval_one(const libloss_object *o, const libloss_args *args
         return libloss__fail(sink_of(args), LIBLOSS_ERR_TOTAL, "%s: the total was started for another number of units than %d", o->name,
                              c.count);
     c.domains_on_the_way = (int8_t)libloss__may_look_on_the_way(&c);
+    c.want_weights = (int8_t)want_weights;
     TRY(libloss__survey(&c));
     void *own;
     libloss_args local = *args;
@@ -78,7 +79,7 @@ static libloss_status eval_loss(const libloss_object *o, const libloss_args *arg
 {
     libloss__part part;
     if (args->total) TRY(libloss__total_fits(args->total, o, args->message, args->message_size));
-    TRY(eval_one(o, args, args->value || args->total, &part));
+    TRY(eval_one(o, args, args->value || args->total, args->total != NULL, &part));
     if (args->value) *args->value = libloss__part_value(&part, args->reduction, args->divisor, args->empty);
     if (args->total && !libloss__is_of_sums(o)) libloss__part_merge(&args->total->term[0].part, &part);
     return LIBLOSS_OK;
@@ -226,7 +227,7 @@ static libloss_status eval_sum(const libloss_object *o, const libloss_args *args
             if (add[2 * j + 1].one) mine.hessian[i] = &add[2 * j + 1].tensor, fed[2 * j + 1] = 1;
         }
         if (add[2 * MAX_INPUTS].one) mine.values = &add[2 * MAX_INPUTS].tensor, fed[2 * MAX_INPUTS] = 1;
-        status = eval_one(o->term[k], &mine, args->value || args->total, &parts[k]);
+        status = eval_one(o->term[k], &mine, args->value || args->total, args->total != NULL, &parts[k]);
         for (int a = 0; a < ADDENDS; a++)
             for (int64_t i = 0; fed[a] && i < add[a].count; i++) add[a].sum[i] += o->factor[k] * add[a].one[i];
     }
@@ -332,6 +333,7 @@ libloss_status libloss__reduce(const libloss_object *owner, const libloss_args *
                              owner->name);
     if (args->total) TRY(libloss__total_fits(args->total, owner, args->message, args->message_size));
     TRY(libloss__resolve(&c, &o, &mine, 1));
+    c.want_weights = args->total != NULL;
     TRY(libloss__survey(&c));
     const libloss__split split = {
         .run = reduce_range, .count = c.count, .width = 1, .unit = TILE, .threads = libloss__threads_for(&c, c.count)

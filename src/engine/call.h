@@ -39,9 +39,10 @@ typedef struct {
 
     /* the survey's */
     int64_t present;
-    libloss__sum weights; /* of the present values; class weights count */
+    libloss__sum weights; /* of the present values, if somebody asks; class weights count */
     int8_t absent_labels; /* some row is not there for a reason other than its weight */
     int8_t domains_on_the_way; /* the driver looks at domains itself, tile by tile; set before the survey */
+    int8_t want_weights; /* somebody asks for their sum; set before the survey, which knows of weighted means itself */
     double divisor; /* 1 for sum and none; 0 where nothing is present */
 } libloss__call;
 

@@ -88,6 +88,30 @@ static libloss_status bad_weight(const libloss__call *c, const char *what, const
 
 static int is_weight(double w) { return w >= 0 && w <= 0x1.fffffffffffffp1023; }
 
+/* The quick look at weights in the arithmetic's type. Those that are not 0 are added to `present`. */
+static int all_weights(const libloss__call *c, const void *w, int64_t n, int64_t *present)
+{
+    const libloss__tiles *tiles = libloss__tiles_now();
+    return !(c->arithmetic == DTYPE_F32 ? tiles->not_weights_f32(w, n, present) : tiles->not_weights_f64(w, n, present));
+}
+
+/* Of weights begin .. begin + n - 1 the first that is none. */
+static libloss_status find_bad_weight(const libloss__call *c, int64_t begin, int64_t n)
+{
+    double w[STRIP];
+    for (int64_t done = 0; done < n; done += STRIP) {
+        const int64_t some = n - done < STRIP ? n - done : STRIP;
+        libloss__gather(&c->weight, begin + done, some, w, DTYPE_F64);
+        for (int64_t i = 0; i < some; i++)
+            if (!is_weight(w[i]) || (c->arithmetic == DTYPE_F32 && !is_weight((double)(float)w[i])))
+                return bad_weight(c, "weight", &c->weight, begin + done + i, w[i]);
+    }
+    return LIBLOSS_OK;
+}
+
+/* Not one for several values */
+static int has_own_weights(const libloss__call *c) { return !c->weight.single && c->weight_repeat == 1; }
+
 static libloss_status check_class_weights(const libloss__call *c)
 {
     if (c->object->class_weight < 0) return LIBLOSS_OK;
@@ -175,16 +199,15 @@ static libloss_status check_domain(const libloss__call *c, const domain_job *job
     const int masked = libloss__given(&c->weight) || c->absent_labels;
     double strip[STRIP], w[STRIP];
     if (v->single && masked && c->present == 0) return LIBLOSS_OK;
-    const int32_t type = libloss__is_direct(v, DTYPE_F32) ? DTYPE_F32 : DTYPE_F64;
+    const int32_t type = v->dtype == DTYPE_F32 || v->dtype == DTYPE_F16 || v->dtype == DTYPE_BF16 ? DTYPE_F32 : DTYPE_F64; /* exact */
     if (!v->single && libloss__is_direct(v, type) && /* the quick look at whole arrays; what is found is looked up below */
         libloss__all_inside(kind, with_zero, v->data + begin * v->bytes, end - begin, type))
         return LIBLOSS_OK;
     for (int64_t start = begin; start < end; start += STRIP) {
         int64_t n = end - start < STRIP ? end - start : STRIP;
+        libloss__gather(v, start, n, strip, type);
+        if (libloss__all_inside(kind, with_zero, strip, n, type)) continue;
         libloss__gather(v, start, n, strip, DTYPE_F64);
-        int bad = 0;
-        for (int64_t i = 0; i < n; i++) bad |= outside(kind, strip[i], with_zero);
-        if (!bad) continue;
         for (int64_t i = 0; i < n; i++) {
             if (!outside(kind, strip[i], with_zero)) continue;
             int64_t value = (start + i) / job->width;
@@ -251,7 +274,6 @@ static double mass_weight(const libloss__call *c, int32_t k, int64_t row, int64_
 
 typedef struct {
     int32_t class_input; /* or -1 */
-    int need_mass; /* somebody asks for the sum of weights */
     atomic_int_fast64_t present;
     atomic_int absent_labels;
 } presence_job;
@@ -305,7 +327,7 @@ static libloss_status survey_rows(const libloss__piece *piece, void *shared)
                 }
             }
             present++;
-            term[i] = weigh || (job->need_mass && !c->by_index) ? w[i] * mass_weight(c, k, start + i, label[i]) : w[i];
+            term[i] = weigh || (c->want_weights && !c->by_index) ? w[i] * mass_weight(c, k, start + i, label[i]) : w[i];
         }
         libloss__sum_add_doubles(piece->sum, term, n);
     }
@@ -314,16 +336,32 @@ static libloss_status survey_rows(const libloss__piece *piece, void *shared)
     return LIBLOSS_OK;
 }
 
+/* Weights of n values: the exact sum where somebody asks for it. */
+static void add_weights(const libloss__call *c, const void *w, int64_t n, libloss__sum *sum)
+{
+    tile_sum tile;
+    if (c->arithmetic == DTYPE_F32) {
+        libloss__tiles_now()->sum_f32(w, n, &tile);
+        libloss__sum_add_tile(sum, &tile);
+    } else {
+        libloss__sum_add_doubles(sum, w, n);
+    }
+}
+
+/* Weights of values, each with one of its own where these have not been checked yet. */
 static libloss_status survey_weights(const libloss__piece *piece, void *shared)
 {
+    const libloss__call *c = piece->c;
     presence_job *job = shared;
     int64_t present = 0;
-    double w[STRIP];
+    double room[STRIP];
+    const int direct = has_own_weights(c) && libloss__is_direct(&c->weight, c->arithmetic);
     for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
-        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
-        libloss__weights_as_double(piece->c, start, n, w);
-        for (int64_t i = 0; i < n; i++) present += w[i] != 0;
-        libloss__sum_add_doubles(piece->sum, w, n);
+        const int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
+        const void *w = direct ? c->weight.data + start * c->weight.bytes : (const void *)room;
+        if (!direct) libloss__gather_weight(c, start, n, room);
+        if (!all_weights(c, w, n, &present)) TRY(find_bad_weight(c, start, n));
+        if (c->want_weights) add_weights(c, w, n, piece->sum);
     }
     atomic_fetch_add(&job->present, present);
     return LIBLOSS_OK;
@@ -343,8 +381,8 @@ static libloss_status survey_presence(libloss__call *c, int32_t class_input)
         return LIBLOSS_OK;
     }
     TRY(check_class_weights(c));
-    presence_job job = { .class_input = class_input, .need_mass = c->args->reduction == LIBLOSS_WEIGHTED_MEAN || c->args->total };
-    const int whole_rows = class_input >= 0 && !c->by_index && job.need_mass;
+    presence_job job = { .class_input = class_input };
+    const int whole_rows = class_input >= 0 && !c->by_index && c->want_weights;
     atomic_init(&job.present, 0);
     atomic_init(&job.absent_labels, 0);
     const libloss__split split = { .run = class_input < 0 ? survey_weights : survey_rows,
@@ -359,32 +397,16 @@ static libloss_status survey_presence(libloss__call *c, int32_t class_input)
     return LIBLOSS_OK;
 }
 
-/* The quick look at numbers that need no conversion. */
-static int all_weights(const libloss__call *c, const libloss__view *v, int64_t start, int64_t n)
-{
-    const libloss__tiles *tiles = libloss__tiles_now();
-    int64_t present = 0;
-    if (!libloss__is_direct(v, c->arithmetic)) return 0;
-    const void *w = v->data + start * v->bytes;
-    return !(c->arithmetic == DTYPE_F32 ? tiles->not_weights_f32(w, n, &present) : tiles->not_weights_f64(w, n, &present));
-}
-
 static libloss_status check_weights(const libloss__piece *piece, void *nothing)
 {
     (void)nothing;
     const libloss__call *c = piece->c;
     const libloss__view *v = &c->weight;
-    double w[STRIP];
-    if (!v->single && all_weights(c, v, piece->begin, piece->end - piece->begin)) return LIBLOSS_OK;
-    for (int64_t start = piece->begin; start < piece->end; start += STRIP) {
-        int64_t n = piece->end - start < STRIP ? piece->end - start : STRIP;
-        libloss__gather(v, start, n, w, DTYPE_F64);
-        for (int64_t i = 0; i < n; i++) {
-            if (!is_weight(w[i]) || (c->arithmetic == DTYPE_F32 && !is_weight((double)(float)w[i])))
-                return bad_weight(c, "weight", v, start + i, w[i]);
-        }
-    }
-    return LIBLOSS_OK;
+    const int64_t n = piece->end - piece->begin;
+    int64_t present = 0;
+    if (!v->single && libloss__is_direct(v, c->arithmetic) && all_weights(c, v->data + piece->begin * v->bytes, n, &present))
+        return LIBLOSS_OK;
+    return find_bad_weight(c, piece->begin, n);
 }
 
 libloss_status libloss__check_weights(libloss__call *c)
@@ -398,8 +420,10 @@ libloss_status libloss__survey(libloss__call *c)
     int32_t class_input = -1;
     for (int32_t k = 0; k < o->inputs; k++)
         if (o->input[k].kind == KIND_CLASS) class_input = k;
-    TRY(libloss__check_weights(c));
+    if (c->args->reduction == LIBLOSS_WEIGHTED_MEAN) c->want_weights = 1;
     const int by_rows = class_input >= 0 && (c->unit == UNIT_NONE || c->unit == UNIT_ROW);
+    const int on_the_way = libloss__given(&c->weight) && has_own_weights(c) && !by_rows && c->unit != UNIT_BATCH; /* survey_weights looks */
+    if (!on_the_way) TRY(libloss__check_weights(c));
     TRY(survey_presence(c, by_rows ? class_input : -1));
     TRY(libloss__survey_units(c));
     TRY(libloss__check_domains(c));

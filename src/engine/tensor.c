@@ -63,53 +63,6 @@ int libloss__is_direct(const libloss__view *v, int32_t dtype) { return v->dtype 
 
 #define READ(type_, p_) (*(type_ *)memcpy(&(type_){ 0 }, p_, sizeof(type_)))
 
-static double read_real(const char *p, int32_t dtype)
-{
-    switch (dtype) {
-    case DTYPE_F32: return READ(float, p);
-    case DTYPE_F64: return READ(double, p);
-    case DTYPE_F16: return libloss__from_f16(READ(uint16_t, p));
-    case DTYPE_BF16: return libloss__from_bf16(READ(uint16_t, p));
-    case DTYPE_I8: return READ(int8_t, p);
-    case DTYPE_I16: return READ(int16_t, p);
-    case DTYPE_I32: return READ(int32_t, p);
-    case DTYPE_I64: return (double)READ(int64_t, p);
-    case DTYPE_U8: return READ(uint8_t, p);
-    case DTYPE_U16: return READ(uint16_t, p);
-    case DTYPE_U32: return READ(uint32_t, p);
-    case DTYPE_U64: return (double)READ(uint64_t, p);
-    default: return READ(uint8_t, p) != 0;
-    }
-}
-
-/* One rounding: 64-bit integers must not pass through double on their way to float. */
-static float read_f32(const char *p, int32_t dtype)
-{
-    switch (dtype) {
-    case DTYPE_F32: return READ(float, p);
-    case DTYPE_I64: return (float)READ(int64_t, p);
-    case DTYPE_U64: return (float)READ(uint64_t, p);
-    default: return (float)read_real(p, dtype);
-    }
-}
-
-/* Compared as int64: an unsigned number beyond it is no label anywhere, and neither is INT64_MAX. */
-static int64_t read_integer(const char *p, int32_t dtype)
-{
-    uint64_t u;
-    switch (dtype) {
-    case DTYPE_I8: return READ(int8_t, p);
-    case DTYPE_I16: return READ(int16_t, p);
-    case DTYPE_I32: return READ(int32_t, p);
-    case DTYPE_I64: return READ(int64_t, p);
-    case DTYPE_U8: return READ(uint8_t, p);
-    case DTYPE_U16: return READ(uint16_t, p);
-    case DTYPE_U32: return READ(uint32_t, p);
-    case DTYPE_U64: u = READ(uint64_t, p); return u > INT64_MAX ? INT64_MAX : (int64_t)u;
-    default: return READ(uint8_t, p) != 0;
-    }
-}
-
 static void write_real(char *p, int32_t dtype, double x)
 {
     float f = (float)x;
@@ -196,27 +149,69 @@ static int gather_dense(const char *p, int64_t n, int32_t dtype, void *dst, int3
     return 1;
 }
 
+/* Each type has a loop of its own, and one more where its numbers lie close together. */
+#define GATHER(type_, number_)                                          \
+    do {                                                                \
+        if (step == sizeof(type_))                                      \
+            for (int64_t i = 0; i < n; i++) {                           \
+                const type_ x = READ(type_, p + i * (int64_t)sizeof x); \
+                out[i] = number_;                                       \
+            }                                                           \
+        else                                                            \
+            for (int64_t i = 0; i < n; i++) {                           \
+                const type_ x = READ(type_, p + i * step);              \
+                out[i] = number_;                                       \
+            }                                                           \
+    } while (0)
+
+/* Rounded once: 64-bit integers do not pass through double on their way to float. */
+#define GATHER_REALS(name_, real_)                                                       \
+    static void name_(const char *p, int64_t step, int64_t n, int32_t dtype, real_ *out) \
+    {                                                                                    \
+        switch (dtype) {                                                                 \
+        case DTYPE_F32: GATHER(float, (real_)x); break;                                  \
+        case DTYPE_F64: GATHER(double, (real_)x); break;                                 \
+        case DTYPE_F16: GATHER(uint16_t, (real_)libloss__from_f16(x)); break;            \
+        case DTYPE_BF16: GATHER(uint16_t, (real_)libloss__from_bf16(x)); break;          \
+        case DTYPE_I8: GATHER(int8_t, (real_)x); break;                                  \
+        case DTYPE_I16: GATHER(int16_t, (real_)x); break;                                \
+        case DTYPE_I32: GATHER(int32_t, (real_)x); break;                                \
+        case DTYPE_I64: GATHER(int64_t, (real_)x); break;                                \
+        case DTYPE_U8: GATHER(uint8_t, (real_)x); break;                                 \
+        case DTYPE_U16: GATHER(uint16_t, (real_)x); break;                               \
+        case DTYPE_U32: GATHER(uint32_t, (real_)x); break;                               \
+        case DTYPE_U64: GATHER(uint64_t, (real_)x); break;                               \
+        default: GATHER(uint8_t, (real_)(x != 0)); break;                                \
+        }                                                                                \
+    }
+GATHER_REALS(gather_floats, float)
+GATHER_REALS(gather_doubles, double)
+
+/* Compared as int64: an unsigned number beyond it is no label anywhere, and neither is INT64_MAX. */
+static void gather_integers(const char *p, int64_t step, int64_t n, int32_t dtype, int64_t *out)
+{
+    switch (dtype) {
+    case DTYPE_I8: GATHER(int8_t, x); break;
+    case DTYPE_I16: GATHER(int16_t, x); break;
+    case DTYPE_I32: GATHER(int32_t, x); break;
+    case DTYPE_I64: GATHER(int64_t, x); break;
+    case DTYPE_U8: GATHER(uint8_t, x); break;
+    case DTYPE_U16: GATHER(uint16_t, x); break;
+    case DTYPE_U32: GATHER(uint32_t, x); break;
+    case DTYPE_U64: GATHER(uint64_t, x > INT64_MAX ? INT64_MAX : (int64_t)x); break;
+    default: GATHER(uint8_t, x != 0); break;
+    }
+}
+
 static void gather_run(const char *p, int64_t step, int64_t n, int32_t dtype, void *dst, int32_t as)
 {
     if (step == dtypes[dtype].bits / 8 && gather_dense(p, n, dtype, dst, as)) return;
-    if (as == DTYPE_F32) {
-        float *out = dst;
-        if (dtype == DTYPE_F32)
-            for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
-        else
-            for (int64_t i = 0; i < n; i++) out[i] = read_f32(p + i * step, dtype);
-    } else if (as == DTYPE_F64) {
-        double *out = dst;
-        if (dtype == DTYPE_F64)
-            for (int64_t i = 0; i < n; i++) memcpy(out + i, p + i * step, sizeof *out);
-        else if (dtype == DTYPE_F32)
-            for (int64_t i = 0; i < n; i++) out[i] = READ(float, p + i * step);
-        else
-            for (int64_t i = 0; i < n; i++) out[i] = read_real(p + i * step, dtype);
-    } else {
-        int64_t *out = dst;
-        for (int64_t i = 0; i < n; i++) out[i] = read_integer(p + i * step, dtype);
-    }
+    if (as == DTYPE_F32)
+        gather_floats(p, step, n, dtype, dst);
+    else if (as == DTYPE_F64)
+        gather_doubles(p, step, n, dtype, dst);
+    else
+        gather_integers(p, step, n, dtype, dst);
 }
 
 void libloss__gather(const libloss__view *v, int64_t start, int64_t n, void *dst, int32_t as)
