@@ -3,7 +3,7 @@
  * times cheaper than filling structs from Python; the GIL is held only for that.
  *
  * cffi releases the GIL around every call, so each function takes it back for what touches Python. The commonest calls of all
- * have doors of their own, quick() and tensors(), plain functions of the module: a quarter of the cost of one through cffi.
+ * have doors of their own, quick(), reduced() and tensors(), plain functions of the module: a quarter of the cost of one through cffi.
  */
 #include <string.h>
 
@@ -131,6 +131,36 @@ static int32_t libloss_py_reduction_of(PyObject *word)
     return LIBLOSS_NONE;
 }
 
+/* Calls for n values: with the threads that are wished, where that may matter, and without the GIL where that takes its time. */
+static libloss_status libloss_py_run(libloss_status (*call)(const libloss_object *o, const libloss_args *args), const libloss_object *o,
+                                     libloss_args *args, int64_t n)
+{
+    libloss_status status = LIBLOSS_OK;
+    if (n >= MAY_USE_THREADS) {
+        PyObject *threads = PyObject_CallFunction(libloss_py_wished, "O", Py_None);
+        args->threads = threads ? (int32_t)PyLong_AsLong(threads) : -1;
+        Py_XDECREF(threads);
+    }
+    if (args->threads < 0) return status; /* with an exception */
+    if (n > NEEDS_NO_POLL) args->poll = libloss_py_poll;
+    if (n <= HOLDS_GIL) return call(o, args);
+    Py_BEGIN_ALLOW_THREADS status = call(o, args);
+    Py_END_ALLOW_THREADS return status;
+}
+
+static int64_t libloss_py_count(const libloss_tensor *t)
+{
+    int64_t n = 1;
+    for (int32_t k = 0; k < t->ndim; k++) n *= t->shape[k];
+    return n;
+}
+
+static PyObject *libloss_py_answer(libloss_status status, double value)
+{
+    if (PyErr_Occurred()) return NULL;
+    return status == LIBLOSS_OK ? PyFloat_FromDouble(value) : PyObject_CallFunction(libloss_py_check, "i", (int)status);
+}
+
 /* What the flat calls take: dense rows of one float type and one length. */
 static int libloss_py_flat(const libloss_py_view *view, int count, int64_t n)
 {
@@ -166,8 +196,7 @@ static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssi
     libloss_status status = LIBLOSS_OK;
     if (plain) {
         const libloss_tensor *p = &view[0].tensor;
-        int64_t n = 1;
-        for (int32_t k = 0; k < p->ndim; k++) n *= p->shape[k];
+        const int64_t n = libloss_py_count(p);
         void *gradient = derived ? view[count - 1].tensor.data : NULL;
         if (given[6] == Py_True && !weighted && n <= HOLDS_GIL && libloss_py_flat(view, count, n)) {
             status = p->dtype_bits == 32 ? libloss_call_f32(o, reduction, n, p->data, view[1].tensor.data, &value, gradient)
@@ -183,24 +212,42 @@ static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssi
             if (weighted) args.weight = &view[2].tensor;
             if (derived) args.gradient[0] = &view[count - 1].tensor;
             if (given[7] == Py_True) args.flags = LIBLOSS_DISCARD_ON_ERROR;
-            if (n >= MAY_USE_THREADS) {
-                PyObject *threads = PyObject_CallFunction(libloss_py_wished, "O", Py_None);
-                args.threads = threads ? (int32_t)PyLong_AsLong(threads) : -1;
-                Py_XDECREF(threads);
-            }
-            if (n > NEEDS_NO_POLL) args.poll = libloss_py_poll;
-            if (args.threads < 0 || n <= HOLDS_GIL) {
-                status = args.threads < 0 ? LIBLOSS_OK : libloss_eval(o, &args);
-            } else {
-                Py_BEGIN_ALLOW_THREADS status = libloss_eval(o, &args);
-                Py_END_ALLOW_THREADS
-            }
+            status = libloss_py_run(libloss_eval, o, &args, n);
         }
     }
     while (taken > 0) PyBuffer_Release(&view[--taken].buffer);
     if (!plain) Py_RETURN_NONE;
-    if (PyErr_Occurred()) return NULL;
-    return status == LIBLOSS_OK ? PyFloat_FromDouble(value) : PyObject_CallFunction(libloss_py_check, "i", (int)status);
+    return libloss_py_answer(status, value);
+}
+
+/* reduced(address, values, weight, reduction): plain arrays, perhaps a weight, all other options at their defaults. None: it takes more. */
+static PyObject *libloss_py_reduced(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
+{
+    (void)self;
+    if (arguments != 4) return PyErr_Format(PyExc_TypeError, "reduced takes 4 arguments");
+    const libloss_object *o = PyLong_AsVoidPtr(given[0]);
+    if (!o) return NULL;
+    const int weighted = given[2] != Py_None;
+    libloss_py_view view[2];
+    double value = 0;
+    libloss_args args;
+    memset(&args, 0, sizeof args);
+    args.struct_size = sizeof args;
+    args.reduction = libloss_py_reduction_of(given[3]);
+    args.value = &value;
+    int taken = 0, floats = args.reduction != LIBLOSS_NONE;
+    while (floats && taken < 1 + weighted && libloss_py_take((size_t)given[1 + taken], 0, &view[taken]) == 0)
+        floats = view[taken++].tensor.dtype_code == 2;
+    const int plain = floats && taken == 1 + weighted;
+    libloss_status status = LIBLOSS_OK;
+    if (plain) {
+        args.input[0] = &view[0].tensor;
+        if (weighted) args.weight = &view[1].tensor;
+        status = libloss_py_run(libloss_reduce, o, &args, libloss_py_count(args.input[0]));
+    }
+    while (taken > 0) PyBuffer_Release(&view[--taken].buffer);
+    if (!plain) Py_RETURN_NONE;
+    return libloss_py_answer(status, value);
 }
 
 /* ---- exchange(capsule, type, empty_like, float32, float64); tensors(address, reduction, by_row, derived, prediction, target) ---- */
@@ -332,6 +379,7 @@ static PyObject *libloss_py_tensors(PyObject *self, PyObject *const *given, Py_s
 }
 
 static PyMethodDef libloss_py_methods[] = { { "quick", (PyCFunction)(void (*)(void))libloss_py_quick, METH_FASTCALL, NULL },
+                                            { "reduced", (PyCFunction)(void (*)(void))libloss_py_reduced, METH_FASTCALL, NULL },
                                             { "exchange", (PyCFunction)(void (*)(void))libloss_py_exchange, METH_FASTCALL, NULL },
                                             { "tensors", (PyCFunction)(void (*)(void))libloss_py_tensors, METH_FASTCALL, NULL },
                                             { NULL, NULL, 0, NULL } };

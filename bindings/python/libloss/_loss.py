@@ -13,7 +13,7 @@ import numpy as np
 from ._arrays import Plain, absent, columns_of, is_masked, plain, same_categories, same_index, weighed, wide
 from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, ParameterInfo, check, create, describe, is_flat, is_of_batch, numbers, text, word
 from ._errors import ArgumentError, DTypeError, Error, IncompatibleVersionError, NotDifferentiableError, ShapeError, located
-from ._libloss import ffi, lib, quick
+from ._libloss import ffi, lib, quick, reduced
 from ._threads import wished
 from ._types import Spec
 
@@ -462,6 +462,10 @@ class Loss:
 
     def reduce(self, values: Any, *, weight: Any = None, reduction: str = "mean", divisor: float | None = None, empty: str = "nan") -> float:
         """The reduced number of what ``forward`` gave."""
+        if divisor is None and empty == "nan":
+            value = reduced(self._address, values, weight, reduction)
+            if value is not None:
+                return value
         return self._reduce(values, weight, reduction, divisor, empty, None)
 
     def _reduce(self, values: Any, weight: Any, reduction: str, divisor: float | None, empty: str, total: Any) -> float:
