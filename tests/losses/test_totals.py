@@ -13,7 +13,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 import pytest
-from harness import Loss, check, ffi, lib, tensor
+from harness import REDUCTIONS, Loss, check, ffi, lib, tensor
 
 SPEC = "absolute_error"
 COUNT = 100_000_000 if os.environ.get("LIBLOSS_LONG") else 1_000_000
@@ -135,3 +135,13 @@ def test_any_tree_of_merges(processes, special):
         assert got == there.pop()
     else:
         assert math.isnan(got)
+
+
+def test_a_sum_divides_by_masses():
+    """The rows' masses count in the total of every term, as they do without one."""
+    rng, loss = np.random.default_rng(8), Loss("0.5*cross_entropy + 0.25*cross_entropy(label_smoothing=0.1)")
+    z, t, w = rng.normal(size=(40, 4)), rng.random((40, 4)), rng.choice([0, 1, 2.5], 40)
+    total = np.zeros(400, np.uint64)
+    check(lib.libloss_total_start(cast(total), total.nbytes, loss.handle, ffi.NULL))
+    whole = loss.eval(z, t, weight=w, reduction="sum", total=total)["value"]
+    assert read(total, REDUCTIONS["weighted_mean"]) == pytest.approx(whole / float(sum(map(Fraction, (w * t.sum(1)).tolist()))), rel=1e-14)
