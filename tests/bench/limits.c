@@ -1,7 +1,7 @@
 /*
  * What this machine can do, for run.py: streams through memory, and the rate at which it works off vector instructions.
  * Plain C for the compiler's own vectors; as a shared library it is timed among the losses, as a program counted by callgrind.
- *     cc -O3 -march=native -ffast-math -shared -fPIC limits.c
+ *     cc -O3 -march=native -fno-math-errno -fno-trapping-math -fno-signed-zeros -fassociative-math -shared -fPIC limits.c
  */
 #include <stddef.h>
 #include <stdio.h>

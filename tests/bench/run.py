@@ -49,7 +49,7 @@ sys.path[:0] = [str(ROOT / "tests/oracle"), str(ROOT / "tests/vector")]
 import peers  # noqa: E402
 from harness import REDUCTIONS, Failed, check, ffi, lib, tensor  # noqa: E402
 from harness import Loss as Handle  # noqa: E402
-from race import Limits, Row, cpu, race  # noqa: E402
+from race import UNORDERED, Limits, Row, cpu, race  # noqa: E402
 
 KI, MI = 1 << 10, 1 << 20
 SECONDS = 0.25 if arguments.quick else 1.5
@@ -121,7 +121,7 @@ def environment() -> dict[str, str]:
     flags = [re.search(rf"set\({name} (.*)\)", cmake)[1].strip('"') for name in ("KERNEL_FLAGS", f"FLAGS_{config['instruction_set']}")]
     found = {"cpu": cpu(), "cores": str(sorted(os.sched_getaffinity(0))), "load": " ".join(f"{x:.1f}" for x in os.getloadavg()),
              "compiler": compiler, "libloss": ", ".join(f"{k} {v}" for k, v in config.items()), "flags of the kernels": " ".join(flags),
-             "flags of the streams": "-O3 -march=native -ffast-math", **peers.versions()}
+             "flags of the streams": " ".join(Limits.flags), **peers.versions()}
     for name, text in found.items():
         print(f"{name:22} {text}")
     if os.getloadavg()[0] > 1:
@@ -225,6 +225,8 @@ def cliffs() -> None:
     head("no cliffs: the same loss on awkward data, value + gradient from C, 64 Ki f32, ns per element; target within 1.5 of ordinary data")
     n = 64 * KI
     normal, tiny = reals(n), aligned((rng.normal(size=n) * 1e-39).astype(np.float32))
+    if not tiny.all():
+        raise SystemExit("something has made this process flush subnormal numbers to 0")
     with_nan, with_inf = normal.copy(), normal.copy()
     with_nan[::7] = np.nan
     with_inf[::7], with_inf[3::7] = np.inf, -np.inf
@@ -316,7 +318,7 @@ def least_instructions(library: pathlib.Path) -> dict[str, tuple[float, float]]:
 
 def issue_rate(limits: Limits) -> float:
     """Instructions per ns: of a polynomial of degree 12 over numbers in L1, AVX2."""
-    flags = ["cc", "-O3", "-mavx2", "-mfma", "-ffast-math", HERE / "limits.c", "-o"]
+    flags = ["cc", "-O3", "-mavx2", "-mfma", *UNORDERED, HERE / "limits.c", "-o"]
     program = limits.folder / "polynomial"
     subprocess.run([*flags, f"{program}.so", "-shared", "-fPIC"], check=True)
     subprocess.run([*flags, program, "-DLIMITS_MAIN"], check=True)
