@@ -26,6 +26,23 @@ static inline void libloss__leave(uint64_t word)
     if (word) _mm_setcsr((unsigned int)word);
 }
 
+/* Whether arithmetic met subnormal numbers between a call of one and of the other. Flags that were up before are up afterwards. */
+enum { SUBNORMAL_FLAGS = 0x12 };
+
+static inline unsigned int libloss__watch_subnormals(void)
+{
+    const unsigned int word = _mm_getcsr(), up = word & SUBNORMAL_FLAGS;
+    if (up) _mm_setcsr(word & ~(unsigned int)SUBNORMAL_FLAGS);
+    return up;
+}
+
+static inline int libloss__met_subnormals(unsigned int up)
+{
+    const unsigned int word = _mm_getcsr();
+    if (up) _mm_setcsr(word | up);
+    return (word & SUBNORMAL_FLAGS) != 0;
+}
+
 #elif defined __aarch64__
 
 static inline uint64_t libloss__enter(void)
@@ -46,6 +63,18 @@ static inline void libloss__leave(uint64_t word)
 
 static inline uint64_t libloss__enter(void) { return 0; }
 static inline void libloss__leave(uint64_t word) { (void)word; }
+
+#endif
+
+#if !defined __x86_64__
+
+/* No other core is known to be slow with them. */
+static inline unsigned int libloss__watch_subnormals(void) { return 0; }
+static inline int libloss__met_subnormals(unsigned int up)
+{
+    (void)up;
+    return 0;
+}
 
 #endif
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../cpu/cache.h"
+#include "../cpu/control.h"
 #include "split.h"
 #include "tiles.h"
 
@@ -136,12 +137,25 @@ static __attribute__((noinline)) void run_rest(pointwise_kernel *run, int want, 
     for (int k = 0; k < results; k++) memcpy(result[k].to, out[k], result[k].bytes);
 }
 
-void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, const pointwise_tile *tile)
+/* Whether the tile before this one met subnormal numbers, in whatever call: it costs nothing to know, a look at the data would, and since
+ * results are the same both ways it does not matter where it is wrong. */
+static _Thread_local int faint_lately;
+
+void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, pointwise_tile *tile)
 {
     pointwise_kernel *run = kernel_for(kernels, want);
     const int64_t rest = kernels->light ? 0 : tile->count % ELEMENT_BLOCK, whole = tile->count - rest;
+    unsigned int up = 0;
+    if (kernels->may_underflow) {
+        tile->faint = faint_lately;
+        up = libloss__watch_subnormals();
+    }
     if (whole) run(tile);
     if (rest) run_rest(run, want, inputs, size_of(type), tile, whole, rest);
+    if (kernels->may_underflow) {
+        const int faint = libloss__met_subnormals(up);
+        if (faint != tile->faint) faint_lately = faint;
+    }
 }
 
 /* What the kernel has left to do for a tile x of derivatives that belongs to elements start .. of v. */

@@ -8,6 +8,6 @@
 
 /* The kernel for `want` (VALUE | GRAD ...; WIDE or LEARN alone). What is left behind its last whole block of elements goes through a block
  * of its own, of copies. type: of the arrays. */
-void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, const pointwise_tile *tile);
+void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, pointwise_tile *tile);
 
 #endif

@@ -193,6 +193,7 @@ typedef struct {
     double *const *by; /* derivatives by the learnable parameters times `factor`, not rounded; where `learn` runs */
     const double *param; /* rounded to the arithmetic's type */
     int upper; /* the Hessian is the positive majorizer instead of the true one */
+    int faint; /* subnormal numbers are about; kernels that say may_underflow then keep out of their way, to the same bits */
 } pointwise_tile;
 
 typedef void pointwise_kernel(const pointwise_tile *tile);
@@ -209,6 +210,7 @@ typedef struct {
     pointwise_kernel *value, *grad, *value_grad, *grad_hess, *value_grad_hess, *wide;
     int by_element; /* takes `factor`, not `flat` */
     int light; /* waits for memory rather than for arithmetic; takes any count */
+    int may_underflow;
     pointwise_kernel *learn; /* by the learnable parameters; NULL: there are none */
 } pointwise_kernels;
 

@@ -28,10 +28,17 @@ typedef margin_jet margin_formula(real m, const real *param);
 /* -1 or +1 */
 FORMULA real label_of(const real *x, const real *param) { return param[LABELS] != 0 ? 2 * x[1] - 1 : x[1]; }
 
+/* y s, of a label y: a sign costs nothing where a product with a subnormal number costs an Intel core 150 cycles. */
+FORMULA real signed_by(real y, real s)
+{
+    real m = y < 0 ? -s : s;
+    return y == y ? m : y;
+}
+
 FORMULA jet of_margin(margin_formula *f, const real *x, const real *param)
 {
     real y = label_of(x, param);
-    margin_jet j = f(y * x[0], param);
+    margin_jet j = f(signed_by(y, x[0]), param);
     jet out = { .value = j.value, .grad = { y * j.slope, 0 }, .hess = { j.bend, 0 }, .upper = { j.upper, 0 } };
 #ifdef LEARNED
     for (int k = 0; k < LEARNED; k++) out.by[k] = j.by[k];

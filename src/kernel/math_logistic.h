@@ -108,8 +108,8 @@ FORMULA decay decay_of(pair x)
     double r = fma64(k, -LN2_LO, fma64(k, -LN2_HI, minus)) - lo;
     uint64_t power = (double_to_bits(shifted) << 52) + (UINT64_C(1023) << 52);
     int faint = k < -100;
-    return (decay){ fma64(r * r, exp_tail(r), r), faint ? 0x1p-100 : bits_to_double(power), bits_to_double(power + (UINT64_C(128) << 52)),
-                    faint };
+    double grown = x.hi > 747 ? 0 : bits_to_double(power + (UINT64_C(128) << 52)); /* what is made of it is 0; a product would underflow */
+    return (decay){ fma64(r * r, exp_tail(r), r), faint ? 0x1p-100 : bits_to_double(power), grown, faint };
 }
 
 /* x, or 0 below 2^-200: as good beside 1, and no subnormal goes in. By integers: gcc 12 moves the constants of ?: through the arithmetic

@@ -7,7 +7,8 @@
  * The remainder x - ((x + C) - C) is exact, at most u / 2, and goes through the same again 52 binades lower. A first look
  * at the exponents tells how many such levels reach the last bit of the smallest term, so the loop needs no tests: one
  * for f32 data within 28 binades, six for all of f32, two for f64 data or products of f32 data within 52. Where u would
- * be below 2^-1074, C is such that u is 2^-1074, and nothing remains.
+ * be below 2^-1074, C is such that u is 2^-1074, and nothing remains. Where no x is negative C = 2^E does at the first level, and
+ * everything reaches a binade further: that spares the values of logits in +-100 a level.
  */
 #ifndef LIBLOSS_KERNEL_TILE_SUM_H
 #define LIBLOSS_KERNEL_TILE_SUM_H
@@ -101,19 +102,32 @@ static inline int field_of(int top, int level) { return at_least_one(top + 2 - L
 static inline double magic(int field) { return from_bits((uint64_t)field << 52 | UINT64_C(1) << 51); }
 
 /* How many levels hold every bit of terms whose last bit is at most `digits` binades below their exponent. */
-static inline int levels_of(exponent_range r, int digits)
+static inline int levels_of(exponent_range r, int digits, int negative)
 {
-    const int beyond = r.top - r.low + digits - (LEVEL - 2); /* binades below the first level's unit */
+    const int beyond = r.top - r.low + digits - (LEVEL - 1 - negative); /* binades below the first level's unit */
     return beyond > 0 ? (beyond + LEVEL - 1) / LEVEL + 1 : 1;
 }
 
-/* Splits the terms, f or v, at `levels` levels. What then remains goes to `rest`; where that is NULL nothing may: not 0 if
+static int any_negative(const float *v, ptrdiff_t n)
+{
+    int32_t signs = 0;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        int32_t bits;
+        memcpy(&bits, &v[i], sizeof bits);
+        signs |= bits;
+    }
+    return signs < 0;
+}
+
+/* Splits the terms, f or v, at `levels` levels; without `negative` ones top is one less than their exponent. What then remains goes to `rest`; where that is NULL nothing may: not 0 if
  * something does, or if a term was too large for the first level. Levels, and which pointers are NULL, are constants. */
-TILE_LOOP int split(const float *f, const double *v, double *rest, ptrdiff_t n, int top, const int levels, tile_sum *out)
+TILE_LOOP int split(const float *f, const double *v, double *rest, ptrdiff_t n, int top, int negative, const int levels, tile_sum *out)
 {
     double c[MOST_LEVELS];
     uint64_t units[MOST_LEVELS] = { 0 }, beyond = 0, left = 0;
     for (int k = 0; k < levels; k++) c[k] = magic(field_of(top, k));
+    if (!negative) c[0] = from_bits((uint64_t)field_of(top, 0) << 52);
     VECTOR_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
         double x = f ? (double)f[i] : v[i];
@@ -178,13 +192,14 @@ static inline void tile_sum_f32(const float *v, ptrdiff_t n, tile_sum *out)
         v = finite;
         r = range_f32(v, n);
     }
-    const int top = r.top + 1023 - 127;
-    switch (levels_of(r, 23)) {
-    case 1: split(v, NULL, NULL, n, top, 1, out); break;
-    case 2: split(v, NULL, NULL, n, top, 2, out); break;
-    case 3: split(v, NULL, NULL, n, top, 3, out); break;
-    case 4: split(v, NULL, NULL, n, top, 4, out); break;
-    default: split(v, NULL, NULL, n, top, 6, out); break;
+    const int most = levels_of(r, 23, 1), least = levels_of(r, 23, 0), negative = most == least || any_negative(v, n);
+    const int top = r.top + 1023 - 127 - !negative;
+    switch (negative ? most : least) {
+    case 1: split(v, NULL, NULL, n, top, negative, 1, out); break;
+    case 2: split(v, NULL, NULL, n, top, negative, 2, out); break;
+    case 3: split(v, NULL, NULL, n, top, negative, 3, out); break;
+    case 4: split(v, NULL, NULL, n, top, negative, 4, out); break;
+    default: split(v, NULL, NULL, n, top, negative, 6, out); break;
     }
 }
 
@@ -196,8 +211,8 @@ static inline void sum_terms(const double *v, double *x, ptrdiff_t n, int digits
     exponent_range r = range_f64(v, n < SAMPLE ? n : SAMPLE);
     start_tile(out);
     if (n > SAMPLE) r.top += MARGIN;
-    if (r.top < 2000 && levels_of(r, digits) <= 2) {
-        if (split(NULL, v, NULL, n, r.top, 2, out) == 0) return;
+    if (r.top < 2000 && levels_of(r, digits, 1) <= 2) {
+        if (split(NULL, v, NULL, n, r.top, 1, 2, out) == 0) return;
         start_tile(out);
     }
     r = range_f64(v, n);
@@ -210,13 +225,13 @@ static inline void sum_terms(const double *v, double *x, ptrdiff_t n, int digits
         out->parts = -1;
         return;
     }
-    for (int levels = levels_of(r, digits);; levels = levels_of(r, 52), v = x) {
+    for (int levels = levels_of(r, digits, 1);; levels = levels_of(r, 52, 1), v = x) {
         switch (levels) {
         case 1:
-        case 2: split(NULL, v, NULL, n, r.top, 2, out); return;
-        case 3: split(NULL, v, NULL, n, r.top, 3, out); return;
-        case 4: split(NULL, v, NULL, n, r.top, 4, out); return;
-        default: split(NULL, v, x, n, r.top, 4, out); r = range_f64(x, n);
+        case 2: split(NULL, v, NULL, n, r.top, 1, 2, out); return;
+        case 3: split(NULL, v, NULL, n, r.top, 1, 3, out); return;
+        case 4: split(NULL, v, NULL, n, r.top, 1, 4, out); return;
+        default: split(NULL, v, x, n, r.top, 1, 4, out); r = range_f64(x, n);
         }
     }
 }

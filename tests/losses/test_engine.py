@@ -530,6 +530,30 @@ def test_a_far_logit_changes_no_bit_of_its_neighbours(spec, divisor):
             assert bits(alone[key]) == bits(beside[key]), key
 
 
+@pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**100])
+@pytest.mark.parametrize("spec", ["squared_error", "half_squared_error", "brier", "huber", "huber(delta=1e-20)"])
+def test_faint_numbers_change_no_bit(spec, divisor):
+    """A tile behind one that met subnormal numbers is computed in another way; of one tile and of many, a first time and again."""
+    rng, loss = np.random.default_rng(4), Loss(spec)
+    size = rng.choice([1, 1e-18, 1e-20, 1e-22, 1e-30, 1e-38, 1e-40, 1e-44], 4099)
+    faint = (rng.random(4099) * size * rng.choice([0, 1], 4099, p=[0.1, 0.9])).astype(np.float32)
+
+    def found(p, t) -> dict:
+        values = np.empty(p.size, np.float32)
+        loss.eval(p, t, values=values, reduction="none")
+        return {"values": values, **loss.eval(p, t, grad=[0], hess=[0], divisor=divisor)}
+
+    for n in (7, 16, 1000, 4099):
+        ordinary = np.full(n, 0.5, np.float32)
+        for p, t in ((faint[:n], np.zeros(n, np.float32)), (np.zeros(n, np.float32), faint[:n])):
+            found(ordinary, 1 - ordinary)
+            first, again = found(p, t), found(p, t)
+            for key in first:
+                assert bits(first[key]) == bits(again[key]), (n, key)
+            if spec == "squared_error":
+                assert bits(first["values"]) == bits((p - t) * (p - t))  # NumPy's are rounded once, too
+
+
 HASH = """
 import hashlib, numpy as np
 from harness import Loss, names

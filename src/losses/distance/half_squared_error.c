@@ -3,6 +3,7 @@
  * mean by squared error.
  */
 #define LIGHT
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 LOSS(half_squared_error) = {
@@ -20,8 +21,7 @@ LOSS(half_squared_error) = {
 
 FORMULA residual_jet half_squared_error(pair r, const real *param)
 {
-    (void)param;
-    return (residual_jet){ .value = (real)0.5 * r.hi * r.hi, .grad = r.hi, .hess = 1, .upper = 1 };
+    return (residual_jet){ .value = times(times((real)0.5, r.hi, param), r.hi, param), .grad = r.hi, .hess = 1, .upper = 1 };
 }
 
 KERNELS(distance, half_squared_error)

@@ -3,6 +3,7 @@
  * The residual, clipped, is the gradient.
  */
 #define LEARNED 1
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 enum { DELTA };
@@ -26,10 +27,10 @@ FORMULA residual_jet huber(pair r, const real *param)
     real clipped = clamp(r.hi, -delta, delta);
     real size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
     return (residual_jet){
-        .value = clipped * ((r.hi - (real)0.5 * clipped) + r.lo),
+        .value = times(clipped, (r.hi - times((real)0.5, clipped, param)) + r.lo, param),
         .grad = clipped,
         .hess = indicator((size - delta) + lo <= 0), /* |r| <= delta, though |r| may round to delta */
-        .upper = size <= delta ? 1 : delta / size, /* gradient over residual: a parabola above the loss touches it here */
+        .upper = delta / max_(size, delta), /* gradient over residual: a parabola above the loss touches it here */
         .by = { size > delta ? ((double)size - delta) + lo : zero_of(size) },
     };
 }

@@ -3,6 +3,7 @@
  * so outliers rule.
  */
 #define LIGHT
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 LOSS(squared_error) = {
@@ -20,8 +21,7 @@ LOSS(squared_error) = {
 
 FORMULA residual_jet squared_error(pair r, const real *param)
 {
-    (void)param;
-    return (residual_jet){ .value = r.hi * r.hi, .grad = 2 * r.hi, .hess = 2, .upper = 2 };
+    return (residual_jet){ .value = times(r.hi, r.hi, param), .grad = 2 * r.hi, .hess = 2, .upper = 2 };
 }
 
 KERNELS(distance, squared_error)

@@ -26,11 +26,12 @@ LOSS(exponential) = {
 
 FORMULA jet exponential(const real *x, const real *param)
 {
-    real y = label_of(x, param), minus = -y * x[0];
+    real y = label_of(x, param), minus = signed_by(-y, x[0]);
 #if REAL_BITS == 64
     real value = exp_(minus), slope = -y * value;
 #else
-    scaled_float e = exp_parts_float(minus < -350 ? -350 : minus > 350 ? 350 : minus);
+    minus = minus < -350 ? -350 : minus > 350 ? 350 : abs_(minus) < 0x1p-40F ? 0 : minus; /* no subnormal number is multiplied */
+    scaled_float e = exp_parts_float(minus);
     /* within FAR_FROM an ordinary float; beyond, a double with an exponent that no float has */
     double value = param[FAR] != 0 ? (double)e.m * wide_power_float(e.k) : e.m * power_float(e.k);
     double slope = param[FAR] != 0 ? -y * value : -y * (float)value;

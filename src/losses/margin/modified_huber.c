@@ -19,7 +19,7 @@ LOSS(modified_huber) = {
 FORMULA margin_jet modified_huber(real m, const real *param)
 {
     (void)param;
-    real gap = 1 - m > 0 ? 1 - m : zero_of(m);
+    real gap = max_(1 - m, 0);
     int line = m < -1, right = m >= 1;
     return (margin_jet){
         .value = line ? -4 * m : gap * gap,

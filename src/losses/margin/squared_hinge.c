@@ -18,7 +18,7 @@ LOSS(squared_hinge) = {
 FORMULA margin_jet squared_hinge(real m, const real *param)
 {
     (void)param;
-    real gap = 1 - m > 0 ? 1 - m : zero_of(m), bend = m < 1 ? 2 : 0;
+    real gap = max_(1 - m, 0), bend = m < 1 ? 2 : 0;
     return (margin_jet){ .value = gap * gap, .slope = -2 * gap, .bend = bend, .upper = bend };
 }
 

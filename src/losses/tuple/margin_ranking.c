@@ -26,7 +26,7 @@ FORMULA jet margin_ranking(const real *x, const real *param)
 {
     real y = param[LABELS] != 0 ? 2 * x[TARGET] - 1 : x[TARGET];
     pair d = two_diff(x[FIRST], x[SECOND]);
-    real gap = (param[MARGIN] - y * d.hi) - y * d.lo, inside = indicator(gap > 0);
+    real gap = (param[MARGIN] - signed_by(y, d.hi)) - signed_by(y, d.lo), inside = indicator(gap > 0);
     real slope = inside * y + zero_of(gap);
     return (jet){ .value = max_(gap, 0), .grad = { -slope, slope }, .upper = { inside, inside }, .by = { inside + zero_of(gap) } };
 }
