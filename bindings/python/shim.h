@@ -118,17 +118,17 @@ static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *
     return result;
 }
 
-/* ---- quick(address, prediction, target, weight, gradient, reduction, flat, new) ---- */
+/* ---- quick(address, prediction, target, weight, values, gradient, hessian, reduction, upper, flat, new, value) ---- */
 
 enum { QUICK_REDUCTIONS = 6, HOLDS_GIL = 1 << 12, NEEDS_NO_POLL = 1 << 16, MAY_USE_THREADS = 1 << 17 };
 
-static PyObject *libloss_py_reduction[QUICK_REDUCTIONS]; /* by number; NULL for "none" */
+static PyObject *libloss_py_reduction[QUICK_REDUCTIONS]; /* by number */
 
 static int32_t libloss_py_reduction_of(PyObject *word)
 {
     for (int32_t k = 0; k < QUICK_REDUCTIONS; k++)
         if (word == libloss_py_reduction[k]) return k;
-    return LIBLOSS_NONE;
+    return -1;
 }
 
 /* Calls for n values: with the threads that are wished, where that may matter, and without the GIL where that takes its time. */
@@ -173,45 +173,55 @@ static int libloss_py_flat(const libloss_py_view *view, int count, int64_t n)
     return first->dtype_bits >= 32;
 }
 
-/* Two plain arrays, perhaps a weight and a gradient, and a reduction; all other options at their defaults. None: it takes more
- * than that to answer. `flat`: the loss gives a value per element of exactly these two inputs. `new`: nobody else has seen the gradient. */
+/* Two plain arrays, perhaps a weight, values and derivatives by the first, and a reduction; all other options at their defaults. None: it
+ * takes more than that to answer. `upper`: the Hessian is the positive one. `flat`: the loss gives a value per element of exactly these two
+ * inputs. `new`: nobody else has seen the outputs. `value`: the answer is the reduced value, else whatever number. */
 static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
 {
     (void)self;
-    if (arguments != 8) return PyErr_Format(PyExc_TypeError, "quick takes 8 arguments");
-    const int32_t reduction = libloss_py_reduction_of(given[5]);
-    if (reduction == LIBLOSS_NONE || Py_TYPE(given[1]) != libloss_py_array || Py_TYPE(given[2]) != libloss_py_array) Py_RETURN_NONE;
+    if (arguments != 12) return PyErr_Format(PyExc_TypeError, "quick takes 12 arguments");
+    const int32_t reduction = libloss_py_reduction_of(given[7]);
+    if (reduction < 0 || Py_TYPE(given[1]) != libloss_py_array || Py_TYPE(given[2]) != libloss_py_array) Py_RETURN_NONE;
     const libloss_object *o = PyLong_AsVoidPtr(given[0]);
     if (!o) return NULL;
-    const int weighted = given[3] != Py_None, derived = given[4] != Py_None;
-    static const int32_t roles[4] = { 0, 0, 1, 4 };
-    libloss_py_view view[4];
-    PyObject *object[4] = { given[1], given[2] };
-    int32_t role[4] = { 0, 0 }, count = 2, taken = 0;
-    if (weighted) object[count] = given[3], role[count++] = roles[2];
-    if (derived) object[count] = given[4], role[count++] = roles[3];
-    while (taken < count && libloss_py_take((size_t)object[taken], role[taken] > 2, &view[taken]) == 0) taken++;
-    const int plain = taken == count && !(derived && (view[count - 1].tensor.dtype_code != 2 || view[0].tensor.ndim == 0));
+    enum { WEIGHT = 2, OUTPUTS, VALUES = OUTPUTS, GRADIENT, HESSIAN, MOST };
+    libloss_py_view view[MOST];
+    int at[MOST], taken = 0, plain = 1; /* which view each object has, or -1 */
+    for (int k = 0; k < MOST && plain; k++) {
+        at[k] = -1;
+        if (given[1 + k] == Py_None) continue;
+        plain = libloss_py_take((size_t)given[1 + k], k >= OUTPUTS, &view[taken]) == 0;
+        if (!plain) break;
+        at[k] = taken++;
+        plain = k < OUTPUTS || (view[at[k]].tensor.dtype_code == 2 && view[0].tensor.ndim > 0);
+    }
     double value = 0;
     libloss_status status = LIBLOSS_OK;
     if (plain) {
-        const libloss_tensor *p = &view[0].tensor;
+        const libloss_tensor *given_one[MOST];
+        for (int k = 0; k < MOST; k++) given_one[k] = at[k] < 0 ? NULL : &view[at[k]].tensor;
+        const libloss_tensor *p = given_one[0], *gradient = given_one[GRADIENT], *hessian = given_one[HESSIAN];
         const int64_t n = libloss_py_count(p);
-        void *gradient = derived ? view[count - 1].tensor.data : NULL;
-        if (given[6] == Py_True && !weighted && n <= HOLDS_GIL && libloss_py_flat(view, count, n)) {
-            status = p->dtype_bits == 32 ? libloss_call_f32(o, reduction, n, p->data, view[1].tensor.data, &value, gradient)
-                                         : libloss_call_f64(o, reduction, n, p->data, view[1].tensor.data, &value, gradient);
+        double *answer = given[11] == Py_True && reduction != LIBLOSS_NONE ? &value : NULL;
+        if (given[9] == Py_True && !given_one[WEIGHT] && !given_one[VALUES] && !hessian && reduction != LIBLOSS_NONE && n <= HOLDS_GIL &&
+            libloss_py_flat(view, taken, n)) {
+            void *g = gradient ? gradient->data : NULL;
+            status = p->dtype_bits == 32 ? libloss_call_f32(o, reduction, n, p->data, view[1].tensor.data, answer, g)
+                                         : libloss_call_f64(o, reduction, n, p->data, view[1].tensor.data, answer, g);
         } else {
             libloss_args args;
             memset(&args, 0, sizeof args);
             args.struct_size = sizeof args;
             args.reduction = reduction;
-            args.value = &value;
+            args.value = answer;
             args.input[0] = p;
-            args.input[1] = &view[1].tensor;
-            if (weighted) args.weight = &view[2].tensor;
-            if (derived) args.gradient[0] = &view[count - 1].tensor;
-            if (given[7] == Py_True) args.flags = LIBLOSS_DISCARD_ON_ERROR;
+            args.input[1] = given_one[1];
+            args.weight = given_one[WEIGHT];
+            args.values = given_one[VALUES];
+            args.gradient[0] = gradient;
+            args.hessian[0] = hessian;
+            if (given[8] == Py_True) args.curvature = LIBLOSS_UPPER;
+            if (given[10] == Py_True) args.flags = LIBLOSS_DISCARD_ON_ERROR;
             status = libloss_py_run(libloss_eval, o, &args, n);
         }
     }
@@ -235,7 +245,7 @@ static PyObject *libloss_py_reduced(PyObject *self, PyObject *const *given, Py_s
     args.struct_size = sizeof args;
     args.reduction = libloss_py_reduction_of(given[3]);
     args.value = &value;
-    int taken = 0, floats = args.reduction != LIBLOSS_NONE;
+    int taken = 0, floats = args.reduction >= 0 && args.reduction != LIBLOSS_NONE;
     while (floats && taken < 1 + weighted && libloss_py_take((size_t)given[1 + taken], 0, &view[taken]) == 0)
         floats = view[taken++].tensor.dtype_code == 2;
     const int plain = floats && taken == 1 + weighted;
@@ -386,12 +396,12 @@ static PyMethodDef libloss_py_methods[] = { { "quick", (PyCFunction)(void (*)(vo
 
 static void libloss_py_init(size_t array_type, size_t module, size_t check, size_t wished)
 {
-    static const char *const words[QUICK_REDUCTIONS] = { "mean", "sum", NULL, "weighted_mean", "size_mean", "batch_mean" };
+    static const char *const words[QUICK_REDUCTIONS] = { "mean", "sum", "none", "weighted_mean", "size_mean", "batch_mean" };
     PyGILState_STATE gil = PyGILState_Ensure();
     libloss_py_array = (PyTypeObject *)array_type;
     libloss_py_check = (PyObject *)check;
     libloss_py_wished = (PyObject *)wished;
-    for (int k = 0; k < QUICK_REDUCTIONS; k++) libloss_py_reduction[k] = words[k] ? PyUnicode_InternFromString(words[k]) : NULL;
+    for (int k = 0; k < QUICK_REDUCTIONS; k++) libloss_py_reduction[k] = PyUnicode_InternFromString(words[k]);
     PyModule_AddFunctions((PyObject *)module, libloss_py_methods);
     PyGILState_Release(gil);
 }

@@ -23,6 +23,10 @@ static int64_t largest(unsigned int leaf)
     return most;
 }
 
+/* A larger cache serves dozens of cores, and is not one call's: on a virtual machine with 2 of 64 cores on 260 MB, stores past the caches take
+ * 0.52 of the time of others from 48 MB on (squared_error with its gradient), 0.7 from 96 MB. */
+enum { ONE_CALLS_SHARE = 32 << 20 };
+
 int64_t libloss__last_cache(void)
 {
     static _Atomic int64_t known; /* two threads may both ask; they are told the same */
@@ -30,6 +34,7 @@ int64_t libloss__last_cache(void)
     if (bytes) return bytes;
     bytes = largest(4);
     if (!bytes) bytes = largest(0x8000001d);
+    if (bytes > ONE_CALLS_SHARE) bytes = ONE_CALLS_SHARE;
     if (!bytes) bytes = INT64_MAX; /* unknown: then nothing is beyond it */
     atomic_store_explicit(&known, bytes, memory_order_relaxed);
     return bytes;

@@ -770,3 +770,29 @@ def test_parameters_are_made_once_and_not_kept_for_ever():
     assert libloss.quantile(np.zeros((3, 2)), np.ones((3, 2)), tau=np.array([0.25, 0.75])) == 0.5
     with pytest.raises(libloss.ArgumentError):
         libloss.huber(p, t, delta=math.nan)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("spec", ["squared_error", "binary_cross_entropy_with_logits", "cross_entropy", "log_cosh"])
+def test_the_short_way_is_the_long_way(spec, dtype):
+    """Plain arrays with the commonest options go through one call of C; `threads` is an option that it does not know."""
+    rng, loss = np.random.default_rng(3), libloss.Loss(spec)
+    rows = spec == "cross_entropy"
+    p = rng.normal(size=(40, 5) if rows else 40).astype(dtype)
+    t = rng.integers(0, 5, 40) if rows else rng.integers(0, 2, 40).astype(dtype)
+    w = rng.choice([0, 0.5, 2], 40).astype(dtype)
+    flat = lambda x: [*x] if isinstance(x, tuple) else [x]  # noqa: E731
+    for method in ("__call__", "grad", "value_and_grad", "hess", "grad_and_hess", "jet", "forward", "backward"):
+        call = getattr(loss, method)
+        for options in ({}, {"weight": w}, {"reduction": "sum"}, {"reduction": "weighted_mean", "weight": w}, {"reduction": "none"},
+                        {"reduction": "none", "weight": w}, {"curvature": "upper"}, {"divisor": None, "empty": "nan"}):
+            if ("curvature" in options and "hess" not in method and method != "jet") or (method in ("forward", "backward") and set(options) - {"weight"}):
+                continue
+            if method == "forward" and options:
+                continue
+            short = flat(call(p, t, **options))
+            long = flat(loss(p, t, reduction="none", threads=1) if method == "forward" else call(p, t, threads=1, **options))
+            assert len(short) == len(long)
+            for a, b in zip(short, long, strict=True):
+                assert type(a) is type(b) and np.asarray(a).dtype == np.asarray(b).dtype, (method, options)
+                np.testing.assert_array_equal(a, b, err_msg=f"{method} {options}")

@@ -34,8 +34,8 @@ def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", diviso
 '''
 
 SHORT = """\
-    if {plain}divisor is None and empty == "nan" and out is None and threads is None:
-        value = quick(loss._address, {first}, {second}, weight, None, reduction, {flat}, True)
+    if {plain}divisor is None and reduction != "none" and empty == "nan" and out is None and threads is None:
+        value = quick(loss._address, {first}, {second}, weight, None, None, None, reduction, False, {flat}, True, True)
         if value is not None:
             return value
 """

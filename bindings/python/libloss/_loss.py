@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ._total import Total
 
 ndarray, new = np.ndarray, np.empty
+FIRST = [0]
+UNSET = {"divisor": None, "empty": "nan", "threads": None}
 EMPTY = {"nan": 0, "zero": 1}
 CURVATURE = {"exact": 0, "upper": 1}
 CODES = {"i": 0, "u": 1, "f": 2, "b": 6}  # of DLPack, by NumPy's kinds
@@ -377,12 +379,41 @@ class Loss:
                 raise ArgumentError(f"wrt = {name!r} is named twice")
         return [names.index(name) if name in names else ~parameters.index(name) for name in each]
 
+    def _values(self, inputs: tuple[Any, ...], out: Any) -> Any:
+        """Memory for a value per element of two plain arrays of one shape: the caller's, or new memory; else None."""
+        if not self._flat or len(inputs) != 2 or type(inputs[0]) is not ndarray or type(inputs[1]) is not ndarray:
+            return None
+        shape, kinds = inputs[0].shape, (inputs[0].dtype.char, inputs[1].dtype.char)
+        if not shape or shape != inputs[1].shape or not ("f" in kinds or "d" in kinds):
+            return None
+        if out is None:
+            return new(shape, np.float64 if "d" in kinds else np.float32)
+        return out if type(out) is ndarray and out.shape == shape else None
+
+    def _quickly(self, inputs: tuple[Any, ...], options: Mapping[str, Any], grad: Any = None, hess: Any = None, *, values: Any = None,
+                 new: bool = True, value: bool = True) -> float | None:
+        """The value, or any number if it is not wanted, of plain arrays; None: it takes the long way."""
+        if len(inputs) != 2 or (self._wrt != FIRST and (grad is not None or hess is not None)):
+            return None
+        weight, reduction, upper = None, "mean", False
+        for name, x in options.items():
+            if name == "weight":
+                weight = x
+            elif name == "reduction":
+                reduction = x
+            elif name == "curvature" and hess is not None and x in CURVATURE:
+                upper = x == "upper"
+            elif UNSET.get(name, name) is not x:
+                return None
+        return quick(self._address, inputs[0], inputs[1], weight, values, grad, hess, reduction, upper, self._flat, new, value)
+
     def __call__(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The value: a float, or an array under ``reduction="none"``."""
-        if not options and out is None and len(inputs) == 2:
-            value = quick(self._address, inputs[0], inputs[1], None, None, "mean", self._flat, True)
+        values = self._values(inputs, out) if options.get("reduction") == "none" else None
+        if values is not None or (out is None and options.get("reduction") != "none"):
+            value = self._quickly(inputs, options, values=values, new=out is None)
             if value is not None:
-                return value
+                return value if values is None else values
         call, named = _split(options, VALUE)
         if out is not None and call.get("reduction") != "none":
             raise ArgumentError("out is for reduction='none': a reduced value is a float")
@@ -394,16 +425,18 @@ class Loss:
         ``wrt`` may name learnable parameters too: ``wrt=("prediction", "alpha")``. A gradient by a parameter is a float, the exact sum
         over all values; ``loss.replace(alpha=...)`` takes the step.
         """
+        grad = _like(inputs, out)
+        if grad is not None and self._quickly(inputs, options, grad, new=out is None, value=False) is not None:
+            return grad
         call, named = _split(options, GRAD | {"upstream"})
         return self._evaluate(inputs, named, ("grad",), out={"grad": out}, **call)["grad"]
 
     def value_and_grad(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """Both in one pass; ``wrt`` as in ``grad``."""
-        if not options and len(inputs) == 2 and type(inputs[0]) is ndarray and self._wrt is not None:
-            grad = new(inputs[0].shape, inputs[0].dtype) if out is None else out
-            value = quick(self._address, inputs[0], inputs[1], None, grad, "mean", self._flat, out is None)
-            if value is not None:
-                return value, grad
+        grad = _like(inputs, out)
+        value = None if grad is None or options.get("reduction") == "none" else self._quickly(inputs, options, grad, new=out is None)
+        if value is not None:
+            return value, grad
         call, named = _split(options, GRAD)
         pair = _pair(out, "(value, gradient)") if call.get("reduction") == "none" else (None, out)
         got = self._evaluate(inputs, named, ("value", "grad"), out={"value": pair[0], "grad": pair[1]}, **call)
@@ -411,6 +444,9 @@ class Loss:
 
     def hess(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The diagonal of the Hessian, or with ``curvature="upper"`` a positive one for Newton steps and boosting."""
+        hess = _like(inputs, out)
+        if hess is not None and self._quickly(inputs, options, None, hess, new=out is None, value=False) is not None:
+            return hess
         call, named = _split(options, HESS)
         return self._evaluate(inputs, named, ("hess",), out={"hess": out}, **call)["hess"]
 
@@ -423,13 +459,20 @@ class Loss:
 
     def grad_and_hess(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """What boosters ask for (they mean ``reduction="sum"``)."""
-        call, named = _split(options, HESS)
         pair = _pair(out, "(gradient, Hessian)")
+        grad, hess = _like(inputs, pair[0]), _like(inputs, pair[1])
+        if grad is not None and hess is not None and self._quickly(inputs, options, grad, hess, new=out is None, value=False) is not None:
+            return grad, hess
+        call, named = _split(options, HESS)
         got = self._evaluate(inputs, named, ("grad", "hess"), out={"grad": pair[0], "hess": pair[1]}, **call)
         return got["grad"], got["hess"]
 
     def jet(self, *inputs: Any, **options: Any) -> Jet:
         """Value, gradient and Hessian in one pass."""
+        grad, hess = _like(inputs, None), _like(inputs, None)
+        value = None if grad is None or options.get("reduction") == "none" else self._quickly(inputs, options, grad, hess)
+        if value is not None:
+            return Jet(value, grad, hess)
         call, named = _split(options, HESS)
         return Jet(**self._evaluate(inputs, named, ("value", "grad", "hess"), **call))
 
@@ -454,11 +497,17 @@ class Loss:
 
     def forward(self, *inputs: Any, axis: int = -1, unit_axes: int = 0, out: Any = None, **named: Any) -> Any:
         """The values, unweighted and unreduced."""
+        values = self._values(inputs, out)
+        plainly = axis == -1 and not unit_axes and not named and values is not None
+        if plainly and self._quickly(inputs, {"reduction": "none"}, values=values, new=out is None) is not None:
+            return values
         return self._evaluate(inputs, named, ("value",), reduction="none", axis=axis, unit_axes=unit_axes, out={"value": out})["value"]
 
     def backward(self, *inputs: Any, upstream: Any = None, **options: Any) -> Any:
         """The gradient of sum(upstream * values)."""
-        return self.grad(*inputs, upstream=upstream, reduction="none", **options)
+        if upstream is not None:
+            options["upstream"] = upstream
+        return self.grad(*inputs, reduction="none", **options)
 
     def reduce(self, values: Any, *, weight: Any = None, reduction: str = "mean", divisor: float | None = None, empty: str = "nan") -> float:
         """The reduced number of what ``forward`` gave."""
@@ -664,6 +713,15 @@ class Loss:
 def _split(options: Mapping[str, Any], allowed: frozenset[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the call; inputs by name."""
     return {k: v for k, v in options.items() if k in allowed}, {k: v for k, v in options.items() if k not in allowed}
+
+
+def _like(inputs: tuple[Any, ...], out: Any) -> Any:
+    """Memory for a derivative by the first input, a plain array: the caller's, or new memory; else None."""
+    if not inputs or type(inputs[0]) is not ndarray:
+        return None
+    if out is None:
+        return new(inputs[0].shape, inputs[0].dtype)
+    return out if type(out) is ndarray and out.shape == inputs[0].shape else None
 
 
 def _pair(out: Any, what: str) -> tuple[Any, Any]:
