@@ -123,21 +123,22 @@ FORMULA double atanh_ratio(double z) /* within 2^-33 */
 
 /* (z/2 - ln cosh x)/z^2, z = x^2, x <= 7/8 */
 #if FULL
-FORMULA double log_cosh_tail(double z) /* within 2^-52 */
+FORMULA double log_cosh_tail(double z) /* within 2^-54 */
 {
-    double p = 0x1.69d5616f1d1f2p-25;
-    p = fma64(p, z, -0x1.5a56486564f2dp-22);
-    p = fma64(p, z, 0x1.6494cb0524613p-20);
-    p = fma64(p, z, -0x1.184f5fb860193p-18);
-    p = fma64(p, z, 0x1.8d358ec478d0ap-17);
-    p = fma64(p, z, -0x1.129bfccf2d34ep-15);
-    p = fma64(p, z, 0x1.7d979cab248d3p-14);
-    p = fma64(p, z, -0x1.0d0ad1ab4c49cp-12);
-    p = fma64(p, z, 0x1.833d955918252p-11);
-    p = fma64(p, z, -0x1.1ea5d37d8b952p-9);
-    p = fma64(p, z, 0x1.ba1ba1b995ea4p-8);
-    p = fma64(p, z, -0x1.6c16c16c164cfp-6);
-    p = fma64(p, z, 0x1.5555555555554p-4);
+    double p = -0x1.dca5c8fdd148dp-27;
+    p = fma64(p, z, 0x1.de25a5a0cb3b4p-24);
+    p = fma64(p, z, -0x1.fe55b7637e083p-22);
+    p = fma64(p, z, 0x1.99473b29ac78fp-20);
+    p = fma64(p, z, -0x1.233bd1d00a07cp-18);
+    p = fma64(p, z, 0x1.90444035eb99fp-17);
+    p = fma64(p, z, -0x1.12e72fbe4b649p-15);
+    p = fma64(p, z, 0x1.7da180d008797p-14);
+    p = fma64(p, z, -0x1.0d0b41488e7a7p-12);
+    p = fma64(p, z, 0x1.833d9baa942e4p-11);
+    p = fma64(p, z, -0x1.1ea5d398ce788p-9);
+    p = fma64(p, z, 0x1.ba1ba1ba103cfp-8);
+    p = fma64(p, z, -0x1.6c16c16c16b8ep-6);
+    p = fma64(p, z, 0x1.5555555555555p-4);
     return p;
 }
 #else

@@ -127,7 +127,7 @@ POLYNOMIALS = [  # name, function, interval, terms for f64 and inside f32, coeff
     ("atanh_tail_2", atanh_tail_2, (0, S), 9, 4, 0, "(2 atanh(s) - 2s - 2s^3/3)/s^5"),
     ("atanh_tail_wide", atanh_tail, (0, mp.mpf(1) / 9), 11, 11, 0, "(2 atanh(s) - 2s)/s^3, z = s^2, s <= 1/3"),
     ("atanh_ratio", atanh_ratio, (0, mp.mpf(1) / 9), 6, 6, 0, "2 atanh(s)/s, s <= 1/3"),
-    ("log_cosh_tail", log_cosh_tail, (0, mp.mpf("0.765625")), 13, 7, 0, "(z/2 - ln cosh x)/z^2, z = x^2, x <= 7/8"),
+    ("log_cosh_tail", log_cosh_tail, (0, mp.mpf("0.765625")), 14, 7, 0, "(z/2 - ln cosh x)/z^2, z = x^2, x <= 7/8"),
     ("erf_ratio", erf_ratio, (0, mp.mpf("0.25")), 10, 6, 1, "erf(x)/x, z = x^2 <= 1/4"),
     ("erfcx_scaled", erfcx_scaled, (-1, 1), 29, 16, 1, "(1 + 2x) erfcx(x), t = (x - 4)/(x + 4)"),
     ("erfcx_near", erfcx_near, (-0.25, 0.25), 17, 17, 2, "erfcx(1/4 + z)"),

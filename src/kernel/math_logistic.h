@@ -91,9 +91,9 @@ FORMULA double rest_of_division(double a, double q, double b)
 #endif
 }
 
-/* e^-x for x >= 0 or NaN as (1 + u) 2^k; from e^-760 on it is that. */
+/* e^-x for x >= 0 or NaN as (1 + u + u_lo) 2^k; from e^-760 on it is that. */
 typedef struct {
-    double u;
+    double u, u_lo;
     double power; /* 2^k, but at least 2^-100: that is nothing beside 1 */
     double grown; /* 2^(k + 128), and so nothing but a result is subnormal */
     int faint; /* k < -100 */
@@ -105,11 +105,13 @@ FORMULA decay decay_of(pair x)
 {
     double minus = x.hi > 760 ? -760 : -x.hi, lo = x.hi > 760 ? 0 : x.lo;
     double shifted = fma64(minus, 0x1.71547652b82fep+0, ROUNDER), k = shifted - ROUNDER; /* 1/ln2 */
-    double r = fma64(k, -LN2_LO, fma64(k, -LN2_HI, minus)) - lo;
+    double most = fma64(k, -LN2_HI, minus), next = fma64(k, -LN2_LO, most), r = next - lo;
+    double r_lo = fma64(k, -LN2_LO, most - next) + ((next - r) - lo);
     uint64_t power = (double_to_bits(shifted) << 52) + (UINT64_C(1023) << 52);
     int faint = k < -100;
     double grown = x.hi > 747 ? 0 : bits_to_double(power + (UINT64_C(128) << 52)); /* what is made of it is 0; a product would underflow */
-    return (decay){ fma64(r * r, exp_tail(r), r), faint ? 0x1p-100 : bits_to_double(power), grown, faint };
+    double square = r * r, tail = exp_tail(r), u = fma64(square, tail, r);
+    return (decay){ u, fma64(square, tail, r - u) + r_lo, faint ? 0x1p-100 : bits_to_double(power), grown, faint };
 }
 
 /* x, or 0 below 2^-200: as good beside 1, and no subnormal goes in. By integers: gcc 12 moves the constants of ?: through the arithmetic
@@ -161,34 +163,37 @@ typedef struct {
     double log_cosh, tanh, sech2; /* sech2: 1/cosh^2, never as 1 - tanh^2 */
 } hyperbolic;
 
-/* From e^-2|r| and e^-2|r| - 1; below 7/8 the logarithm of cosh is a series in r^2. */
+/* From e^-2|r| and e^-2|r| - 1; below 7/8 the logarithm of cosh is a series in r^2. For f64 data everything is in two parts but the last sum. */
 FORMULA hyperbolic hyperbolic_of(pair r)
 {
     pair a = abs_pair(r);
     int near = a.hi < 0.875;
     decay y = decay_of(scale_pair(a, 2));
-    double m = fma64(y.power, y.u, y.power - 1), e = y.power * (1 + y.u), big = y.grown * (1 + y.u);
+    double m = fma64(y.power, y.u, y.power - 1), one = 1 + y.u, e = y.power * one, big = y.grown * one;
     double d = 2 + m, d2 = 2 + e, both = 1 / (d * d2), by_d = both * d2, by_d2 = both * d;
-    double t = -m * by_d, q = big * by_d, s = e * by_d2, s_lo = 0;
+    double t = -m * by_d, q = big * by_d, s = e * by_d2, z = near ? a.hi * a.hi : s * s, tail = s * (z * atanh_tail_wide(z));
+    double square = near ? z : 0, fourth = -square * square;
 #if FULL
-    double d_lo = m - (d - 2), d2_lo = e - (d2 - 2);
-    t = fma64(rest_of_division(-m, t, d) - t * d_lo, by_d, t);
-    q = fma64(rest_of_division(big, q, d) - q * d_lo, by_d, q);
-    s_lo = (rest_of_division(e, s, d2) - s * d2_lo) * by_d2;
+    double base = y.power - 1, m_lo = (fma64(y.power, y.u, base - m) + (y.power - (base + 1))) + y.power * y.u_lo,
+           one_lo = (y.u - (one - 1)) + y.u_lo, e_lo = y.power * one_lo;
+    double d_lo = (m - (d - 2)) + m_lo, d2_lo = (e - (d2 - 2)) + e_lo;
+    double q_lo = ((rest_of_division(big, q, d) + y.grown * one_lo) - q * d_lo) * by_d;
+    double s_lo = ((rest_of_division(e, s, d2) + e_lo) - s * d2_lo) * by_d2;
+    t = fma64((rest_of_division(-m, t, d) - m_lo) - t * d_lo, by_d, t);
+
+    pair apart = fast_two_sum(a.hi, -LN2_HI), sum = fast_two_sum(apart.hi, 2 * s);
+    double far = sum.hi + (sum.lo + ((apart.lo - LN2_LO) + (a.lo + (2 * s_lo + tail))));
+    far = a.hi < __builtin_inf() ? far : a.hi;
+    double square_lo = -rest_of_division(square, near ? a.hi : 0, near ? a.hi : 0);
+    double series = 0.5 * square + fma64(fourth, log_cosh_tail(square), 0.5 * square_lo + t * a.lo);
+
+    double part = q * SHRINK_DECAY, other = 1 - part, other_lo = ((1 - other) - part) - q_lo * SHRINK_DECAY, product = q * other;
+    double quarter = product + (fma64(q, other, -product) + (q_lo * other + q * other_lo));
+#else
+    double far = (a.hi - LN2_HI) + ((2 * s + tail) - LN2_LO), series = fma64(fourth, log_cosh_tail(square), 0.5 * square);
+    double quarter = q * (1 - q * SHRINK_DECAY);
 #endif
-    double z = near ? a.hi * a.hi : s * s;
-    double little = 2 * s + (2 * s_lo + s * (z * atanh_tail_wide(z)));
-    double far = (a.hi - LN2_HI) + (little - LN2_LO), square = near ? z : 0;
-    double series = fma64(-square * square, log_cosh_tail(square), 0.5 * square);
-#if FULL
-    double square_lo = -rest_of_division(near ? z : 0, near ? a.hi : 0, near ? a.hi : 0);
-    far += a.lo;
-    series += 0.5 * square_lo + t * a.lo;
-    t = fma64(fma64(-t, t, 1), y.power == 1 ? a.lo : 0, t); /* elsewhere the exponential has it in */
-#endif
-    return (hyperbolic){ .log_cosh = near ? series : far,
-                         .tanh = copysign_(t, r.hi),
-                         .sech2 = 4 * (q * (1 - q * SHRINK_DECAY)) * SHRINK_DECAY };
+    return (hyperbolic){ .log_cosh = near ? series : far, .tanh = copysign_(t, r.hi), .sech2 = 4 * quarter * SHRINK_DECAY };
 }
 
 #endif
