@@ -203,8 +203,24 @@ static void gather_integers(const char *p, int64_t step, int64_t n, int32_t dtyp
     }
 }
 
+/* The first of n numbers to all of them. */
+static void repeat_first(void *dst, int64_t n, int32_t as)
+{
+    if (as == DTYPE_F32)
+        for (int64_t i = 1; i < n; i++) ((float *)dst)[i] = *(float *)dst;
+    else if (as == DTYPE_F64)
+        for (int64_t i = 1; i < n; i++) ((double *)dst)[i] = *(double *)dst;
+    else
+        for (int64_t i = 1; i < n; i++) ((int64_t *)dst)[i] = *(int64_t *)dst;
+}
+
 static void gather_run(const char *p, int64_t step, int64_t n, int32_t dtype, void *dst, int32_t as)
 {
+    if (step == 0 && n > 1) {
+        gather_run(p, 0, 1, dtype, dst, as);
+        repeat_first(dst, n, as);
+        return;
+    }
     if (step == dtypes[dtype].bits / 8 && gather_dense(p, n, dtype, dst, as)) return;
     if (as == DTYPE_F32)
         gather_floats(p, step, n, dtype, dst);
