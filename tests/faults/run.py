@@ -4,7 +4,8 @@
     python tests/faults/run.py --long    all
 
 Needs the build of LIBLOSS_SO with its static library beside it: a fault of the engine or the API recompiles one file and is linked before
-that. One in a kernel is built with the README's one line of cc.
+that; so do the files of the losses that its tests name, of one in a kernel, and the engine's loops. Of other kernels all is built, with the
+README's one line of cc.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
+import platform
 import re
 import shlex
 import shutil
@@ -32,17 +34,22 @@ FAULTS = [  # file, what stands there, what a slip would make of it, the tests t
     ("losses/distance/pseudo_huber.c", ".hess = ", ".hess = -", "test_accuracy.py -k 'pseudo_huber and float64'"),
     ("losses/distance/log_cosh.c", "h.log_cosh,", "h.log_cosh + 1e-15,", "test_accuracy.py -k log_cosh"),
     ("losses/margin/hinge.c", "CONVEX", "CONVEX | DIFFERENTIABLE", "test_claims.py -k hinge"),
-    ("kernel/logits.h", "real far = wrong.hi == 0 ? 0 : x;", "real far = x;", "test_limits.py -k 'binary_cross_entropy_with_logits and float64'"),
+    ("kernel/logits.h", "wrong == 0 ? 0 : wrong * size", "wrong * size", "test_limits.py -k 'binary_cross_entropy_with_logits and float64'"),
     ("kernel/pair.h", "p.lo + (a.hi * b.lo + a.lo * b.hi)", "p.lo", "test_accuracy.py -k 'pseudo_huber and float64'"),
     ("kernel/math_exp.h", "k * LN2_LO", "k * LN2_HI * 0", "test_accuracy.py -k exponential"),
     ("kernel/softmax.h", "/ (real)tile->classes", "/ (real)(tile->classes - 1)", "test_peers.py test_accuracy.py -k cross_entropy"),
     ("kernel/softmax_row.h", "reduce_exp(x, lo)", "reduce_exp(x, 0)", "test_softmax.py -k 'hard and float64'"),
-    ("kernel/softmax_loops.h", "top.q < top.p ? sure : unsure", "unsure", "test_accuracy.py -k 'rows and cross_entropy-float64'"),
+    ("kernel/softmax_loops.h", "top_q < top_p ? sure : unsure", "unsure", "test_accuracy.py -k 'rows and cross_entropy-float64'"),
     # the engine: divisors, weights, surveys, merging
     ("engine/total.c", "libloss__add_count(&into->present, from->present)", "into->present = from->present", "test_engine.py -k 'split'"),
     ("engine/survey.c", "c->divisor = (double)c->present", "c->divisor = (double)c->count", "test_engine.py -k 'masked_is and float64'"),
-    ("engine/tiles.c", "factor[i] *= w[i];", "factor[i] *= w[i] * w[i];", "test_engine.py -k 'one_factor and float64'"),
+    ("engine/tiles.c", "factor[i] *= (double)w[i];", "factor[i] *= (double)w[i] * (double)w[i];", "test_engine.py -k 'one_factor and float32'"),
     ("engine/builtin.c", "TRY(libloss__survey(&c));\n    void *own;", "libloss__survey(&c);\n    void *own;", "test_engine.py -k bad_input"),
+    ("engine/survey.c", "if (!all_weights(c, w, n, &present)) TRY(find_bad_weight(c, start, n));", "all_weights(c, w, n, &present);",
+     "test_engine.py -k bad_input"),
+    ("engine/pointwise.c", "memcpy(result[k].to, out[k], result[k].bytes)", "memcpy(result[k].to, out[0], result[k].bytes)", "test_engine.py -k 'one_factor and huber'"),
+    ("engine/builtin.c", "args->value || args->total, args->total != NULL, &parts[k]", "args->value || args->total, 0, &parts[k]", "test_totals.py -k masses"),
+    ("kernel/pointwise.h", "(double)param[FAINT] * (double)b", "(double)param[FAINT] * (double)b * 1.5", "test_engine.py -k 'faint and huber'"),
     ("engine/survey.c", "if (libloss__is_ignored(c, label[i])) {", "if (0) {", "test_engine.py -k 'masked_rows and float64'"),
     ("engine/survey.c", "w[i] * mass_weight(c, k, start + i, label[i]) : w[i]", "w[i] : w[i]", "test_engine.py -k class_weights_count"),
     ("engine/sum.c", "if (s->nan || (s->plus", "if ((s->plus", "test_engine.py -k 'nan_stays and float64'"),
@@ -92,7 +99,9 @@ FAULTS = [  # file, what stands there, what a slip would make of it, the tests t
 DAILY = 3  # a rotation: each day of the year takes the next ones
 
 
-FLAGS = ["-std=gnu11", "-O1", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", f"-I{ROOT}/include"]
+FMA, AVX512 = ["-mavx2", "-mfma"], ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma"]
+SETS = {"baseline": [], "avx2": FMA, "avx512": AVX512} if platform.machine() == "x86_64" else {"neon": []}
+FLAGS = ["-std=gnu11", "-O1", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", f"-I{ROOT}/include", "-fno-math-errno", "-fno-trapping-math"]
 
 
 def run(*command: object) -> None:
@@ -104,7 +113,7 @@ def run(*command: object) -> None:
 class Broken:
     """A scratch copy with one fault (or none), as the tests want to see it: a shared library, or objects to link a program with."""
 
-    def __init__(self, scratch: pathlib.Path, file: str = "", old: str = "", new: str = ""):
+    def __init__(self, scratch: pathlib.Path, file: str = "", old: str = "", new: str = "", selection: str = ""):
         self.folder = scratch / "copy"
         shutil.rmtree(self.folder, ignore_errors=True)
         for part in ("src", "include"):
@@ -115,17 +124,26 @@ class Broken:
             path.write_text(path.read_text().replace(old, new, 1))
         house = file.startswith(("engine/", "api/", "cpu/")) and file != "engine/tiles.c"  # which is compiled per instruction set, like kernels
         self.changed = [] if not house else [path] if file.endswith(".c") else sorted((self.folder / "src/api").glob("*.c"))
-        self.whole = bool(file) and not house
+        named = [s for s in (self.folder / "src/losses").glob("*/*.c") if s.stem in re.findall(r"\w+", selection)]
+        sums = file in ("engine/tiles.c", "kernel/tile_sum.h")
+        self.kernels = [] if house or not file else [self.folder / "src/engine/tiles.c"] if sums else named
+        self.whole = bool(file) and not house and not self.kernels
 
     def objects(self) -> list[str]:
         """What stands before the archive of the unbroken build: the first definition counts."""
-        for source in self.changed:
-            run(CC, *FLAGS, "-c", source, "-o", source.with_suffix(".o"))
-        return [str(source.with_suffix(".o")) for source in self.changed]
+        made = [([], source, source.with_suffix(".o")) for source in self.changed]
+        for source in self.kernels:
+            for k, (isa, options) in enumerate(SETS.items()):
+                for bits in (32, 64):
+                    defined = [f"-DLIBLOSS_ISA={isa}", f"-DLIBLOSS_BITS={bits}", *(["-DLIBLOSS_DESCRIBE"] if (k, bits) == (0, 64) else [])]
+                    made.append(([*defined, *options, "-Wno-unknown-pragmas"], source, source.with_suffix(f".{isa}.{bits}.o")))
+        for options, source, to in made:
+            run(CC, *FLAGS, *options, "-c", source, "-o", to)
+        return [str(to) for _, _, to in made]
 
     def library(self) -> pathlib.Path:
         out = self.folder / "libloss.so"
-        if self.whole:  # kernels: everything anew, with the plainest instructions, by the README's line
+        if self.whole:  # kernels that no loss is named for: everything anew, with the plainest instructions, by the README's line
             line = re.search(r"^cc .*LIBLOSS_PLAIN.* -o libloss.so$", (ROOT / "README.md").read_text(), re.M).group()
             subprocess.run(["sh", "-c", line], cwd=self.folder, check=True, capture_output=True)
         elif not out.exists():
@@ -158,7 +176,7 @@ def main() -> int:
                 print(f"ALWAYS    {selection} objects to unbroken sources")
                 missed += 1
         for file, old, new, selection in faults:
-            broken = Broken(scratch, file, old, new)
+            broken = Broken(scratch, file, old, new, selection)
             word = "gone" if broken.gone else "seen" if broken.objected(selection) else "MISSED"
             missed += word != "seen"
             print(f"{word:9} {file}: {new!r}", flush=True)

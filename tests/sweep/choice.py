@@ -37,7 +37,7 @@ class Tile(ctypes.Structure):  # pointwise_tile of src/kernel/loss.h
     _fields_ = [("count", ctypes.c_ssize_t), ("input", ctypes.c_void_p * 8), ("flat", ctypes.c_double), ("in_double", ctypes.c_int),
                 ("factor", ctypes.c_void_p), ("value", ctypes.c_void_p),
                 ("grad", ctypes.c_void_p), ("hess", ctypes.c_void_p), ("wide_grad", ctypes.c_void_p * 8), ("wide_hess", ctypes.c_void_p * 8),
-                ("param", ctypes.c_void_p), ("upper", ctypes.c_int)]
+                ("by", ctypes.c_void_p), ("param", ctypes.c_void_p), ("upper", ctypes.c_int), ("faint", ctypes.c_int)]
 
 
 def compile_candidate(folder, name, path, kind, isa, bits):
@@ -75,7 +75,7 @@ def errors(library, name, loss, isa, bits, count=150) -> list[float]:
 
     dtype = np.float64 if bits == 64 else np.float32
     x = elementwise(name, name, loss.inputs, dtype, np.random.default_rng(3), count)
-    n = len(x[0])
+    n = len(x[0]) // 16 * 16  # kernels take whole blocks
     out = [np.empty(n, dtype) for _ in OUTPUTS]
     factor, param = np.ones(n), np.zeros(12)
     param[: len(loss.parameters)] = [q["fallback"] for q in loss.parameters]
