@@ -114,7 +114,7 @@ FORMULA decay decay_of(pair x)
     return (decay){ u, fma64(square, tail, r - u) + r_lo, faint ? 0x1p-100 : bits_to_double(power), grown, faint };
 }
 
-/* x, or 0 below 2^-200: as good beside 1, and no subnormal goes in. By integers: gcc 12 moves the constants of ?: through the arithmetic
+/* x >= 0 (or NaN without a sign), or 0 below 2^-200: as good beside 1, and no subnormal goes in. By integers: gcc 12 moves the constants of ?: through the arithmetic
  * that follows, and pays twice. */
 FORMULA double flushed(double x)
 {
@@ -145,8 +145,7 @@ FORMULA sigmoid_parts sigmoid_parts_of(pair x)
 {
 #if FULL
     int below = x.hi < 0;
-    pair size = choose(below, negative(x), x);
-    sigmoid_sides s = sides_of((pair){ flushed(size.hi), size.lo });
+    sigmoid_sides s = sides_of((pair){ flushed(abs_(x.hi)), below ? -x.lo : x.lo });
     return (sigmoid_parts){
         .softplus = s.little + (below ? 0 : x.hi),
         .little = s.little,

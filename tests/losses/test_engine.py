@@ -239,11 +239,12 @@ def test_all_halves_convert_exactly():
 
 @pytest.mark.parametrize("name", BOTH)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_nan_stays_where_it_is(name, dtype):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_nan_stays_where_it_is(name, dtype, sign):
     loss = Loss(name)
     p, *t = sample(name, dtype, 40)
     clean = loss.eval(p, *t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
-    p[3] = np.nan
+    p[3] = np.copysign(np.nan, sign)
     dirty = loss.eval(p, *t, grad=[0], hess=[0], values=np.empty(len(p), dtype), reduction="sum")
     others = np.arange(len(p)) != 3
     assert math.isnan(dirty["value"]) and np.all(np.isnan(dirty["values"][3:4]))
