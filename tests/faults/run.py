@@ -136,7 +136,7 @@ class Broken:
             for k, (isa, options) in enumerate(SETS.items()):
                 for bits in (32, 64):
                     defined = [f"-DLIBLOSS_ISA={isa}", f"-DLIBLOSS_BITS={bits}", *(["-DLIBLOSS_DESCRIBE"] if (k, bits) == (0, 64) else [])]
-                    made.append(([*defined, *options, "-Wno-unknown-pragmas"], source, source.with_suffix(f".{isa}.{bits}.o")))
+                    made.append(([*defined, *options, f"-I{self.folder}/src/kernel", "-Wno-unknown-pragmas"], source, source.with_suffix(f".{isa}.{bits}.o")))
         for options, source, to in made:
             run(CC, *FLAGS, *options, "-c", source, "-o", to)
         return [str(to) for _, _, to in made]
