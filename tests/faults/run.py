@@ -122,11 +122,11 @@ class Broken:
         self.gone = bool(file) and old not in path.read_text()
         if file and not self.gone:
             path.write_text(path.read_text().replace(old, new, 1))
-        house = file.startswith(("engine/", "api/", "cpu/")) and file != "engine/tiles.c"  # which is compiled per instruction set, like kernels
+        loops = file in ("engine/tiles.c", "engine/half.h", "kernel/tile_sum.h")  # the engine's, compiled per instruction set like kernels
+        house = file.startswith(("engine/", "api/", "cpu/")) and not loops
         self.changed = [] if not house else [path] if file.endswith(".c") else sorted((self.folder / "src/api").glob("*.c"))
         named = [s for s in (self.folder / "src/losses").glob("*/*.c") if s.stem in re.findall(r"\w+", selection)]
-        sums = file in ("engine/tiles.c", "kernel/tile_sum.h")
-        self.kernels = [] if house or not file else [self.folder / "src/engine/tiles.c"] if sums else named
+        self.kernels = [] if house or not file else [self.folder / "src/engine/tiles.c"] if loops else named
         self.whole = bool(file) and not house and not self.kernels
 
     def objects(self) -> list[str]:

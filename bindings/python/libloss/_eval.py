@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core, _state
+from ._call import LABELS
 from ._core import create, describe
 from ._errors import ArgumentError, Error
 from ._files import Arrays, Need, Place, Source, replacing, split, suffix, told
-from ._loss import LABELS, Loss
+from ._loss import Loss
 from ._metrics import Metric
 from ._progress import Interrupt, Progress
 from ._running import Key, Measure, Running, Whole, taken, undivided

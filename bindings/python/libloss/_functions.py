@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ._call import CATEGORIES, LABELS
 from ._core import Info, default, is_flat, is_of_batch, names
 from ._libloss import quick
-from ._loss import CATEGORIES, LABELS, Loss
+from ._loss import Loss
 from ._texts import INSIGHTS
 
 EXAMPLES = {  # what an input of each kind looks like in an example

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _jax_ffi
+from ._call import CODES, EMPTY
 from ._core import REDUCTIONS, check, numbers
 from ._extras import tool
 from ._libloss import ffi, lib
-from ._loss import CODES, EMPTY, Loss
+from ._loss import Loss
 
 jax = tool("jax")
 

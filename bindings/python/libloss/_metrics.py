@@ -10,10 +10,11 @@ import numpy as np
 
 from . import _core
 from ._arrays import Plain, absent, columns_of, plain, same_categories, same_index, weighed, wide
+from ._call import CATEGORIES, LABELS, ROLES, tensor_of
 from ._core import Info, check, create, describe, text
 from ._errors import ArgumentError, DTypeError, Error, located
 from ._libloss import ffi, lib
-from ._loss import CATEGORIES, FORMAT, LABELS, ROLES, _tensor, _value_of, create_with, numbers_of, readable, settings
+from ._loss import FORMAT, _value_of, create_with, numbers_of, readable, settings
 from ._texts import INSIGHTS
 from ._total import Total
 
@@ -145,7 +146,7 @@ class Metric:
     def of_counts(self, matrix: Any, /) -> Any:
         """The metric of a confusion matrix: rows the targets, columns the predictions; with multilabel of what confusion_counts gives."""
         matrix = wide(plain(matrix, "matrix"))
-        tensor, *keep = _tensor(matrix)
+        tensor, *keep = tensor_of(matrix)
         args = ffi.new("libloss_args *")
         args.struct_size = ffi.sizeof("libloss_args")
         args.input[0] = tensor
@@ -153,7 +154,7 @@ class Metric:
         shape = {"confusion_matrix": (classes, classes), "confusion_counts": (classes, 4)}.get(
             self.name, (classes,) if self._parameters.get("average") == "none" else ())
         value, values = ffi.new("double *"), np.empty(shape)
-        out, *keep_out = _tensor(values)
+        out, *keep_out = tensor_of(values)
         out.data = ffi.cast("void *", values.__array_interface__["data"][0])
         if shape:
             args.values = out

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from ._call import EMPTY, choose, positive, split
 from ._core import REDUCTIONS, check, create, describe
 from ._errors import ArgumentError
 from ._libloss import ffi, lib
-from ._loss import EMPTY, FORMAT, Loss, _positive, _split, choose, readable
+from ._loss import FORMAT, Loss, readable
 
 if TYPE_CHECKING:
     from ._metrics import Metric
@@ -60,7 +61,7 @@ class Total:
     def add(self, *inputs: Any, **options: Any) -> Total:
         """One more piece of the data. Of a metric: ``add(prediction=, target=, weight=)``, and what else it takes, by name."""
         if isinstance(self._loss, Loss):
-            call, named = _split(options, ADD)
+            call, named = split(options, ADD)
             self._loss._evaluate(inputs, named, ("value",), total=self._memory, **call)
             return self
         if inputs:
@@ -98,7 +99,7 @@ class Total:
         numbers = self._numbers
         out = ffi.new("double[]", numbers + 4)
         check(lib.libloss_total_value(self._pointer, choose(REDUCTIONS, reduction if isinstance(self._loss, Loss) else "mean", "reduction"),
-                                      choose(EMPTY, empty, "empty"), _positive(divisor), out, numbers + 4))
+                                      choose(EMPTY, empty, "empty"), positive(divisor), out, numbers + 4))
         return [float(x) for x in out]
 
     @property

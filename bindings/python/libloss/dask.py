@@ -23,10 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._arrays import plain
+from ._call import choose
 from ._core import REDUCTIONS, Info
 from ._errors import ArgumentError, DTypeError, ShapeError
 from ._extras import tool
-from ._loss import Loss, choose
+from ._loss import Loss
 from ._metrics import Metric
 from ._total import Total
 from ._types import Measured, Spec

@@ -15,12 +15,13 @@ from typing import Any, Literal
 
 from . import _jax_ffi
 from ._arrays import _refuse
+from ._call import EMPTY, choose
 from ._core import REDUCTIONS
 from ._errors import ArgumentError, Error, NotDifferentiableError, ShapeError
 from ._extras import tool
 from ._jax_call import DTYPES, PARAMETER, WEIGHT, Call, is_real, learnable, request, wide
 from ._libloss import lib
-from ._loss import EMPTY, Loss, choose
+from ._loss import Loss
 from ._threads import current
 from ._types import Spec
 

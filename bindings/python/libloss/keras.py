@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _loss
+from ._call import choose
 from ._core import REDUCTIONS
 from ._errors import ArgumentError
 from ._extras import tool
-from ._loss import choose
 
 keras = tool("keras")
 ops = keras.ops

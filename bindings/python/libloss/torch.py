@@ -19,12 +19,12 @@ import numpy as np
 
 from . import _loss
 from ._arrays import plain
+from ._call import EMPTY, ROLES, choose, positive
 from ._core import NO_VALUE, REDUCTIONS, ParameterInfo, check, numbers
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError, ShapeError
 from ._extras import tool
 from ._libloss import exchange, ffi, lib
 from ._libloss import tensors as plain_tensors
-from ._loss import EMPTY, ROLES, choose
 from ._threads import wished
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Call:
         parameters = list(self.parameters)
         for name, x in zip(self.names, tensors, strict=True):
             if name == "divisor":
-                args.divisor = _loss._positive(x.item())
+                args.divisor = positive(x.item())
             elif name in self.learned:
                 parameters[self.learned[name]] = x.item()
             else:
