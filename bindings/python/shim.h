@@ -118,7 +118,7 @@ static libloss_py_result libloss_py_eval(const libloss_object *o, libloss_args *
     return result;
 }
 
-/* ---- quick(address, prediction, target, weight, values, gradient, hessian, reduction, upper, flat, new, value) ---- */
+/* ---- quick(address, prediction, target, weight, values, gradient, hessian, reduction, upper, form, new, value) ---- */
 
 enum { QUICK_REDUCTIONS = 6, HOLDS_GIL = 1 << 12, NEEDS_NO_POLL = 1 << 16, MAY_USE_THREADS = 1 << 17 };
 
@@ -161,21 +161,51 @@ static PyObject *libloss_py_answer(libloss_status status, double value)
     return status == LIBLOSS_OK ? PyFloat_FromDouble(value) : PyObject_CallFunction(libloss_py_check, "i", (int)status);
 }
 
-/* What the flat calls take: dense rows of one float type and one length. */
-static int libloss_py_flat(const libloss_py_view *view, int count, int64_t n)
+/* In memory in their order */
+static int libloss_py_in_order(const libloss_tensor *t)
 {
-    const libloss_tensor *first = &view[0].tensor;
-    for (int k = 0; k < count; k++) {
-        const libloss_tensor *t = &view[k].tensor;
-        if (t->dtype_code != 2 || t->dtype_bits != first->dtype_bits || t->ndim != 1 || t->shape[0] != n || (n > 1 && t->strides[0] != 1))
-            return 0;
+    int64_t expected = 1;
+    for (int32_t k = t->ndim - 1; k >= 0; k--) {
+        if (t->shape[k] != 1 && t->strides && t->strides[k] != expected) return 0;
+        expected *= t->shape[k];
     }
-    return first->dtype_bits >= 32;
+    return 1;
+}
+
+enum { FLAT = 1, ROWS = 2 }; /* as many axes have arrays whose errors the plain entries tell as the long way would */
+
+/* Whether the entries of libloss.h for plain arrays take these: one float type, one shape but for a row's class index, and in order. The
+ * gradient may be NULL. */
+static int libloss_py_plain(int form, const libloss_tensor *p, const libloss_tensor *t, const libloss_tensor *gradient)
+{
+    int fits = p->dtype_code == 2 && (p->dtype_bits == 32 || p->dtype_bits == 64) && p->ndim == t->ndim + (form == ROWS);
+    fits = fits && (form == FLAT ? t->dtype_code == 2 && t->dtype_bits == p->dtype_bits
+                                 : form == ROWS && t->dtype_code == 0 && (t->dtype_bits == 32 || t->dtype_bits == 64));
+    for (int32_t k = 0; fits && k < t->ndim; k++) fits = t->shape[k] == p->shape[k];
+    fits = fits && libloss_py_in_order(p) && libloss_py_in_order(t);
+    if (!fits || !gradient) return fits;
+    for (int32_t k = 0; fits && k < p->ndim; k++) fits = gradient->ndim == p->ndim && gradient->shape[k] == p->shape[k];
+    return fits && gradient->dtype_bits == p->dtype_bits && libloss_py_in_order(gradient);
+}
+
+/* Calls that entry: n values, each of m classes where they are rows. */
+static libloss_status libloss_py_call_plain(int form, const libloss_object *o, int32_t reduction, int64_t n, int64_t m,
+                                            const libloss_tensor *p, const void *x, const libloss_tensor *t, const void *y, double *value,
+                                            void *gradient)
+{
+    const int wide = p->dtype_bits == 64, by_64 = t->dtype_bits == 64;
+    if (form == FLAT)
+        return wide ? libloss_call_f64(o, reduction, n, x, y, value, gradient) : libloss_call_f32(o, reduction, n, x, y, value, gradient);
+    if (wide)
+        return by_64 ? libloss_rows_f64_i64(o, reduction, n, m, x, y, value, gradient)
+                     : libloss_rows_f64_i32(o, reduction, n, m, x, y, value, gradient);
+    return by_64 ? libloss_rows_f32_i64(o, reduction, n, m, x, y, value, gradient)
+                 : libloss_rows_f32_i32(o, reduction, n, m, x, y, value, gradient);
 }
 
 /* Two plain arrays, perhaps a weight, values and derivatives by the first, and a reduction; all other options at their defaults. None: it
- * takes more than that to answer. `upper`: the Hessian is the positive one. `flat`: the loss gives a value per element of exactly these two
- * inputs. `new`: nobody else has seen the outputs. `value`: the answer is the reduced value, else whatever number. */
+ * takes more than that to answer. `upper`: the Hessian is the positive one. `form`: 1, the loss gives a value per element of exactly these
+ * two inputs; 2, one per row of classes; 0, neither. `new`: nobody else has seen the outputs. `value`: the answer is the reduced value, else whatever number. */
 static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssize_t arguments)
 {
     (void)self;
@@ -203,11 +233,12 @@ static PyObject *libloss_py_quick(PyObject *self, PyObject *const *given, Py_ssi
         const libloss_tensor *p = given_one[0], *gradient = given_one[GRADIENT], *hessian = given_one[HESSIAN];
         const int64_t n = libloss_py_count(p);
         double *answer = given[11] == Py_True && reduction != LIBLOSS_NONE ? &value : NULL;
-        if (given[9] == Py_True && !given_one[WEIGHT] && !given_one[VALUES] && !hessian && reduction != LIBLOSS_NONE && n <= HOLDS_GIL &&
-            libloss_py_flat(view, taken, n)) {
-            void *g = gradient ? gradient->data : NULL;
-            status = p->dtype_bits == 32 ? libloss_call_f32(o, reduction, n, p->data, view[1].tensor.data, answer, g)
-                                         : libloss_call_f64(o, reduction, n, p->data, view[1].tensor.data, answer, g);
+        const int form = (int)PyLong_AsLong(given[9]);
+        if (form && p->ndim == form && !given_one[WEIGHT] && !given_one[VALUES] && !hessian && reduction != LIBLOSS_NONE && n > 0 &&
+            n <= HOLDS_GIL && libloss_py_plain(form, p, given_one[1], gradient)) {
+            const int64_t m = form == ROWS ? p->shape[p->ndim - 1] : 1;
+            status = libloss_py_call_plain(form, o, reduction, n / m, m, p, p->data, given_one[1], given_one[1]->data, answer,
+                                           gradient ? gradient->data : NULL);
         } else {
             libloss_args args;
             memset(&args, 0, sizeof args);
@@ -305,11 +336,7 @@ static int libloss_py_dense(PyObject *object, libloss_tensor *t, int signs)
 {
     if (Py_TYPE(object) != libloss_py_peer.type || libloss_py_peer.view(object, t) != 0 || t->device_type != 1 || t->dtype_lanes != 1)
         return 0;
-    int64_t expected = 1;
-    for (int32_t k = t->ndim - 1; k >= 0; k--) {
-        if (t->shape[k] != 1 && t->strides && t->strides[k] != expected) return 0;
-        expected *= t->shape[k];
-    }
+    if (!libloss_py_in_order(t)) return 0;
     if (!signs) return 1;
     PyObject *negated = PyObject_CallMethodObjArgs(object, libloss_py_peer.is_neg, NULL);
     Py_XDECREF(negated);
@@ -344,34 +371,25 @@ static PyObject *libloss_py_tensors(PyObject *self, PyObject *const *given, Py_s
     PyObject *value = NULL, *gradient = NULL;
     void *to = NULL, *g = NULL;
     if (PyErr_Occurred()) return NULL;
-    int fits = libloss_py_peer.view && libloss_py_dense(given[4], &p, 1) && libloss_py_dense(given[5], &t, !rows) && p.dtype_code == 2 &&
-               (p.dtype_bits == 32 || p.dtype_bits == 64) && p.ndim == t.ndim + rows;
-    fits = fits &&
-           (rows ? t.dtype_code == 0 && (t.dtype_bits == 32 || t.dtype_bits == 64) : t.dtype_code == 2 && t.dtype_bits == p.dtype_bits);
+    const int form = rows ? ROWS : FLAT;
+    int fits = libloss_py_peer.view && libloss_py_dense(given[4], &p, 1) && libloss_py_dense(given[5], &t, !rows) &&
+               libloss_py_plain(form, &p, &t, NULL);
     int64_t n = 1;
     for (int32_t k = 0; fits && k < t.ndim; k++) {
-        fits = p.shape[k] == t.shape[k] && t.shape[k] <= FEW;
+        fits = t.shape[k] <= FEW;
         n *= t.shape[k];
         fits = fits && n <= FEW;
     }
     const int64_t m = fits && rows ? p.shape[t.ndim] : 1;
     if (fits && n > 0 && m > 0 && m <= FEW / n) {
         const void *x = libloss_py_memory(&p), *y = libloss_py_memory(&t); /* shapes are not valid any longer once outputs are made */
-        const int wide = p.dtype_bits == 64, by_64 = t.dtype_bits == 64;
+        const int wide = p.dtype_bits == 64;
         value = libloss_py_like(libloss_py_peer.number[wide], &to);
         if (value && derived) gradient = libloss_py_like(given[4], &g);
         if (value && (gradient || !derived)) {
             double number = 0;
-            libloss_status status;
             PyThreadState *released = n * m > HOLDS_GIL ? PyEval_SaveThread() : NULL;
-            if (!rows)
-                status = wide ? libloss_call_f64(o, reduction, n, x, y, &number, g) : libloss_call_f32(o, reduction, n, x, y, &number, g);
-            else if (wide)
-                status = by_64 ? libloss_rows_f64_i64(o, reduction, n, m, x, y, &number, g)
-                               : libloss_rows_f64_i32(o, reduction, n, m, x, y, &number, g);
-            else
-                status = by_64 ? libloss_rows_f32_i64(o, reduction, n, m, x, y, &number, g)
-                               : libloss_rows_f32_i32(o, reduction, n, m, x, y, &number, g);
+            const libloss_status status = libloss_py_call_plain(form, o, reduction, n, m, &p, x, &t, y, &number, g);
             if (released) PyEval_RestoreThread(released);
             const float narrow = (float)number;
             memcpy(to, wide ? (const void *)&number : &narrow, wide ? sizeof number : sizeof narrow);

@@ -139,7 +139,7 @@ static __attribute__((noinline)) void run_rest(pointwise_kernel *run, int want, 
 
 /* Whether the tile before this one met subnormal numbers, in whatever call: it costs nothing to know, a look at the data would, and since
  * results are the same both ways it does not matter where it is wrong. */
-static _Thread_local int faint_lately;
+static __thread int faint_lately __attribute__((tls_model("initial-exec"))); /* as message.c: no malloc on the first touch */
 
 void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, pointwise_tile *tile)
 {

@@ -63,6 +63,7 @@ static void F(squared_log_error)(T p, T t, F(jet) * j)
 
 static void F(binary_cross_entropy)(T p, T t, F(jet) * j)
 {
+    p += 0; /* -0 is 0, where the slope goes down without end */
     T a = t == 0 ? 0 : -t * M(log)(p), b = t == 1 ? 0 : -(1 - t) * M(log1p)(-p);
     T ha = t == 0 ? 0 : t / p / p, hb = t == 1 ? 0 : (1 - t) / (1 - p) / (1 - p);
     *j = (F(jet)){ { a + b, t == 0 ? 1 / (1 - p) : t == 1 ? -1 / p : (p - t) / p / (1 - p), ha + hb }, { 0 } };

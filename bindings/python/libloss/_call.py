@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Plain, absent, columns_of, is_masked, plain, same_categories, same_index, weighed, wide
-from ._core import ANSWERS, NO_VALUE, REDUCTIONS, Info, check, is_of_batch, numbers
+from ._core import ANSWERS, FLAT, NO_VALUE, REDUCTIONS, Info, check, is_of_batch, numbers
 from ._errors import ArgumentError, DTypeError, Error, NotDifferentiableError, ShapeError, located
 from ._libloss import ffi, lib, quick
 from ._threads import wished
@@ -48,7 +48,7 @@ class Calls:
     __slots__ = ()
     _handle: Any
     _address: int  # of what the handle holds
-    _flat: bool
+    _form: int
     _info: Info
     _parameters: Mapping[str, Any]
     _wrt: list[int] | None  # the input that a gradient is by where nobody says; None: somebody must
@@ -255,7 +255,7 @@ class Calls:
 
     def _values(self, inputs: tuple[Any, ...], out: Any) -> Any:
         """Memory for a value per element of two plain arrays of one shape: the caller's, or new memory; else None."""
-        if not self._flat or len(inputs) != 2 or type(inputs[0]) is not ndarray or type(inputs[1]) is not ndarray:
+        if self._form != FLAT or len(inputs) != 2 or type(inputs[0]) is not ndarray or type(inputs[1]) is not ndarray:
             return None
         shape, kinds = inputs[0].shape, (inputs[0].dtype.char, inputs[1].dtype.char)
         if not shape or shape != inputs[1].shape or not ("f" in kinds or "d" in kinds):
@@ -279,7 +279,7 @@ class Calls:
                 upper = x == "upper"
             elif UNSET.get(name, name) is not x:
                 return None
-        return quick(self._address, inputs[0], inputs[1], weight, values, grad, hess, reduction, upper, self._flat, new, value)
+        return quick(self._address, inputs[0], inputs[1], weight, values, grad, hess, reduction, upper, self._form, new, value)
 
     def _reduce(self, values: Any, weight: Any, reduction: str, divisor: float | None, empty: str, total: Any) -> float:
         if reduction == "none":

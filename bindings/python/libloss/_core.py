@@ -156,9 +156,14 @@ def describe(handle: Any) -> Info:
                 bool(i.is_metric), i.values_per == lib.LIBLOSS_PER_UNIT, _string(i.link))
 
 
-def is_flat(info: Info) -> bool:
-    """Whether it gives a value per element of exactly two inputs."""
-    return not info.per_row and not info.per_unit and len([i for i in info.inputs if not i.optional]) == 2
+FLAT, ROWS = 1, 2
+
+
+def form_of(info: Info) -> int:
+    """FLAT: it gives a value per element of exactly two inputs. ROWS: one per row of classes, of which an index may be the right one. Else 0."""
+    if info.per_unit or len([i for i in info.inputs if not i.optional]) != 2:
+        return 0
+    return FLAT if not info.per_row else ROWS if info.inputs[1].kind == "class" else 0
 
 
 def is_of_batch(info: Info) -> bool:

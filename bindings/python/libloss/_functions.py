@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._call import CATEGORIES, LABELS
-from ._core import Info, default, is_flat, is_of_batch, names
+from ._core import Info, default, form_of, is_of_batch, names
 from ._libloss import quick
 from ._loss import Loss
 from ._texts import INSIGHTS
@@ -36,7 +36,7 @@ def {name}({inputs}, *, {parameters}{extra}weight=None, reduction="mean", diviso
 
 SHORT = """\
     if {plain}divisor is None and reduction != "none" and empty == "nan" and out is None and threads is None:
-        value = quick(loss._address, {first}, {second}, weight, None, None, None, reduction, False, {flat}, True, True)
+        value = quick(loss._address, {first}, {second}, weight, None, None, None, reduction, False, {form}, True, True)
         if value is not None:
             return value
 """
@@ -129,7 +129,7 @@ def build() -> dict[str, Any]:
         plain = "".join([f"{o} is None and " for o in optional] + ([f"{option} == {unset} and "] if option else []))
         extra = "".join(f"{o}=None, " for o in optional) + (f"{option}={unset}, " if option else "")
         pass_extra = "".join(f"{o}={o}, " for o in optional) + (f"{option}={option}, " if option else "")
-        short = SHORT.format(plain=plain, first=needed[0], second=needed[1], flat=is_flat(info)) if len(needed) == 2 else ""
+        short = SHORT.format(plain=plain, first=needed[0], second=needed[1], form=form_of(info)) if len(needed) == 2 else ""
         source.append(TEMPLATE.format(
             name=name, inputs=", ".join(needed), short=short,
             parameters="".join(f"{p.name}={name}_{p.name}, " for p in info.parameters), extra=extra, pass_extra=pass_extra,

@@ -12,7 +12,7 @@ import numpy as np
 
 from ._arrays import Plain, absent, plain, same_index, weighed, wide
 from ._call import GRAD, HESS, LABELS, OPTIONS, VALUE, Calls, like, output_of, pair, split, tensor_of
-from ._core import Info, ParameterInfo, check, create, describe, is_flat, numbers, text, word
+from ._core import Info, ParameterInfo, check, create, describe, form_of, numbers, text, word
 from ._errors import ArgumentError, DTypeError, IncompatibleVersionError
 from ._libloss import ffi, lib, reduced
 from ._types import Spec
@@ -108,7 +108,7 @@ class Loss(Calls):
     and masked values are not there; a float NaN is a NaN. Categories that are no numbers are class indices in the order of their type.
     """
 
-    __slots__ = ("__weakref__", "_address", "_flat", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
+    __slots__ = ("__weakref__", "_address", "_form", "_handle", "_info", "_origin", "_parameters", "_spec", "_terms", "_wrt")
     _terms: tuple[tuple[float, Loss], ...]
     _spec: str
     __array_ufunc__ = None  # a NumPy number times a loss is a loss
@@ -141,7 +141,7 @@ class Loss(Calls):
         predictions = [k for k, i in enumerate(self._info.inputs) if i.role == "prediction"] or [0]
         put(self, "_wrt", predictions if len(predictions) == 1 else None)
         put(self, "_address", int(ffi.cast("intptr_t", handle)))
-        put(self, "_flat", is_flat(self._info))
+        put(self, "_form", form_of(self._info))
         put(self, "_parameters", parameters)
         put(self, "_terms", terms or ((1.0, self),))
         put(self, "_spec", text(lambda b, n: lib.libloss_spec(handle, b, n)))

@@ -20,7 +20,7 @@ import numpy as np
 from . import _loss
 from ._arrays import plain
 from ._call import EMPTY, ROLES, choose, positive
-from ._core import NO_VALUE, REDUCTIONS, ParameterInfo, check, numbers
+from ._core import FLAT, NO_VALUE, REDUCTIONS, ParameterInfo, check, numbers
 from ._errors import ArgumentError, DTypeError, NotDifferentiableError, ShapeError
 from ._extras import tool
 from ._libloss import exchange, ffi, lib
@@ -101,7 +101,7 @@ class Call:
         self.fused = bool(wrt) and (reduction != "none" or (self.extent != "batch" and not self.learned))
         needed = tuple(i.name for i in loss.info.inputs if not i.optional)
         self.plain = (len(needed) == 2 and names == needed and wrt in ((), needed[:1]) and reduction != "none" and empty == "nan" and axis == -1
-                      and unit_axes == 0 and (loss._flat if self.extent == "value" else loss.info.inputs[1].kind == "class"))
+                      and unit_axes == 0 and (loss._form == FLAT if self.extent == "value" else loss.info.inputs[1].kind == "class"))
         self.by_row = self.extent == "row"
         self.single = len(wrt) == 1 and self.fused and reduction != "none"
 
