@@ -422,7 +422,9 @@ libloss_status libloss__survey(libloss__call *c)
         if (o->input[k].kind == KIND_CLASS) class_input = k;
     if (c->args->reduction == LIBLOSS_WEIGHTED_MEAN) c->want_weights = 1;
     const int by_rows = class_input >= 0 && (c->unit == UNIT_NONE || c->unit == UNIT_ROW);
-    const int on_the_way = libloss__given(&c->weight) && has_own_weights(c) && !by_rows && c->unit != UNIT_BATCH; /* survey_weights looks */
+    /* survey_weights looks on its way, at weights as the arithmetic has them: of doubles a float may be 0 where they are below it. */
+    const int exact = c->arithmetic == DTYPE_F64 || c->weight.dtype != DTYPE_F64;
+    const int on_the_way = libloss__given(&c->weight) && has_own_weights(c) && exact && !by_rows && c->unit != UNIT_BATCH;
     if (!on_the_way) TRY(libloss__check_weights(c));
     TRY(survey_presence(c, by_rows ? class_input : -1));
     TRY(libloss__survey_units(c));

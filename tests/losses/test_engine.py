@@ -555,6 +555,23 @@ def test_faint_numbers_change_no_bit(spec, divisor):
                 assert bits(first["values"]) == bits((p - t) * (p - t))  # NumPy's are rounded once, too
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
+def test_weights_are_looked_at_as_they_are(dtype):
+    """Also those that the arithmetic would round to 0."""
+    loss, x = Loss("squared_error"), np.zeros(700, np.float32)
+    w = np.ones(700, dtype)
+    for bad in (-1, math.nan, math.inf, -1e-60, -5e-324):
+        if np.dtype(dtype).kind == "i" and bad != -1:
+            continue
+        w[:] = 1
+        w[650] = bad
+        if not w[650]:
+            continue
+        for weight in (w, np.repeat(w, 2)[::2]):
+            with pytest.raises(Failed, match=r"weight\[650\] = "):
+                loss.eval(x, x, weight=weight)
+
+
 HASH = """
 import hashlib, numpy as np
 from harness import Loss, names
