@@ -334,9 +334,9 @@ static PyObject *libloss_py_exchange(PyObject *self, PyObject *const *given, Py_
 /* Numbers in memory in their order, as they are; `signs`: they might be those of a view that negates them. */
 static int libloss_py_dense(PyObject *object, libloss_tensor *t, int signs)
 {
-    if (Py_TYPE(object) != libloss_py_peer.type || libloss_py_peer.view(object, t) != 0 || t->device_type != 1 || t->dtype_lanes != 1)
+    if (Py_TYPE(object) != libloss_py_peer.type || libloss_py_peer.view(object, t) != 0 || t->device_type != 1 || t->dtype_lanes != 1 ||
+        !libloss_py_in_order(t))
         return 0;
-    if (!libloss_py_in_order(t)) return 0;
     if (!signs) return 1;
     PyObject *negated = PyObject_CallMethodObjArgs(object, libloss_py_peer.is_neg, NULL);
     Py_XDECREF(negated);

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import numpy as np
 
 from ._arrays import Plain, absent, plain, same_index, weighed, wide
-from ._call import FIRST, GRAD, HESS, LABELS, OPTIONS, VALUE, Calls, like, output_of, pair, split, tensor_of
+from ._call import GRAD, HESS, LABELS, OPTIONS, VALUE, Calls, like, output_of, pair, split, tensor_of
 from ._core import Info, ParameterInfo, check, create, describe, form_of, numbers, text, word
 from ._errors import ArgumentError, DTypeError, IncompatibleVersionError
 from ._libloss import ffi, lib, quick, reduced
@@ -153,15 +153,16 @@ class Loss(Calls):
 
     def __call__(self, *inputs: Any, out: Any = None, **options: Any) -> Any:
         """The value: a float, or an array under ``reduction="none"``."""
+        values = None
         if not options and out is None and len(inputs) == 2:  # the commonest call has no time to lose
             value = quick(self._address, inputs[0], inputs[1], None, None, None, None, "mean", False, self._form, True, True)
-            if value is not None:
-                return value
-        values = self._values(inputs, out) if options.get("reduction") == "none" else None
-        if values is not None or (out is None and options.get("reduction") != "none"):
-            value = self._quickly(inputs, options, values=values, new=out is None)
-            if value is not None:
-                return value if values is None else values
+        elif options.get("reduction") == "none":
+            values = self._values(inputs, out)
+            value = None if values is None else self._quickly(inputs, options, values=values, new=out is None)
+        else:
+            value = self._quickly(inputs, options) if out is None else None
+        if value is not None:
+            return value if values is None else values
         call, named = split(options, VALUE)
         if out is not None and call.get("reduction") != "none":
             raise ArgumentError("out is for reduction='none': a reduced value is a float")
@@ -182,10 +183,6 @@ class Loss(Calls):
     def value_and_grad(self, *inputs: Any, out: Any = None, **options: Any) -> tuple[Any, Any]:
         """Both in one pass; ``wrt`` as in ``grad``."""
         grad = like(inputs, out)
-        if not options and len(inputs) == 2 and grad is not None and self._wrt == FIRST:
-            value = quick(self._address, inputs[0], inputs[1], None, None, grad, None, "mean", False, self._form, out is None, True)
-            if value is not None:
-                return value, grad
         value = None if grad is None or options.get("reduction") == "none" else self._quickly(inputs, options, grad, new=out is None)
         if value is not None:
             return value, grad
