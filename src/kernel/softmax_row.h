@@ -6,7 +6,8 @@
  *
  * e_j is rounded once to the type of the data, 2^96 times too large, so that what is added up, divided and multiplied afterwards
  * is never subnormal (an assist of the processor's microcode each time) and still has all its digits after a large factor. From
- * z - m = -153 on (f64 data: -774) it is 0. For f32 data everything after the exponentials is double.
+ * z - m = -153 on (f64 data: -774) it is 0. For f32 data everything after the exponentials is double. What goes in is not subnormal
+ * either: differences so small that e_j is 1 anyway are moved away from 0, their remainders likewise.
  *
  * The order of a row's sum is part of the contract, since it decides the bits: up to 55 classes j = 0, 1, 2, ...;
  * more: 16 lanes (j mod 16) per block of 4096, a halving tree, then the blocks in order. Plain C with 16 virtual lanes
@@ -41,9 +42,9 @@ typedef int32_t sized_int; /* as wide as a number */
 FORMULA float lifted_exp(float z, float max)
 {
     const float rounder = 0x1.8p23F;
-    float x = z - max, back = x - z, lo = (z - (x - back)) - (max + back);
-    float shifted = fma32(x, 0x1.715476p+0F, rounder), k = shifted - rounder;
-    float r = fma32(k, -0x1.62e4p-1F, x) + fma32(k, -0x1.7f7d1cp-20F, lo); /* k times the first is exact */
+    float x = z - max, back = x - z, lo = (z - (x - back)) - (max + back), moved = x - 0x1p-60F;
+    float shifted = fma32(moved, 0x1.715476p+0F, rounder), k = shifted - rounder;
+    float r = fma32(k, -0x1.62e4p-1F, moved) + fma32(k, -0x1.7f7d1cp-20F, lo + 0x1p-100F); /* k times the first is exact */
     float p = 0x1.6d10fcp-10F;
     p = fma32(p, r, 0x1.120b62p-7F);
     p = fma32(p, r, 0x1.55551ap-5F);
@@ -65,7 +66,7 @@ typedef int64_t sized_int;
 FORMULA double lifted_exp(double z, double max)
 {
     double x = z - max, back = x - z, lo = (z - (x - back)) - (max + back);
-    reduced r = reduce_exp(x, lo);
+    reduced r = reduce_exp(x - 0x1p-120, lo + 0x1p-240);
     double e = 1 + (r.hi + (r.lo + (r.hi * r.lo + r.hi * r.hi * exp_tail(r.hi))));
     e *= power_of_two(r.k + 96);
     return x < -774 ? 0 : e;
