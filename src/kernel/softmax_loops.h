@@ -14,6 +14,7 @@
 #define LIBLOSS_KERNEL_SOFTMAX_LOOPS_H
 
 #include "softmax_row.h"
+#include "transpose.h"
 
 typedef struct {
     real value, slope, bend; /* f, f', f'' by l */
@@ -432,23 +433,18 @@ FORMULA void put_matrices(const job *w, const panel *p, formula *f)
 
 /* ---- narrow rows: a panel is transposed, and vectors run across its rows ---- */
 
-/* Through a list of rows: as strides the compilers would make gathers and scatters of them, which are slower. */
-STAGE void transpose_in(const job *w, const panel *p, const stored *from, stored *to)
+STAGE void panel_in(const job *w, const panel *p, const stored *from, stored *to)
 {
-    const ptrdiff_t n = w->classes;
     const stored *row[LANES];
-    for (int l = 0; l < LANES; l++) row[l] = from + p->place[l] * n;
-    for (ptrdiff_t j = 0; j < n; j++)
-        for (int l = 0; l < LANES; l++) to[j * LANES + l] = row[l][j];
+    for (int l = 0; l < LANES; l++) row[l] = from + p->place[l] * w->classes;
+    transpose_in(row, w->classes, to);
 }
 
-STAGE void transpose_out(const job *w, const panel *p, const stored *from, stored *to)
+STAGE void panel_out(const job *w, const panel *p, const stored *from, stored *to)
 {
-    const ptrdiff_t n = w->classes;
     stored *row[LANES];
-    for (int l = 0; l < LANES; l++) row[l] = to + p->place[l] * n;
-    for (ptrdiff_t j = 0; j < n; j++)
-        for (int l = 0; l < p->count; l++) row[l][j] = from[j * LANES + l];
+    for (int l = 0; l < LANES; l++) row[l] = to + p->place[l] * w->classes;
+    transpose_out(from, w->classes, row, p->count);
 }
 
 STAGE void narrow_others(const job *w, panel *p, const stored *z, stored *e)
@@ -809,9 +805,9 @@ FORMULA void all_rows(const job *w, formula *f)
         panel p;
         open_panel(w, first, tile->rows - first < abreast ? tile->rows - first : abreast, &p);
         if (narrow) {
-            transpose_in(w, &p, w->logits, z);
+            panel_in(w, &p, w->logits, z);
             narrow_others(w, &p, z, e);
-            if (w->target) transpose_in(w, &p, w->target, t);
+            if (w->target) panel_in(w, &p, w->target, t);
         } else {
             wide_panel(w, &p, homes);
         }
@@ -830,8 +826,8 @@ FORMULA void all_rows(const job *w, formula *f)
         if (narrow && w->masses) narrow_outputs_of_masses(w, &p, z, e, t, f);
         if (narrow && !w->masses && !rounded) narrow_wide_outputs_on_label(w, &p, e);
         if (narrow && !w->masses) narrow_outputs_on_label(w, &p, z, e);
-        if (narrow && tile->grad) transpose_out(w, &p, e, tile->grad);
-        if (narrow && tile->hess) transpose_out(w, &p, z, tile->hess);
+        if (narrow && tile->grad) panel_out(w, &p, e, tile->grad);
+        if (narrow && tile->hess) panel_out(w, &p, z, tile->hess);
         for (int l = 0; l < p.count && !narrow; l++) {
             const stored *home = homes ? homes + p.place[l] * n : NULL;
             if (w->masses && rounded && !tile->hess)
