@@ -10,23 +10,60 @@
 #include <immintrin.h>
 #endif
 
+/* Looks at numbers go over lanes of 128 bytes, for what is found needs more than one vector to hide its latency. The last lanes overlap
+ * those before. */
+enum { LOOK_F32 = 32, LOOK_F64 = 16 };
+
 static int outside_f32(const float *x, ptrdiff_t n, float low, float high, int ends)
 {
-    int32_t bad = 0;
-    if (ends) VECTOR_LOOP
-    for (ptrdiff_t i = 0; i < n; i++) bad |= (x[i] != low) & (x[i] != high) & (x[i] == x[i]);
-    else for (ptrdiff_t i = 0; i < n; i++) bad |= (x[i] < low) | (x[i] > high);
-    return bad;
+    float least[LOOK_F32], most[LOOK_F32];
+    int32_t bad[LOOK_F32] = { 0 }, any = 0;
+    if (n < LOOK_F32) {
+        for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] < low) | (x[i] > high) | (ends & (x[i] > low) & (x[i] < high));
+        return any;
+    }
+    for (int l = 0; l < LOOK_F32; l++) least[l] = most[l] = low;
+    for (ptrdiff_t start = 0; start < n && !ends; start += LOOK_F32) {
+        const float *at = x + (start + LOOK_F32 <= n ? start : n - LOOK_F32);
+        LANE_LOOP
+        for (int l = 0; l < LOOK_F32; l++) {
+            least[l] = at[l] < least[l] ? at[l] : least[l];
+            most[l] = most[l] < at[l] ? at[l] : most[l];
+        }
+    }
+    for (ptrdiff_t start = 0; start < n && ends; start += LOOK_F32) {
+        const float *at = x + (start + LOOK_F32 <= n ? start : n - LOOK_F32);
+        LANE_LOOP
+        for (int l = 0; l < LOOK_F32; l++) bad[l] |= (at[l] != low) & (at[l] != high) & (at[l] == at[l]);
+    }
+    for (int l = 0; l < LOOK_F32; l++) any |= bad[l] | (least[l] < low) | (most[l] > high);
+    return any;
 }
 
 static int outside_f64(const double *x, ptrdiff_t n, double low, double high, int ends)
 {
-    int64_t bad = 0;
-    if (ends)
-        for (ptrdiff_t i = 0; i < n; i++) bad |= (x[i] != low) & (x[i] != high) & (x[i] == x[i]);
-    else
-        for (ptrdiff_t i = 0; i < n; i++) bad |= (x[i] < low) | (x[i] > high);
-    return bad != 0;
+    double least[LOOK_F64], most[LOOK_F64];
+    int64_t bad[LOOK_F64] = { 0 }, any = 0;
+    if (n < LOOK_F64) {
+        for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] < low) | (x[i] > high) | (ends & (x[i] > low) & (x[i] < high));
+        return any != 0;
+    }
+    for (int l = 0; l < LOOK_F64; l++) least[l] = most[l] = low;
+    for (ptrdiff_t start = 0; start < n && !ends; start += LOOK_F64) {
+        const double *at = x + (start + LOOK_F64 <= n ? start : n - LOOK_F64);
+        LANE_LOOP
+        for (int l = 0; l < LOOK_F64; l++) {
+            least[l] = at[l] < least[l] ? at[l] : least[l];
+            most[l] = most[l] < at[l] ? at[l] : most[l];
+        }
+    }
+    for (ptrdiff_t start = 0; start < n && ends; start += LOOK_F64) {
+        const double *at = x + (start + LOOK_F64 <= n ? start : n - LOOK_F64);
+        LANE_LOOP
+        for (int l = 0; l < LOOK_F64; l++) bad[l] |= (at[l] != low) & (at[l] != high) & (at[l] == at[l]);
+    }
+    for (int l = 0; l < LOOK_F64; l++) any |= bad[l] | (least[l] < low) | (most[l] > high);
+    return any != 0;
 }
 
 static int not_weights_f32(const float *w, ptrdiff_t n, int64_t *present)

@@ -16,13 +16,6 @@ enum { LANES = 16 };
 /* n, rounded up to a multiple of LANES */
 FORMULA int64_t whole_lanes(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
-/* A loop over sixteen lanes. gcc would take so short a loop apart before its vectoriser sees it. */
-#if defined __clang__ || !defined __GNUC__ || defined LIBLOSS_PLAIN /* which is built without -fopenmp-simd */
-#define LANE_LOOP VECTOR_LOOP
-#else
-#define LANE_LOOP _Pragma("omp simd")
-#endif
-
 typedef struct {
     real hi[LANES], lo[LANES];
 } lanes;

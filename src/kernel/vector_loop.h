@@ -15,4 +15,11 @@
 #define VECTOR_LOOP
 #endif
 
+/* A loop over a few lanes. gcc would take so short a loop apart before its vectoriser sees it. */
+#if defined __clang__ || !defined __GNUC__ || defined LIBLOSS_PLAIN /* which is built without -fopenmp-simd */
+#define LANE_LOOP VECTOR_LOOP
+#else
+#define LANE_LOOP _Pragma("omp simd")
+#endif
+
 #endif
