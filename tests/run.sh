@@ -106,7 +106,7 @@ if [ "$(uname -m)" = x86_64 ]; then # libquadmath
 fi
 
 step "below the API"
-python -m pytest -q -n "$jobs" --dist loadfile tests/unit --junitxml=$reports/unit.xml || failed=1
+python -m pytest -q -n "$jobs" --dist worksteal tests/unit --junitxml=$reports/unit.xml || failed=1
 
 if [ -z "$quick" ]; then
     step "Python package"
@@ -114,16 +114,12 @@ if [ -z "$quick" ]; then
     python -m pytest -q -n "$jobs" --dist loadfile tests/python --junitxml=$reports/python.xml || failed=1
     step "the tools that it plugs into"
     SCIPY_ARRAY_API=1 python -m pytest -q -n "$jobs" --dist loadfile tests/adapters --junitxml=$reports/adapters.xml || failed=1
-    step "vector code"
-    python -m pytest -q -n "$jobs" --dist worksteal tests/vector --junitxml=$reports/vector.xml || failed=1
-    step "bench"
-    python -m pytest -q -n "$jobs" --dist worksteal tests/bench --junitxml=$reports/bench.xml || failed=1
+    step "vector code, bench, installing"
+    python -m pytest -q -n "$jobs" --dist worksteal tests/vector tests/bench tests/install --junitxml=$reports/rest.xml || failed=1
     step "examples"
     python -m pytest -q tests/examples --junitxml=$reports/examples.xml || failed=1
     step "seeded faults"
     python tests/faults/run.py ${LIBLOSS_LONG:+--long} || failed=1
-    step "installing"
-    python -m pytest -q -n "$jobs" --dist worksteal tests/install --junitxml=$reports/install.xml || failed=1
 fi
 
 python - $reports <<'END' || failed=1
