@@ -36,7 +36,7 @@ FORMULA void all_rows(const job *w, formula *f)
         find_facts(w, &p);
         price(w, &p, f);
         if (w->masses && narrow) narrow_masses(w, &p, z, e, t, f);
-        for (int l = 0; l < p.count && w->masses && !narrow; l++) wide_masses(w, &p, l, homes ? homes + p.place[l] * n : NULL, f);
+        for (int l = 0; l < p.count && w->masses && !narrow; l++) wide_masses(w, &p, l, homes ? homes + p.start[l] : NULL, f);
         if (w->masses)
             weigh_masses(w, &p);
         else
@@ -51,7 +51,7 @@ FORMULA void all_rows(const job *w, formula *f)
         if (narrow && tile->grad) panel_out(w, &p, e, tile->grad);
         if (narrow && tile->hess) panel_out(w, &p, z, tile->hess);
         for (int l = 0; l < p.count && !narrow; l++) {
-            const stored *home = homes ? homes + p.place[l] * n : NULL;
+            const stored *home = homes ? homes + p.start[l] : NULL;
             if (w->masses && rounded && !tile->hess)
                 wide_outputs_of_masses(w, &p, l, home, f, 1);
             else if (w->masses)

@@ -28,7 +28,7 @@ FORMULA void fill_columns(const job *w, const panel *p, int l, formula *f)
 {
     const facts r = facts_at(p, l);
     const columns to = columns_of(w);
-    const ptrdiff_t n = w->classes, at = p->place[l] * n, top = p->top[l], label = p->label[l];
+    const ptrdiff_t n = w->classes, at = p->start[l], top = p->top[l], label = p->label[l];
     const int masses = w->masses;
     for (ptrdiff_t j = 0; j < n; j += LANES) {
         const ptrdiff_t here = n - j < LANES ? n - j : LANES;
@@ -83,7 +83,7 @@ STAGE void put_matrix(const job *w, const panel *p, int l)
     const columns of = columns_of(w);
     const real slope = p->slope[l], factor = p->factor[l];
     real but_top = p->rest[l], all = p->bend[l];
-    double *const matrix = w->tile->matrix + p->place[l] * n * n;
+    double *const matrix = w->tile->matrix + p->start[l] * n;
 #ifndef STRAIGHT
     if (w->tile->upper) {
         pair sum = { 0, 0 };

@@ -10,14 +10,14 @@
 STAGE void panel_in(const job *w, const panel *p, const stored *from, stored *to)
 {
     const stored *row[LANES];
-    for (int l = 0; l < LANES; l++) row[l] = from + p->place[l] * w->classes;
+    for (int l = 0; l < LANES; l++) row[l] = from + p->start[l];
     transpose_in(row, w->classes, to);
 }
 
 STAGE void panel_out(const job *w, const panel *p, const stored *from, stored *to)
 {
     stored *row[LANES];
-    for (int l = 0; l < LANES; l++) row[l] = to + p->place[l] * w->classes;
+    for (int l = 0; l < LANES; l++) row[l] = to + p->start[l];
     transpose_out(from, w->classes, row, p->count);
 }
 
@@ -105,7 +105,7 @@ STAGE void narrow_wide_outputs_on_label(const job *w, const panel *p, const stor
 {
     const softmax_tile *tile = w->tile;
     for (int l = 0; l < p->count; l++) {
-        const ptrdiff_t n = w->classes, at = p->place[l] * n;
+        const ptrdiff_t n = w->classes, at = p->start[l];
         for (ptrdiff_t j = 0; j < n && tile->wide_grad; j++) tile->wide_grad[at + j] = gradient_on_label(priced_at(p, l), e[j * LANES + l]);
         for (ptrdiff_t j = 0; j < n && tile->wide_hess; j++)
             tile->wide_hess[at + j] = hessian_on_label(priced_at(p, l), e[j * LANES + l], tile->upper);
@@ -131,8 +131,8 @@ FORMULA void narrow_outputs_of_masses(const job *w, const panel *p, stored *z, s
         for (int l = 0; l < LANES; l++) e[j * LANES + l] = (stored)grad[l];
         LANE_LOOP
         for (int l = 0; l < LANES; l++) z[j * LANES + l] = (stored)hess[l];
-        for (int l = 0; l < p->count && tile->wide_grad; l++) tile->wide_grad[p->place[l] * n + j] = grad[l];
-        for (int l = 0; l < p->count && tile->wide_hess; l++) tile->wide_hess[p->place[l] * n + j] = hess[l];
+        for (int l = 0; l < p->count && tile->wide_grad; l++) tile->wide_grad[p->start[l] + j] = grad[l];
+        for (int l = 0; l < p->count && tile->wide_hess; l++) tile->wide_hess[p->start[l] + j] = hess[l];
     }
 }
 

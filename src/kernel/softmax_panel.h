@@ -37,7 +37,7 @@ enum { OF_LABEL, OF_TOP, NAMED }; /* the two classes of a row that have expressi
 
 /* Up to sixteen rows. Lanes beyond them repeat the first row, so that no lane holds anything strange. */
 typedef struct {
-    ptrdiff_t count, place[LANES], label[LANES], top[LANES];
+    ptrdiff_t count, place[LANES], start[LANES], label[LANES], top[LANES]; /* a row's number, and where its classes begin */
     stored max[LANES], z_label[LANES], e_label[LANES];
     real others[LANES], others_lo[LANES], inverse[LANES], inverse_lo[LANES], nll_top[LANES], nll_top_lo[LANES];
     real factor[LANES], at_top[LANES]; /* at_top: 1 where the label is the top */
@@ -69,11 +69,12 @@ STAGE void open_panel(const job *w, ptrdiff_t first, ptrdiff_t count, panel *p)
     for (int l = 0; l < LANES; l++) {
         const ptrdiff_t place = tile->place[l < count ? first + l : first];
         p->place[l] = place;
+        p->start[l] = place * w->classes;
         p->factor[l] = tile->factor ? tile->factor[place] : 1;
         /* checked already; clamped here too, so that a concurrent writer gets wrong numbers, never a wild read */
         const int64_t label = tile->label ? tile->label[place] : 0;
         p->label[l] = (uint64_t)label < (uint64_t)w->classes ? (ptrdiff_t)label : 0;
-        p->z_label[l] = w->logits[place * w->classes + p->label[l]];
+        p->z_label[l] = w->logits[p->start[l] + p->label[l]];
     }
 }
 
@@ -102,7 +103,7 @@ STAGE void find_facts(const job *w, panel *p)
     for (int l = 0; l < LANES && w->class_weight; l++) p->label_mass[l] *= (real)w->class_weight[p->label[l]];
     for (int l = 0; l < LANES && w->masses; l++) {
         const ptrdiff_t top = p->top[l], label = p->label[l];
-        const real target = w->target ? (real)w->target[p->place[l] * w->classes + top] : 0;
+        const real target = w->target ? (real)w->target[p->start[l] + top] : 0;
         p->even_mass[l] = (w->class_weight ? (real)w->class_weight[label] : 1) * w->spread;
         p->top_mass[l] = (w->class_weight ? (real)w->class_weight[top] : 1) * fma_(w->keep, target, w->spread);
     }
@@ -228,7 +229,7 @@ STAGE void put_special(const job *w, const panel *p)
     stored *const grad = tile->grad, *const hess = tile->hess;
     const int labels = !w->target;
     for (int l = 0; l < p->count; l++) {
-        const ptrdiff_t row = p->place[l] * w->classes, label = row + p->label[l], top = row + p->top[l];
+        const ptrdiff_t row = p->start[l], label = row + p->label[l], top = row + p->top[l];
         if (grad && labels) grad[label] = (stored)p->label_grad[l];
         if (grad) grad[top] = (stored)p->top_grad[l];
         if (hess && labels) hess[label] = (stored)p->label_hess[l];
@@ -295,7 +296,7 @@ FORMULA void put_target_gradients(const job *w, const panel *p, formula *f)
 {
     for (int l = 0; l < p->count; l++) {
         const facts r = facts_at(p, l);
-        const ptrdiff_t n = w->classes, at = p->place[l] * n, top = p->top[l];
+        const ptrdiff_t n = w->classes, at = p->start[l], top = p->top[l];
         const real at_top = p->named[OF_TOP].value[l], factor = p->factor[l], keep = w->keep;
         const stored *z = w->logits + at, *weight = w->class_weight;
         double *out = w->tile->wide_target_grad + at;

@@ -9,7 +9,7 @@
 /* max, top and others of one row; e goes to `home`, which may be where the logits lie, or be NULL. */
 STAGE void wide_others(const job *w, panel *p, int l, stored *home)
 {
-    const stored *z = w->logits + p->place[l] * w->classes;
+    const stored *z = w->logits + p->start[l];
     find_top(z, w->classes, &p->max[l], &p->top[l]);
     const pair others = sum_others(z, w->classes, p->max[l], p->top[l], home);
     p->others[l] = others.hi;
@@ -31,7 +31,7 @@ STAGE void wide_others_together(const job *w, panel *p, stored *homes)
     stored most[LANES][LANES], where[LANES][LANES];
     lanes sum[LANES];
     for (int l = 0; l < p->count; l++) {
-        const stored *z = w->logits + p->place[l] * n;
+        const stored *z = w->logits + p->start[l];
         for (int i = 0; i < LANES; i++) most[l][i] = z[i];
         for (ptrdiff_t j = LANES; j < n; j += LANES) { /* the last sixteen overlap those before */
             const stored *at = z + (j + LANES <= n ? j : n - LANES);
@@ -47,7 +47,7 @@ STAGE void wide_others_together(const job *w, panel *p, stored *homes)
         p->max[l] = most[l][0];
     }
     for (int l = 0; l < p->count; l++) {
-        const stored *z = w->logits + p->place[l] * n, best = p->max[l];
+        const stored *z = w->logits + p->start[l], best = p->max[l];
         for (int i = 0; i < LANES; i++) where[l][i] = (stored)(n - 1);
         for (ptrdiff_t j = 0; j < n; j += LANES) {
             const ptrdiff_t start = j + LANES <= n ? j : n - LANES;
@@ -67,7 +67,7 @@ STAGE void wide_others_together(const job *w, panel *p, stored *homes)
         p->top[l] = (ptrdiff_t)where[l][0];
     }
     for (int l = 0; l < p->count; l++) {
-        const ptrdiff_t at = p->place[l] * n;
+        const ptrdiff_t at = p->start[l];
         clear_lanes(&sum[l]);
         add_others(&sum[l], w->logits + at, n, 0, n, p->max[l], p->top[l], homes ? homes + at : NULL);
     }
@@ -93,7 +93,7 @@ FORMULA const stored *sixteen_e(const stored *home, const stored *zs, stored max
 
 FORMULA void wide_masses(const job *w, panel *p, int l, const stored *home, formula *f)
 {
-    const ptrdiff_t n = w->classes, top = p->top[l], at = p->place[l] * n;
+    const ptrdiff_t n = w->classes, top = p->top[l], at = p->start[l];
     const facts r = facts_at(p, l);
     pair value = { 0, 0 }, slope = { 0, 0 }, bend = { 0, 0 };
     for (ptrdiff_t start = 0; start < n; start += BLOCK) {
@@ -133,7 +133,7 @@ FORMULA void wide_masses(const job *w, panel *p, int l, const stored *home, form
 STAGE void wide_outputs_on_label(const job *w, const panel *p, int l)
 {
     const priced r = priced_at(p, l);
-    const ptrdiff_t n = w->classes, at = p->place[l] * n;
+    const ptrdiff_t n = w->classes, at = p->start[l];
     const real upper = w->tile->upper;
     stored *grad = w->tile->grad, *hess = w->tile->hess;
     if (hess) {
@@ -165,7 +165,7 @@ FORMULA void put_sixteen(void *rounded, double *wide, ptrdiff_t at, ptrdiff_t he
 
 STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
 {
-    const ptrdiff_t n = w->classes, at = p->place[l] * n;
+    const ptrdiff_t n = w->classes, at = p->start[l];
     const real upper = w->tile->upper;
     const stored max = p->max[l];
     const priced r = priced_at(p, l);
@@ -187,7 +187,7 @@ STAGE void wide_wide_outputs_on_label(const job *w, const panel *p, int l)
 /* `plain`: a gradient as stored, and nothing else. */
 FORMULA void wide_outputs_of_masses(const job *w, const panel *p, int l, const stored *home, formula *f, const int plain)
 {
-    const ptrdiff_t n = w->classes, at = p->place[l] * n;
+    const ptrdiff_t n = w->classes, at = p->start[l];
     const real upper = w->tile->upper;
     const priced r = priced_at(p, l);
     for (ptrdiff_t j = 0; j < n; j += LANES) {
@@ -220,7 +220,7 @@ STAGE void wide_panel(const job *w, panel *p, stored *homes)
 {
     const int count = (int)p->count, together = w->classes <= TOGETHER;
     if (together) wide_others_together(w, p, homes);
-    for (int l = 0; l < count && !together; l++) wide_others(w, p, l, homes ? homes + p->place[l] * w->classes : NULL);
+    for (int l = 0; l < count && !together; l++) wide_others(w, p, l, homes ? homes + p->start[l] : NULL);
     for (int l = count; l < LANES; l++) {
         p->max[l] = p->max[0];
         p->top[l] = p->top[0];
