@@ -108,7 +108,7 @@ static inline int levels_of(exponent_range r, int digits, int negative)
     return beyond > 0 ? (beyond + LEVEL - 1) / LEVEL + 1 : 1;
 }
 
-static int any_negative(const float *v, ptrdiff_t n)
+TILE_LOOP int any_negative(const float *v, ptrdiff_t n)
 {
     int32_t signs = 0;
     VECTOR_LOOP
