@@ -1,7 +1,7 @@
 /*
  * Every class that comes nearer to the true one than the margin costs, not only the nearest.
  */
-#include "rows.h"
+#include "components.h"
 
 enum { IGNORE_INDEX, MARGIN, POWER, SCALE };
 
@@ -21,35 +21,43 @@ LOSS(multi_margin) = {
     .cite = "Weston and Watkins 1999, ESANN 219-224",
 };
 
-static double multi_margin(const row_unit *row)
+FORMULA double sum_of_margins(const row_unit *row, const int square)
 {
-    const int64_t k = row->label;
-    const double weight = class_weight_of(row, k), classes = row->param[SCALE] != 0 ? (double)row->classes : 1;
-    const int square = row->param[POWER] == 2;
-    pair value = { 0, 0 }, slope = { 0, 0 };
-    double active = 0;
-    for (int64_t j = 0; j < row->classes; j++) {
-        if (j == k) continue;
-        const pair d = two_diff(row->x[j], row->x[k]), sum = two_sum(d.hi, row->param[MARGIN]);
-        const pair over = fast_two_sum(sum.hi, sum.lo - sum.lo == 0 ? sum.lo + d.lo : 0);
-        if (!(over.hi > 0)) {
-            if (over.hi != over.hi) value = over;
-            continue;
+    const int64_t k = row->label, n = row->classes, room = whole_lanes(n);
+    const double *x = row->x, weight = class_weight_of(row, k), margin = row->param[MARGIN], mine = x[k];
+    const double classes = row->param[SCALE] != 0 ? (double)n : 1;
+    const double bend = (square ? 2 : row->upper ? 1 : 0) * weight / classes;
+    double *grad = row->grad ? row->grad : row->work, *hess = row->hess ? row->hess : row->work + room;
+    lanes value, slope, active;
+    clear_lanes(&value);
+    clear_lanes(&slope);
+    clear_lanes(&active);
+    for (int64_t j = 0; j < room; j += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const int there = (j + l < n) & (j + l != k);
+            const pair d = two_diff(x[j + l], mine), sum = two_sum(d.hi, margin);
+            const pair over = fast_two_sum(sum.hi, sum.lo - sum.lo == 0 ? sum.lo + d.lo : 0), squared = two_product(over.hi, over.hi);
+            const int costs = there & (over.hi > 0), strange = there & (over.hi != over.hi);
+            const pair cost = square ? (pair){ squared.hi, squared.lo + 2 * over.hi * over.lo } : over;
+            const double g = square ? 2 * over.hi : 1;
+            add_pair_to_lane(&value, l, choose(costs, cost, as_pair(strange ? over.hi : 0)));
+            add_to_lane(&slope, l, costs ? g : 0);
+            add_to_lane(&active, l, costs);
+            grad[j + l] = costs ? weight * g / classes : 0;
+            hess[j + l] = costs ? bend : 0;
         }
-        const pair squared = two_product(over.hi, over.hi);
-        add_to(&value, square ? squared.hi : over.hi);
-        value.lo += square ? squared.lo + 2 * over.hi * over.lo : over.lo;
-        const double g = square ? 2 * over.hi : 1;
-        add_to(&slope, g);
-        active++;
-        if (row->grad) row->grad[j] = weight * g / classes;
-        const double bend = square ? 2 * weight / classes : row->upper ? weight / classes : 0;
-        if (row->hess) row->hess[j] = bend;
-        if (row->matrix) add_beside(row, j, k, -bend);
     }
-    if (row->grad && active > 0) row->grad[k] = -weight * close_sum(slope) / classes;
-    if (row->hess && active > 0) row->hess[k] = (square ? 2 * active : row->upper ? active : 0) * weight / classes;
-    return weight * close_sum(value) / classes;
+    for (int64_t j = 0; j < n && row->matrix; j++)
+        if (j != k) add_beside(row, j, k, -hess[j]);
+    const double many = close_sum(fold_lanes(&active));
+    if (many > 0) {
+        grad[k] = -weight * close_sum(fold_lanes(&slope)) / classes;
+        hess[k] = many * (square ? 2 : row->upper ? 1 : 0) * weight / classes;
+    }
+    return weight * close_sum(fold_lanes(&value)) / classes;
 }
 
-KERNELS(rows, multi_margin)
+static double multi_margin(const row_unit *row) { return row->param[POWER] == 2 ? sum_of_margins(row, 1) : sum_of_margins(row, 0); }
+
+KERNELS(components, multi_margin)

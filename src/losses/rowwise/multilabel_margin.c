@@ -1,7 +1,7 @@
 /*
  * Several labels may be right: each of them should score a margin of 1 above each that is not.
  */
-#include "rows.h"
+#include "components.h"
 
 LOSS(multilabel_margin) = {
     .title = "Multilabel margin loss",
@@ -16,29 +16,51 @@ LOSS(multilabel_margin) = {
     .cite = "Crammer and Singer 2003, JMLR 3, 1025-1058",
 };
 
-static double multilabel_margin(const row_unit *row)
+/* By how much a score falls short of a margin of 1 above another. */
+FORMULA double shortfall(double score, double other)
 {
-    const int64_t n = row->classes;
-    pair value = { 0, 0 };
-    for (int64_t i = 0; i < n; i++) {
-        if (row->x[i] != row->x[i]) return row->x[i];
-        for (int64_t j = 0; j < n; j++) {
-            const double mass = row->t[i] * (1 - row->t[j]);
-            if (i == j || mass == 0) continue;
-            const pair d = two_diff(row->x[j], row->x[i]), over = two_sum(1, d.hi);
-            const double cost = over.hi + (over.lo + d.lo);
-            if (!(cost > 0)) continue;
-            add_to(&value, mass * cost);
-            if (row->grad) row->grad[i] -= mass, row->grad[j] += mass;
-            if (row->hess && row->upper) row->hess[i] += mass, row->hess[j] += mass;
-            if (row->matrix && row->upper) add_beside(row, i, j, -(mass / (double)n));
-        }
-    }
-    for (int64_t i = 0; i < n; i++) {
-        if (row->grad) row->grad[i] /= (double)n;
-        if (row->hess) row->hess[i] /= (double)n;
-    }
-    return close_sum(value) / (double)n;
+    const pair d = two_diff(other, score), over = two_sum(1, d.hi);
+    return over.hi + (over.lo - over.lo == 0 ? over.lo + d.lo : 0);
 }
 
-KERNELS(rows, multilabel_margin)
+static double multilabel_margin(const row_unit *row)
+{
+    const int64_t n = row->classes, room = whole_lanes(n);
+    const double *x = row->x, *t = row->t;
+    double *grad = row->grad ? row->grad : row->work, *hess = row->hess && row->upper ? row->hess : row->work + room;
+    double strange = 0;
+    pair value = { 0, 0 };
+    memset(row->work, 0, 2 * (size_t)room * sizeof *row->work);
+    for (int64_t i = 0; i < n; i++) {
+        if (x[i] != x[i]) strange = x[i];
+        if (t[i] == 0) continue;
+        const double mine = x[i], here = t[i];
+        lanes cost, taken;
+        clear_lanes(&cost);
+        clear_lanes(&taken);
+        for (int64_t j = 0; j < room; j += LANES) {
+            LANE_LOOP
+            for (int l = 0; l < LANES; l++) {
+                const double costs = shortfall(mine, x[j + l]);
+                const double mass = ((j + l < n) & (j + l != i) & (costs > 0)) != 0 ? here * (1 - t[j + l]) : 0;
+                add_to_lane(&cost, l, mass == 0 ? 0 : mass * costs);
+                add_to_lane(&taken, l, mass);
+                grad[j + l] += mass;
+                hess[j + l] += mass;
+            }
+        }
+        add_pair_to(&value, fold_lanes(&cost));
+        const double all = close_sum(fold_lanes(&taken));
+        grad[i] -= all;
+        hess[i] += all;
+        for (int64_t j = 0; j < n && row->matrix && row->upper; j++)
+            if (j != i && shortfall(mine, x[j]) > 0) add_beside(row, i, j, -(here * (1 - t[j]) / (double)n));
+    }
+    for (int64_t i = 0; i < n; i++) {
+        grad[i] /= (double)n;
+        hess[i] /= (double)n;
+    }
+    return strange != strange ? strange : close_sum(value) / (double)n;
+}
+
+KERNELS(components, multilabel_margin)
