@@ -57,6 +57,12 @@ static void *piece(char *memory, int64_t *at, int64_t bytes)
     return p;
 }
 
+/* Losses look at whole blocks: behind the last number stands no stranger, which would slow them down if it were subnormal. */
+static void fill_block(double *x, int64_t n)
+{
+    for (int64_t i = n; n > 0 && i % UNIT_BLOCK != 0; i++) x[i] = x[n - 1];
+}
+
 /* Units of one size and one value, whose every input has as many numbers in each: they are gathered and scattered many at a time. */
 static int are_rows(const libloss__call *c)
 {
@@ -293,6 +299,7 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
             unit.input[k] = s->real[k];
         }
         unit.count[k] = holes && shape != PER_CLASS ? (shape == LIKE_FIRST ? n * unit.width : n) : count;
+        if (!is_index(c, k) && shape != PER_CLASS) fill_block(s->real[k], unit.count[k]);
         if (s->grad[k]) memset(unit.grad[k] = s->grad[k], 0, (size_t)capacity(c, k) * sizeof(double));
         if (s->hess[k]) memset(unit.hess[k] = s->hess[k], 0, (size_t)capacity(c, k) * sizeof(double));
     }
@@ -330,7 +337,10 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
 
 static double *take_apart(double *x, int64_t rows, int64_t width, int64_t stride)
 {
-    for (int64_t r = rows - 1; r > 0 && stride != width; r--) memmove(x + r * stride, x + r * width, (size_t)width * sizeof *x);
+    for (int64_t r = rows - 1; r >= 0 && stride != width; r--) {
+        if (r > 0) memmove(x + r * stride, x + r * width, (size_t)width * sizeof *x);
+        fill_block(x + r * stride, width);
+    }
     return x;
 }
 
@@ -468,6 +478,7 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
         if (s.real[k] && c->object->input[k].shape == PER_CLASS) {
             libloss__gather(&c->input[k], 0, c->classes, s.real[k], DTYPE_F64);
             for (int64_t j = 0; j < c->classes && c->arithmetic == DTYPE_F32; j++) s.real[k][j] = (double)(float)s.real[k][j];
+            fill_block(s.real[k], c->classes);
         }
     for (int64_t start = begin; start < end; start += strip) {
         const int64_t n = end - start < strip ? end - start : strip;
