@@ -36,8 +36,6 @@ enum { NARROW = 55, BLOCK = 4096, WINDOW = 64 };
 
 #if LIBLOSS_BITS == 32
 
-typedef int32_t sized_int; /* as wide as a number */
-
 /* The difference in two parts, z - m = k ln2 + r, and a polynomial for (exp(r) - 1 - r)/r^2 (coefficients.py): 0.65 ULP. */
 FORMULA float lifted_exp(float z, float max)
 {
@@ -60,8 +58,6 @@ FORMULA float lifted_exp(float z, float max)
 }
 
 #else
-
-typedef int64_t sized_int;
 
 FORMULA double lifted_exp(double z, double max)
 {
@@ -218,23 +214,36 @@ FORMULA void put_some(stored *to, const stored *from, ptrdiff_t count)
     if (count & 1) to[at] = from[at];
 }
 
+enum { STRETCH = 256 };
+
 /* e of classes start .. end - 1 of a row of n, but for the top: added to the lanes, and put to `home`, which may be where z lies, or be
- * NULL. At the top it is 0. */
+ * NULL. At the top it is 0. A stretch is put down first and added up then: in one loop both wait for each other. */
 FORMULA void add_others(lanes *s, const stored *z, ptrdiff_t n, ptrdiff_t start, ptrdiff_t end, stored max, ptrdiff_t top, stored *home)
 {
-    for (ptrdiff_t j = start; j < end; j += LANES) {
-        stored room[ROOM], spill[LANES];
-        const stored *from = sixteen(z, j, end, -1, -__builtin_inff(), room);
-        stored *to = home && end - j >= LANES ? home + j : spill;
-        const sized_int hole = (size_t)(top - j) < LANES ? (sized_int)(top - j) : -1;
-        PREFETCH((uintptr_t)z + (size_t)(n + j) * sizeof *z); /* of the next row, most likely: it comes while this one is computed */
-        LANE_LOOP
-        for (sized_int l = 0; l < LANES; l++) {
-            const stored any = lifted_exp(from[l], max), e = l == hole ? 0 : any;
-            to[l] = e;
-            add_to_lane(s, (int)l, e);
+    stored own[STRETCH], room[ROOM];
+    for (ptrdiff_t from = start; from < end; from += STRETCH) {
+        const ptrdiff_t here = end - from < STRETCH ? end - from : STRETCH, whole = here / LANES * LANES;
+        stored *const to = home ? home + from : own;
+        for (ptrdiff_t j = 0; j < whole; j += LANES) {
+            PREFETCH((uintptr_t)z + (size_t)(n + from + j) * sizeof *z); /* of the next row, most likely: it comes meanwhile */
+            LANE_LOOP
+            for (int l = 0; l < LANES; l++) to[j + l] = lifted_exp(z[from + j + l], max);
         }
-        if (home && end - j < LANES) put_some(home + j, spill, end - j);
+        if ((size_t)(top - from) < (size_t)whole) to[top - from] = 0;
+        for (ptrdiff_t j = 0; j < whole; j += LANES) {
+            LANE_LOOP
+            for (int l = 0; l < LANES; l++) add_to_lane(s, l, to[j + l]);
+        }
+        if (whole < here) {
+            stored last[LANES];
+            const stored *rest = sixteen(z, from + whole, end, top, -__builtin_inff(), room);
+            LANE_LOOP
+            for (int l = 0; l < LANES; l++) {
+                last[l] = lifted_exp(rest[l], max);
+                add_to_lane(s, l, last[l]);
+            }
+            if (home) put_some(to + whole, last, here - whole);
+        }
     }
 }
 
