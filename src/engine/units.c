@@ -57,10 +57,13 @@ static void *piece(char *memory, int64_t *at, int64_t bytes)
     return p;
 }
 
+static int64_t whole_blocks(int64_t n) { return (n + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK; }
+
 /* Losses look at whole blocks: behind the last number stands no stranger, which would slow them down if it were subnormal. */
 static void fill_block(double *x, int64_t n)
 {
-    for (int64_t i = n; n > 0 && i % UNIT_BLOCK != 0; i++) x[i] = x[n - 1];
+    const int64_t end = whole_blocks(n);
+    for (int64_t i = n; i < end; i++) x[i] = x[n - 1];
 }
 
 /* Units of one size and one value, whose every input has as many numbers in each: they are gathered and scattered many at a time. */
@@ -75,10 +78,7 @@ static int are_rows(const libloss__call *c)
 }
 
 /* Numbers of input k from one row to the next: whole blocks, for a loss may write past its last number. */
-static int64_t stride_of(const libloss__call *c, int32_t k)
-{
-    return is_index(c, k) ? 1 : (capacity(c, k) + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK;
-}
+static int64_t stride_of(const libloss__call *c, int32_t k) { return is_index(c, k) ? 1 : whole_blocks(capacity(c, k)); }
 
 /* Whether rows of one class will do: see unit_kernels. */
 static int by_label(const libloss__call *c) { return kernels_of(c)->by_label && c->by_index && !libloss__given(&c->hessian[0]); }
@@ -86,7 +86,7 @@ static int by_label(const libloss__call *c) { return kernels_of(c)->by_label && 
 static int64_t rows_at_once(const libloss__call *c)
 {
     if (by_label(c)) return STRIP;
-    const int64_t row = (c->length * c->width + UNIT_BLOCK - 1) / UNIT_BLOCK * UNIT_BLOCK;
+    const int64_t row = whole_blocks(c->length * c->width);
     if (!are_rows(c) || row > AT_ONCE) return 1;
     return row * STRIP <= AT_ONCE ? STRIP : row > 0 ? AT_ONCE / row : STRIP;
 }
@@ -337,10 +337,7 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
 
 static double *take_apart(double *x, int64_t rows, int64_t width, int64_t stride)
 {
-    for (int64_t r = rows - 1; r >= 0 && stride != width; r--) {
-        if (r > 0) memmove(x + r * stride, x + r * width, (size_t)width * sizeof *x);
-        fill_block(x + r * stride, width);
-    }
+    for (int64_t r = rows - 1; r > 0 && stride != width; r--) memmove(x + r * stride, x + r * width, (size_t)width * sizeof *x);
     return x;
 }
 
@@ -479,6 +476,9 @@ static libloss_status run_range(const libloss__piece *piece, void *shared)
             libloss__gather(&c->input[k], 0, c->classes, s.real[k], DTYPE_F64);
             for (int64_t j = 0; j < c->classes && c->arithmetic == DTYPE_F32; j++) s.real[k][j] = (double)(float)s.real[k][j];
             fill_block(s.real[k], c->classes);
+        } else if (s.real[k] && rows > 1 && !by_label(c)) { /* behind rows that are put apart later stand numbers of these, or zeros */
+            const int64_t some = end - begin < rows ? end - begin : rows, width = capacity(c, k);
+            libloss__tiles_now()->fill(s.real[k] + some * width, 0, some * (stride_of(c, k) - width));
         }
     for (int64_t start = begin; start < end; start += strip) {
         const int64_t n = end - start < strip ? end - start : strip;
