@@ -28,11 +28,11 @@ static double multilabel_margin(const row_unit *row)
     const int64_t n = row->classes, room = whole_lanes(n);
     const double *x = row->x, *t = row->t;
     double *grad = row->grad ? row->grad : row->work, *hess = row->hess && row->upper ? row->hess : row->work + room;
-    double strange = 0;
+    double nan = 0;
     pair value = { 0, 0 };
     memset(row->work, 0, 2 * (size_t)room * sizeof *row->work);
     for (int64_t i = 0; i < n; i++) {
-        if (x[i] != x[i]) strange = x[i];
+        if (x[i] != x[i]) nan = x[i];
         if (t[i] == 0) continue;
         const double mine = x[i], here = t[i];
         lanes cost, taken;
@@ -41,9 +41,11 @@ static double multilabel_margin(const row_unit *row)
         for (int64_t j = 0; j < room; j += LANES) {
             LANE_LOOP
             for (int l = 0; l < LANES; l++) {
-                const double costs = shortfall(mine, x[j + l]);
-                const double mass = ((j + l < n) & (j + l != i) & (costs > 0)) != 0 ? here * (1 - t[j + l]) : 0;
-                add_to_lane(&cost, l, mass == 0 ? 0 : mass * costs);
+                const int there = (j + l < n) & (j + l != i);
+                const double costs = shortfall(mine, x[j + l]), both = here * (1 - t[j + l]);
+                const int counts = there & (both != 0) & (costs > 0), strange = there & (both != 0) & (costs != costs);
+                const double mass = counts ? both : 0, part = counts ? both * costs : 0;
+                add_to_lane(&cost, l, strange ? costs : part); /* two infinities have no difference */
                 add_to_lane(&taken, l, mass);
                 grad[j + l] += mass;
                 hess[j + l] += mass;
@@ -60,7 +62,7 @@ static double multilabel_margin(const row_unit *row)
         grad[i] /= (double)n;
         hess[i] /= (double)n;
     }
-    return strange != strange ? strange : close_sum(value) / (double)n;
+    return nan != nan ? nan : close_sum(value) / (double)n;
 }
 
 KERNELS(components, multilabel_margin)
