@@ -14,14 +14,20 @@
  * those before. */
 enum { LOOK_F32 = 32, LOOK_F64 = 16 };
 
-static int outside_f32(const float *x, ptrdiff_t n, float low, float high, int ends)
+/* Not inlined: knowing how few, gcc would take shorter vectors. */
+static __attribute__((noinline)) int few_outside_f32(const float *x, ptrdiff_t n, float low, float high, int ends)
+{
+    int32_t any = 0;
+    if (ends) VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] != low) & (x[i] != high) & (x[i] == x[i]);
+    else for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] < low) | (x[i] > high);
+    return any;
+}
+
+static __attribute__((noinline)) int many_outside_f32(const float *x, ptrdiff_t n, float low, float high, int ends)
 {
     float least[LOOK_F32], most[LOOK_F32];
     int32_t bad[LOOK_F32] = { 0 }, any = 0;
-    if (n < LOOK_F32) {
-        for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] < low) | (x[i] > high) | (ends & (x[i] > low) & (x[i] < high));
-        return any;
-    }
     for (int l = 0; l < LOOK_F32; l++) least[l] = most[l] = low;
     for (ptrdiff_t start = 0; start < n && !ends; start += LOOK_F32) {
         const float *at = x + (start + LOOK_F32 <= n ? start : n - LOOK_F32);
@@ -40,14 +46,25 @@ static int outside_f32(const float *x, ptrdiff_t n, float low, float high, int e
     return any;
 }
 
-static int outside_f64(const double *x, ptrdiff_t n, double low, double high, int ends)
+static int outside_f32(const float *x, ptrdiff_t n, float low, float high, int ends)
+{
+    return n < LOOK_F32 ? few_outside_f32(x, n, low, high, ends) : many_outside_f32(x, n, low, high, ends);
+}
+
+/* Not inlined: knowing how few, gcc would take shorter vectors. */
+static __attribute__((noinline)) int few_outside_f64(const double *x, ptrdiff_t n, double low, double high, int ends)
+{
+    int64_t any = 0;
+    if (ends) VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] != low) & (x[i] != high) & (x[i] == x[i]);
+    else for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] < low) | (x[i] > high);
+    return any != 0;
+}
+
+static __attribute__((noinline)) int many_outside_f64(const double *x, ptrdiff_t n, double low, double high, int ends)
 {
     double least[LOOK_F64], most[LOOK_F64];
     int64_t bad[LOOK_F64] = { 0 }, any = 0;
-    if (n < LOOK_F64) {
-        for (ptrdiff_t i = 0; i < n; i++) any |= (x[i] < low) | (x[i] > high) | (ends & (x[i] > low) & (x[i] < high));
-        return any != 0;
-    }
     for (int l = 0; l < LOOK_F64; l++) least[l] = most[l] = low;
     for (ptrdiff_t start = 0; start < n && !ends; start += LOOK_F64) {
         const double *at = x + (start + LOOK_F64 <= n ? start : n - LOOK_F64);
@@ -64,6 +81,11 @@ static int outside_f64(const double *x, ptrdiff_t n, double low, double high, in
     }
     for (int l = 0; l < LOOK_F64; l++) any |= bad[l] | (least[l] < low) | (most[l] > high);
     return any != 0;
+}
+
+static int outside_f64(const double *x, ptrdiff_t n, double low, double high, int ends)
+{
+    return n < LOOK_F64 ? few_outside_f64(x, n, low, high, ends) : many_outside_f64(x, n, low, high, ends);
 }
 
 static int not_weights_f32(const float *w, ptrdiff_t n, int64_t *present)
