@@ -11,6 +11,10 @@
 
 int64_t libloss__last_cache(void); /* bytes; asked once */
 
+/* Whether the processor's own prefetching stops where a page ends, as Intel's does: then it is worth fetching ahead, and not worth working on
+ * whole pages. AMD's goes on, and by either is disturbed: on Zen 5 squared_error with its gradient 0.33 -> 0.48 ns per float of 192 MB. */
+static inline int libloss__stops_at_pages(void) { return __builtin_cpu_is("intel"); }
+
 /* Streaming stores are in no order with others until this fence. */
 static inline void libloss__stream_end(void) { _mm_sfence(); }
 
@@ -18,6 +22,7 @@ static inline void libloss__stream_end(void) { _mm_sfence(); }
 
 /* Elsewhere nothing is streamed: plain C has no such stores. */
 static inline int64_t libloss__last_cache(void) { return INT64_MAX; }
+static inline int libloss__stops_at_pages(void) { return 0; }
 static inline void libloss__stream_end(void) {}
 
 #endif

@@ -297,7 +297,7 @@ static libloss_status reduce_range(const libloss__piece *piece, void *nothing)
     (void)nothing;
     const libloss__call *c = piece->c;
     const int64_t size = c->input[0].bytes;
-    const int far = libloss__is_direct(&c->input[0], c->arithmetic) && c->count * size > FAR_BYTES;
+    const int far = libloss__is_direct(&c->input[0], c->arithmetic) && c->count * size > FAR_BYTES && libloss__stops_at_pages();
     for (int64_t start = piece->begin; start < piece->end; start += TILE) {
         double value[TILE], weight[TILE];
         const int64_t n = piece->end - start < TILE ? piece->end - start : TILE;

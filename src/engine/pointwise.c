@@ -320,7 +320,8 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
     if (job.wide) bytes += 16 * o->inputs, pieces += 2 * o->inputs;
     bytes += 8 * job.learned, pieces += job.learned;
     job.tile = (ARENA_BYTES - 64 * pieces) / bytes / 64 * 64;
-    const int64_t most = job.kernels->light && job.fast && sum && touched(c) > FAR_FROM_CORE ? NARROW_TILE : TILE;
+    const int narrow = job.kernels->light && job.fast && sum && touched(c) > FAR_FROM_CORE && libloss__stops_at_pages();
+    const int64_t most = narrow ? NARROW_TILE : TILE;
     if (job.tile > most) job.tile = most;
     const libloss__split split = { .run = run_range, .job = &job, .count = c->count, .width = 1, .unit = job.tile, .threads = threads };
     return libloss__run_split(c, &split, sum);
