@@ -284,7 +284,7 @@ static libloss_status run_column(libloss__call *c, int64_t column, int64_t threa
     const libloss_object *o = c->object;
     const int32_t type = c->arithmetic;
     const int64_t size = size_of(type);
-    pointwise_job job = { .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64], .learned = c->learned };
+    pointwise_job job = { .kernels = o->row->kernels[libloss__isa()][type == DTYPE_F64], .learned = c->learned, .flat = 1 };
     parameters_of(c, column, job.param);
     int any = 0, only_first = 1;
     for (int32_t k = 0; k < o->inputs; k++) {
