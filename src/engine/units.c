@@ -4,6 +4,7 @@
  * no storage type, stride, mask or reduction. The scratch for one unit is the caller's workspace, or one piece of
  * memory that was there before the first store.
  */
+#include "../cpu/cache.h"
 #include "rowwise.h"
 #include "split.h"
 #include "tiles.h"
@@ -350,6 +351,13 @@ static void put_rows(const libloss__view *v, double *x, int64_t first, int64_t r
     libloss__scatter(v, first * width, rows * width, x, DTYPE_F64);
 }
 
+/* Numbers that are asked for or written soon come meanwhile. */
+static void fetch_soon(const libloss__call *c, const libloss__view *v, int64_t first, int64_t count)
+{
+    if (libloss__is_direct(v, c->arithmetic) && !v->single && first < v->count)
+        libloss__fetch(v->data + first * v->bytes, count * v->bytes);
+}
+
 /* Rows first .. of the same strip, whose weights w are (NULL: 1). As run_unit() would do it, but for what is the same in all of them. */
 static void run_rows(const unit_job *job, const unit_scratch *s, int64_t first, int64_t rows, const void *w, double *value, double *factor)
 {
@@ -372,6 +380,8 @@ static void run_rows(const unit_job *job, const unit_scratch *s, int64_t first, 
             stride[k] = 0;
         } else {
             libloss__gather(v, v->single ? 0 : first * n, rows * n, s->real[k], DTYPE_F64);
+            fetch_soon(c, v, (first + rows) * n, rows * n);
+            fetch_soon(c, &c->gradient[k], first * n, rows * n);
             unit.input[k] = take_apart(s->real[k], rows, n, apart);
         }
         if (s->grad[k]) unit.grad[k] = memset(s->grad[k], 0, (size_t)(rows * apart) * sizeof(double));

@@ -26,6 +26,7 @@ STAGE void narrow_others(const job *w, panel *p, const stored *z, stored *e)
     const ptrdiff_t n = w->classes;
     stored most[LANES], where[LANES];
     lanes s;
+    fetch_next(w, p, 0, LANES);
     clear_lanes(&s);
     for (int l = 0; l < LANES; l++) {
         most[l] = z[l];

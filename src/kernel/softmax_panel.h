@@ -78,6 +78,21 @@ STAGE void open_panel(const job *w, ptrdiff_t first, ptrdiff_t count, panel *p)
     }
 }
 
+/* `rows` rows of the next panel, from its row l on, come meanwhile: their numbers, and where their derivatives go. The processor's own prefetching
+ * begins anew with each panel: with everything in memory cross_entropy of 64 classes took 1.03 ns per number instead of 0.66, of 128 0.88 instead of
+ * 0.50 (Zen 5). Where rows are absent it is others, and does no harm. */
+FORMULA void fetch_next(const job *w, const panel *p, int l, int rows)
+{
+    const size_t begin = (size_t)(p->start[l] + LANES * w->classes) * sizeof(stored),
+                 end = begin + (size_t)(rows * w->classes) * sizeof(stored);
+    const uintptr_t in[2] = { (uintptr_t)w->logits, (uintptr_t)w->target }, out[2] = { (uintptr_t)w->tile->grad, (uintptr_t)w->tile->hess };
+    for (size_t at = begin; at < end; at += 64)
+        for (int k = 0; k < 2; k++) {
+            if (in[k]) PREFETCH(in[k] + at, 0);
+            if (out[k]) PREFETCH(out[k] + at, 1);
+        }
+}
+
 FORMULA outcome outcome_of_label(const panel *p, int l)
 {
     const outcome top = outcome_of_top(facts_at(p, l)), other = outcome_of(facts_at(p, l), p->z_label[l], p->e_label[l]);

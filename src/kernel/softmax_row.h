@@ -24,10 +24,11 @@
 /* Up to NARROW classes a loop across transposed rows is faster than one along each, or as fast (measured with 32 to 64). */
 enum { NARROW = 55, BLOCK = 4096, WINDOW = 64 };
 
+/* To read, or (1) to write over. */
 #if defined __GNUC__
-#define PREFETCH(address_) __builtin_prefetch((const void *)(address_), 0, 2)
+#define PREFETCH(address_, written_) __builtin_prefetch((const void *)(address_), written_, 3)
 #else
-#define PREFETCH(address_) (void)(address_)
+#define PREFETCH(address_, written_) (void)(address_)
 #endif
 
 /* ---- the exponential ---- */
@@ -225,7 +226,8 @@ FORMULA void add_others(lanes *s, const stored *z, ptrdiff_t n, ptrdiff_t start,
         const ptrdiff_t here = end - from < STRETCH ? end - from : STRETCH, whole = here / LANES * LANES;
         stored *const to = home ? home + from : own;
         for (ptrdiff_t j = 0; j < whole; j += LANES) {
-            PREFETCH((uintptr_t)z + (size_t)(n + from + j) * sizeof *z); /* of the next row, most likely: it comes meanwhile */
+            PREFETCH((uintptr_t)z + (size_t)(n + from + j) * sizeof *z, 0); /* of the next row, most likely: it comes meanwhile */
+            if (home) PREFETCH((uintptr_t)home + (size_t)(n + from + j) * sizeof *z, 1);
             LANE_LOOP
             for (int l = 0; l < LANES; l++) to[j + l] = lifted_exp(z[from + j + l], max);
         }

@@ -68,6 +68,7 @@ STAGE void wide_others_together(const job *w, panel *p, stored *homes)
     }
     for (int l = 0; l < p->count; l++) {
         const ptrdiff_t at = p->start[l];
+        fetch_next(w, p, l, 1);
         clear_lanes(&sum[l]);
         add_others(&sum[l], w->logits + at, n, 0, n, p->max[l], p->top[l], homes ? homes + at : NULL);
     }
