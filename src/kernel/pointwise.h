@@ -84,6 +84,18 @@ FORMULA real times(real a, real b, const real *param)
     return UNDERFLOWS && param[FAR] != 0 ? (real)((double)a * (double)param[FAINT] * (double)b) : a * b;
 }
 
+/* x / 2, for what is multiplied by an x of that size: where the tile is faint without a multiplication, and 0 below 2^-125. */
+FORMULA real half_of(real x, const real *param)
+{
+#if REAL_BITS == 32
+    const uint32_t bits = float_to_bits(x), less = bits - (1U << 23);
+    if (UNDERFLOWS && param[FAR] != 0) return bits_to_float((bits & 0x7fffffffU) < 2U << 23 ? 0 : less);
+#else
+    (void)param;
+#endif
+    return x * (real)0.5;
+}
+
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
 FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int want, const int in_double, const int far)

@@ -27,7 +27,7 @@ FORMULA residual_jet huber(pair r, const real *param)
     real clipped = clamp(r.hi, -delta, delta);
     real size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
     return (residual_jet){
-        .value = times(clipped, (r.hi - times((real)0.5, clipped, param)) + r.lo, param),
+        .value = times(clipped, (r.hi - half_of(clipped, param)) + r.lo, param),
         .grad = clipped,
         .hess = indicator((size - delta) + lo <= 0), /* |r| <= delta, though |r| may round to delta */
         .upper = delta / max_(size, delta), /* gradient over residual: a parabola above the loss touches it here */

@@ -24,7 +24,7 @@ FORMULA residual_jet squared_epsilon_insensitive(pair r, const real *param)
     real lo = d.lo + a.lo;
     if (!(lo - lo == 0)) lo = 0; /* an infinite residual has no remainder */
     real gap = d.hi + lo, excess = max_(gap, 0);
-    real rest = 2 * excess * (lo - (gap - d.hi)); /* what the rounding of the gap took from its square */
+    real rest = 2 * excess * worth_multiplying(lo - (gap - d.hi)); /* what the rounding of the gap took from its square */
     return (residual_jet){
         .value = fma_(excess, excess, rest - rest == 0 ? rest : 0),
         .grad = 2 * copysign_(excess, r.hi),
