@@ -23,6 +23,23 @@ static void add_at(libloss__sum *s, int k, uint64_t low, uint64_t high, int nega
     }
 }
 
+/* Counts of totals from elsewhere may be anything: they stay at the most there is. */
+static int64_t both(int64_t a, int64_t b)
+{
+    const uint64_t sum = (uint64_t)a + (uint64_t)b;
+    return (int64_t)(sum < (uint64_t)a ? UINT64_MAX : sum);
+}
+
+static int is_finite(const libloss__sum *s) { return (s->nan | s->plus_infinity | s->minus_infinity) == 0; }
+
+static void add_non_finite(libloss__sum *s, int64_t nan, int64_t plus, int64_t minus)
+{
+    s->nan = both(s->nan, nan);
+    s->plus_infinity = both(s->plus_infinity, plus);
+    s->minus_infinity = both(s->minus_infinity, minus);
+    if (!is_finite(s)) memset(s->limb, 0, sizeof s->limb);
+}
+
 void libloss__sum_add(libloss__sum *s, double x)
 {
     uint64_t bits;
@@ -30,14 +47,10 @@ void libloss__sum_add(libloss__sum *s, double x)
     int field = (int)(bits >> 52 & 0x7ff), negative = (int)(bits >> 63);
     uint64_t mantissa = bits & 0xfffffffffffffu;
     if (field == 0x7ff) {
-        if (mantissa)
-            s->nan++;
-        else if (negative)
-            s->minus_infinity++;
-        else
-            s->plus_infinity++;
+        add_non_finite(s, mantissa != 0, !mantissa && !negative, !mantissa && negative);
         return;
     }
+    if (!is_finite(s)) return;
     if (field == 0)
         field = 1;
     else
@@ -63,15 +76,13 @@ void libloss__sum_add_doubles(libloss__sum *s, const double *x, int64_t n)
 void libloss__sum_add_count(libloss__sum *s, int64_t n)
 {
     const int bit = 1074; /* 1 = 2^1074 units */
-    add_at(s, bit / 64, (uint64_t)n << bit % 64, (uint64_t)n >> (64 - bit % 64), 0);
+    if (is_finite(s)) add_at(s, bit / 64, (uint64_t)n << bit % 64, (uint64_t)n >> (64 - bit % 64), 0);
 }
 
 void libloss__sum_add_tile(libloss__sum *s, const tile_sum *t)
 {
     for (int32_t k = 0; k < t->parts; k++) libloss__sum_add(s, t->part[k]);
-    s->nan += t->nan;
-    s->plus_infinity += t->plus_infinity;
-    s->minus_infinity += t->minus_infinity;
+    if (t->nan | t->plus_infinity | t->minus_infinity) add_non_finite(s, t->nan, t->plus_infinity, t->minus_infinity);
 }
 
 void libloss__sum_merge(libloss__sum *into, const libloss__sum *from)
@@ -82,9 +93,7 @@ void libloss__sum_merge(libloss__sum *into, const libloss__sum *from)
         carry = (uint64_t)(t < from->limb[i]) | (uint64_t)(u < t);
         into->limb[i] = u;
     }
-    libloss__add_count(&into->nan, from->nan);
-    libloss__add_count(&into->plus_infinity, from->plus_infinity);
-    libloss__add_count(&into->minus_infinity, from->minus_infinity);
+    add_non_finite(into, from->nan, from->plus_infinity, from->minus_infinity);
 }
 
 /* m * 2^e for m with a leading 1 at bit 52, by bits; the exponent may be beyond a double's. */

@@ -1,7 +1,8 @@
 /*
  * The exact sum of doubles: one two's-complement integer in units of 2^-1074, always fully carried, so equal sums are
- * equal bytes whatever the order of the terms. 34 limbs of 64 bits hold 2^63 terms of the largest double. Non-finite
- * terms are counted apart. All-zero bytes are the empty sum. (In the manner of Neal 2015, arXiv:1505.05571.)
+ * equal bytes whatever the order of the terms. 34 limbs of 64 bits hold 2^63 terms of the largest double. Terms that are not
+ * finite are counted apart, and once there is one the others no longer matter: the limbs stay 0, so that nobody need add
+ * them up. All-zero bytes are the empty sum. (In the manner of Neal 2015, arXiv:1505.05571.)
  */
 #ifndef LIBLOSS_ENGINE_SUM_H
 #define LIBLOSS_ENGINE_SUM_H

@@ -24,7 +24,7 @@ enum { TILE_SUM_MAX = 1024, TILE_SUM_PARTS = 86 };
 typedef struct {
     int32_t parts; /* -1: a term is near the largest double; add the terms one by one */
     double part[TILE_SUM_PARTS];
-    int64_t nan, plus_infinity, minus_infinity;
+    int64_t nan, plus_infinity, minus_infinity; /* where one is not 0 there are no parts */
 } tile_sum;
 
 #if defined LIBLOSS_ISA || defined LIBLOSS_PLAIN
@@ -144,8 +144,14 @@ TILE_LOOP int split(const float *f, const double *v, double *rest, ptrdiff_t n, 
     return beyond >> 52 || (!rest && left << 1);
 }
 
-/* Puts 0 where a number is not finite, and counts those. */
-TILE_LOOP void take_non_finite_f32(const float *v, float *x, ptrdiff_t n, tile_sum *out)
+static inline void start_tile(tile_sum *out)
+{
+    out->parts = 0;
+    out->nan = out->plus_infinity = out->minus_infinity = 0;
+}
+
+/* Of a tile that holds a number that is not finite: how many there are of each kind. The others no longer matter. */
+TILE_LOOP void count_non_finite_f32(const float *v, ptrdiff_t n, tile_sum *out)
 {
     int32_t nan = 0, plus = 0, minus = 0;
     VECTOR_LOOP
@@ -153,14 +159,11 @@ TILE_LOOP void take_non_finite_f32(const float *v, float *x, ptrdiff_t n, tile_s
         nan += v[i] != v[i];
         plus += v[i] > 0x1.fffffep127F;
         minus += v[i] < -0x1.fffffep127F;
-        x[i] = v[i] - v[i] == 0 ? v[i] : 0;
     }
-    out->nan = nan;
-    out->plus_infinity = plus;
-    out->minus_infinity = minus;
+    *out = (tile_sum){ .nan = nan, .plus_infinity = plus, .minus_infinity = minus };
 }
 
-TILE_LOOP void take_non_finite_f64(const double *v, double *x, ptrdiff_t n, tile_sum *out)
+TILE_LOOP void count_non_finite_f64(const double *v, ptrdiff_t n, tile_sum *out)
 {
     int64_t nan = 0, plus = 0, minus = 0;
     VECTOR_LOOP
@@ -168,29 +171,18 @@ TILE_LOOP void take_non_finite_f64(const double *v, double *x, ptrdiff_t n, tile
         nan += v[i] != v[i];
         plus += v[i] > 0x1.fffffffffffffp1023;
         minus += v[i] < -0x1.fffffffffffffp1023;
-        x[i] = v[i] - v[i] == 0 ? v[i] : 0;
     }
-    out->nan = nan;
-    out->plus_infinity = plus;
-    out->minus_infinity = minus;
-}
-
-static inline void start_tile(tile_sum *out)
-{
-    out->parts = 0;
-    out->nan = out->plus_infinity = out->minus_infinity = 0;
+    *out = (tile_sum){ .nan = nan, .plus_infinity = plus, .minus_infinity = minus };
 }
 
 /* Floats: the range is looked at first, then as many levels as it needs, six for all floats there are. */
 static inline void tile_sum_f32(const float *v, ptrdiff_t n, tile_sum *out)
 {
-    float finite[TILE_SUM_MAX];
     exponent_range r = range_f32(v, n);
     start_tile(out);
     if (r.top == 255) {
-        take_non_finite_f32(v, finite, n, out);
-        v = finite;
-        r = range_f32(v, n);
+        count_non_finite_f32(v, n, out);
+        return;
     }
     const int most = levels_of(r, 23, 1), least = levels_of(r, 23, 0), negative = most == least || any_negative(v, n);
     const int top = r.top + 1023 - 127 - !negative;
@@ -217,9 +209,8 @@ static inline void sum_terms(const double *v, double *x, ptrdiff_t n, int digits
     }
     r = range_f64(v, n);
     if (r.top == 2047) {
-        take_non_finite_f64(v, x, n, out);
-        v = x;
-        r = range_f64(v, n);
+        count_non_finite_f64(v, n, out);
+        return;
     }
     if (r.top > 2000) {
         out->parts = -1;

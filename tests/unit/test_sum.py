@@ -142,3 +142,22 @@ def test_what_the_first_terms_do_not_show(build, isa, late):
         v += [-x for x in v[:-1]] if n < 500 else []  # what is left over shows in the sum
         got = L.tiles((ctypes.c_double * len(v))(*v), None, ctypes.c_long(len(v)), (ctypes.c_ubyte * 296)())
         assert got == rounded(sum(map(Fraction, v), Fraction(0)))
+
+
+@pytest.mark.parametrize("special", [[math.nan], [math.inf], [-math.inf, math.inf], [math.nan, -math.inf]])
+def test_what_is_not_finite_leaves_nothing_else(build, special):
+    """Bytes tell how many such terms there were, and nothing of the others, in whatever order and pieces they came."""
+    L = build([DRIVER, "src/engine/tiles.c", "src/engine/sum.c"])
+    r = random.Random(str(special))
+    seen = set()
+    for _ in range(20):
+        v = [r.gauss(0, 1) * 2.0 ** r.randint(-60, 60) for _ in range(r.choice([1, 40, 1500]))] + special
+        r.shuffle(v)
+        array, n = (ctypes.c_double * len(v))(*v), ctypes.c_long(len(v))
+        one, two, three = ((ctypes.c_ubyte * 296)() for _ in range(3))
+        L.tiles(array, None, n, one)
+        L.limbs(array, n, two)
+        L.halves(array, n, ctypes.c_long(r.randint(0, len(v))), three)
+        seen |= {bytes(one), bytes(two), bytes(three)}
+    counts = [sum(map(math.isnan, special)), special.count(math.inf), special.count(-math.inf)]
+    assert seen == {bytes(272) + struct.pack("3q", *counts)}
