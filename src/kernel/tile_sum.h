@@ -53,6 +53,17 @@ typedef struct {
 
 static inline int at_least_one(int field) { return field > 1 ? field : 1; }
 
+/* Of the largest of the bits and the least of the bits less one, both without a sign. */
+static inline exponent_range range_of_f32(int32_t most, int32_t least)
+{
+    return (exponent_range){ at_least_one(most >> 23), at_least_one((int)((least + INT64_C(1)) >> 23)) };
+}
+
+static inline exponent_range both_ranges(exponent_range a, exponent_range b)
+{
+    return (exponent_range){ a.top > b.top ? a.top : b.top, a.low < b.low ? a.low : b.low };
+}
+
 /* One less than the bits, without a sign: 0 becomes the largest number, and so is never the smallest. */
 TILE_LOOP exponent_range range_f32(const float *v, ptrdiff_t n)
 {
@@ -65,7 +76,7 @@ TILE_LOOP exponent_range range_f32(const float *v, ptrdiff_t n)
         top = size > top ? size : top;
         low = less < low ? less : low;
     }
-    return (exponent_range){ at_least_one(top >> 23), at_least_one((int)((low + INT64_C(1)) >> 23)) };
+    return range_of_f32(top, low);
 }
 
 TILE_LOOP exponent_range range_f64(const double *v, ptrdiff_t n)
@@ -175,11 +186,43 @@ TILE_LOOP void count_non_finite_f64(const double *v, ptrdiff_t n, tile_sum *out)
     *out = (tile_sum){ .nan = nan, .plus_infinity = plus, .minus_infinity = minus };
 }
 
-/* Floats: the range is looked at first, then as many levels as it needs, six for all floats there are. */
+/* One level of floats whose largest is expected to have exponent field `top`, and in the same pass the range that they have. */
+TILE_LOOP exponent_range split_once(const float *v, ptrdiff_t n, int top, tile_sum *out)
+{
+    const int field = field_of(top + 1023 - 127, 0);
+    const double c = magic(field);
+    int32_t most = 0, least = INT32_MAX;
+    uint64_t units = 0;
+    VECTOR_LOOP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &v[i], sizeof bits);
+        const int32_t size = (int32_t)(bits & 0x7fffffff), less = (int32_t)((bits - 1) & 0x7fffffff);
+        most = size > most ? size : most;
+        least = less < least ? less : least;
+        units += to_bits((double)v[i] + c);
+    }
+    put_units(units - (uint64_t)n * to_bits(c), field, out);
+    return range_of_f32(most, least);
+}
+
+/* Floats: the first ones say whether one level is to be expected; it is tried, and found right or wrong, in one pass. Else the range is
+ * looked at first, and there are as many levels as it needs, six for all floats there are. */
 static inline void tile_sum_f32(const float *v, ptrdiff_t n, tile_sum *out)
 {
-    exponent_range r = range_f32(v, n);
+    enum { SAMPLE = 64, MARGIN = 2, NARROW = 13 }; /* of normal numbers one level, of their squares two */
+    exponent_range r = range_f32(v, n < SAMPLE ? n : SAMPLE);
     start_tile(out);
+    if (n > SAMPLE) {
+        const int top = r.top + MARGIN;
+        if (r.top < 255 && r.top - r.low <= NARROW) {
+            r = split_once(v, n, top, out);
+            if (r.top <= top && levels_of((exponent_range){ top, r.low }, 23, 1) == 1) return;
+            start_tile(out);
+        } else {
+            r = both_ranges(r, range_f32(v + SAMPLE, n - SAMPLE));
+        }
+    }
     if (r.top == 255) {
         count_non_finite_f32(v, n, out);
         return;

@@ -144,6 +144,26 @@ def test_what_the_first_terms_do_not_show(build, isa, late):
         assert got == rounded(sum(map(Fraction, v), Fraction(0)))
 
 
+@pytest.mark.parametrize("late", [math.nextafter(8, 0), 8.0, -9.0, 2.0**-21, 3 * 2.0**-26, 2.0**-45, 1e-40, 1e38, math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("isa", ISAS)
+def test_floats_that_the_first_ones_do_not_show(build, isa, late):
+    """One level is tried where the first floats of a tile look alike; a later one that is too large, too small or no number is found."""
+    if not has(isa):
+        pytest.skip(f"this machine has no {isa}")
+    L = build([DRIVER, "src/engine/tiles.c", "src/engine/sum.c"], *ISAS[isa])
+    L.tiles_f32.restype = ctypes.c_double
+    late = ctypes.c_float(late).value
+    for n in (65, 200, 1024):
+        v = [(1.0 + i / 64) * (-1) ** (i % 3 == 0) for i in range(64)] + [0.5] * (n - 64)
+        v[-1 if n == 65 else 70] = late
+        v += [-x for x in v if x != late and x == x] if n < 500 else []  # what is left over shows in the sum
+        got = L.tiles_f32((ctypes.c_float * len(v))(*v), None, ctypes.c_long(len(v)))
+        if late - late == 0:
+            assert got == rounded(sum(map(Fraction, v), Fraction(0)))
+        else:
+            assert got == late or (math.isnan(got) and math.isnan(late))
+
+
 @pytest.mark.parametrize("special", [[math.nan], [math.inf], [-math.inf, math.inf], [math.nan, -math.inf]])
 def test_what_is_not_finite_leaves_nothing_else(build, special):
     """Bytes tell how many such terms there were, and nothing of the others, in whatever order and pieces they came."""
