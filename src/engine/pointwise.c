@@ -137,9 +137,10 @@ static __attribute__((noinline)) void run_rest(pointwise_kernel *run, int want, 
     for (int k = 0; k < results; k++) memcpy(result[k].to, out[k], result[k].bytes);
 }
 
-/* Whether the tile before this one met subnormal numbers, in whatever call: it costs nothing to know, a look at the data would, and since
- * results are the same both ways it does not matter where it is wrong. */
-static __thread int faint_lately __attribute__((tls_model("initial-exec"))); /* as message.c: no malloc on the first touch */
+/* For how many more tiles subnormal numbers are expected: so many after the last that met some, in whatever call. It costs nothing to know, a look at
+ * the data would, and since results are the same both ways it does not matter where it is wrong. Loops that keep out of the way meet none. */
+enum { EXPECTED = 16 };
+static __thread int faint_for __attribute__((tls_model("initial-exec"))); /* as message.c: no malloc on the first touch */
 
 void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inputs, int32_t type, pointwise_tile *tile)
 {
@@ -147,14 +148,16 @@ void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inp
     const int64_t rest = kernels->light ? 0 : tile->count % ELEMENT_BLOCK, whole = tile->count - rest;
     unsigned int up = 0;
     if (kernels->may_underflow) {
-        tile->faint = faint_lately;
+        tile->faint = faint_for > 0;
         up = libloss__watch_subnormals();
     }
     if (whole) run(tile);
     if (rest) run_rest(run, want, inputs, size_of(type), tile, whole, rest);
     if (kernels->may_underflow) {
-        const int faint = libloss__met_subnormals(up);
-        if (faint != tile->faint) faint_lately = faint;
+        if (libloss__met_subnormals(up))
+            faint_for = EXPECTED;
+        else if (tile->faint)
+            faint_for--;
     }
 }
 
