@@ -11,19 +11,6 @@
 #define RESIDUAL_INPUTS \
     INPUT(prediction, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number"), INPUT(target, KIND_REAL, DIFFERENTIABLE_INPUT, "any real number")
 
-/* A remainder that is to be multiplied: 0 where it is tiny, for then it is nothing beside what it was lost by, or the product is 0 in any case, and
- * one of a subnormal number stalls the processor. By integers: gcc 12 moves the constants of ?: through the arithmetic that follows. */
-FORMULA real worth_multiplying(real lo)
-{
-#if REAL_BITS == 32
-    const int32_t above = (int32_t)(float_to_bits(0x1p-100F) - (float_to_bits(lo) & 0x7fffffffU));
-    return bits_to_float(float_to_bits(lo) & (uint32_t)(above >> 31));
-#else
-    const int64_t above = (int64_t)(double_to_bits(0x1p-1000) - (double_to_bits(lo) & INT64_MAX));
-    return bits_to_double(double_to_bits(lo) & (uint64_t)(above >> 63));
-#endif
-}
-
 /* By the residual. */
 typedef struct {
     real value, grad, hess, upper;

@@ -8,8 +8,7 @@
 #ifndef LIBLOSS_KERNEL_POINTWISE_H
 #define LIBLOSS_KERNEL_POINTWISE_H
 
-#include "loss.h"
-#include "math.h"
+#include "faint.h"
 
 #ifndef INPUTS
 #define INPUTS 2 /* a file with another number of inputs says so before its include */
@@ -56,45 +55,18 @@ FORMULA ptrdiff_t elements_of(const pointwise_tile *tile) { return IS_LIGHT ? ti
 FORMULA stored scaled(double x, const double *factor, ptrdiff_t i, double flat, const int in_double)
 {
     if (BY_ELEMENT) return (stored)(x * factor[i]);
+#if LIBLOSS_BITS == 64
+    return in_double ? times_constant(x, flat) : x * flat;
+#endif
     return in_double ? (stored)(x * flat) : (stored)((real)x * (real)flat);
 }
 
-/* A file in plain f32 says MAY_UNDERFLOW where its products may be subnormal, or of subnormal numbers, though nothing else is wrong with
- * the data: such a product costs an Intel core 150 cycles. Written as times(), they go by way of double where the tile is faint. */
-#if defined MAY_UNDERFLOW && REAL_BITS == 32
-enum { UNDERFLOWS = 1 };
-#else
-enum { UNDERFLOWS = 0 };
-#endif
-
-/* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */
-#ifdef PREPARED
+/* What a file computes once for a tile; see faint.h. */
+#if PREPARED
 FORMULA void prepare(real *param);
 #else
-#define PREPARED 0
 FORMULA void prepare(real *param) { (void)param; }
 #endif
-
-enum { FAR = MAX_PARAMETERS + PREPARED, FAINT, PARAM_ROOM }; /* see is_far(); tile->faint, not a constant of the loop */
-
-/* a b; two factors of 24 bits have an exact product in double, which is rounded once, as a float's product is. Gcc knows that as well,
- * and would take the float's product again, but for a 1 of which it does not know. */
-FORMULA real times(real a, real b, const real *param)
-{
-    return UNDERFLOWS && param[FAR] != 0 ? (real)((double)a * (double)param[FAINT] * (double)b) : a * b;
-}
-
-/* x / 2, for what is multiplied by an x of that size: where the tile is faint without a multiplication, and 0 below 2^-125. */
-FORMULA real half_of(real x, const real *param)
-{
-#if REAL_BITS == 32
-    const uint32_t bits = float_to_bits(x), less = bits - (1U << 23);
-    if (UNDERFLOWS && param[FAR] != 0) return bits_to_float((bits & 0x7fffffffU) < 2U << 23 ? 0 : less);
-#else
-    (void)param;
-#endif
-    return x * (real)0.5;
-}
 
 /* Pointers and parameters go to locals first: a conditional load through the struct stops gcc from vectorising,
  * and a store could change what it points to. */
@@ -170,6 +142,10 @@ static int is_far(const pointwise_tile *tile)
 #if defined FAR_FROM || defined TINY
     return goes_far(tile) || !(tile->flat > 0x1p-36 || tile->flat < -0x1p-36);
 #else
+#if REAL_BITS == 64
+    const double flat = tile->flat < 0 ? -tile->flat : tile->flat;
+    if (!(flat > 0x1p-900 && flat < 0x1p800)) return 0; /* see times_constant() */
+#endif
     return UNDERFLOWS && tile->faint;
 #endif
 }

@@ -67,7 +67,7 @@ FORMULA real indicator(int condition) { return condition ? (real)1 : (real)0; }
 /* NaN where x is NaN, else 0: what stands for 0 in a formula that must let a NaN through. (x * 0 would make one of infinity.) */
 FORMULA real zero_of(real x) { return x == x ? 0 : x; }
 
-/* -1, 0 or 1; NaN stays NaN. */
-FORMULA real sign_(real x) { return x > 0 ? (real)1 : x < 0 ? (real)-1 : zero_of(x); }
+/* -1, 0 or 1; NaN is NaN. Not zero_of(x): gcc multiplies each arm by what the sign is multiplied by, and x may be subnormal. */
+FORMULA real sign_(real x) { return x > 0 ? (real)1 : x < 0 ? (real)-1 : x == x ? 0 : (real)__builtin_nanf(""); }
 
 #endif

@@ -63,7 +63,7 @@ FORMULA float lifted_exp(float z, float max)
 FORMULA double lifted_exp(double z, double max)
 {
     double x = z - max, back = x - z, lo = (z - (x - back)) - (max + back);
-    reduced r = reduce_exp(x - 0x1p-120, lo + 0x1p-240);
+    reduced r = reduce_exp(x, lo);
     double e = 1 + (r.hi + (r.lo + (r.hi * r.lo + r.hi * r.hi * exp_tail(r.hi))));
     e *= power_of_two(r.k + 96);
     return x < -774 ? 0 : e;

@@ -531,23 +531,36 @@ def test_a_far_logit_changes_no_bit_of_its_neighbours(spec, divisor):
             assert bits(alone[key]) == bits(beside[key]), key
 
 
-@pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**100])
-@pytest.mark.parametrize("spec", ["squared_error", "half_squared_error", "brier", "huber", "huber(delta=1e-20)"])
-def test_faint_numbers_change_no_bit(spec, divisor):
+FAINT = {np.float32: [1, 1e-18, 1e-20, 1e-22, 1e-30, 1e-38, 1e-40, 1e-44],
+         np.float64: [1, 1e-150, 1e-153, 1e-155, 1e-157, 1e-161, 1e-163, 1e-200, 1e-295, 1e-300, 1e-305, 1e-307, 1e-308, 1e-310, 1e-320, 1e-323]}
+
+
+@pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**100, 2.0**-100, 2.0**-1000])
+@pytest.mark.parametrize("dtype", FAINT)
+@pytest.mark.parametrize("spec", ["squared_error", "half_squared_error", "brier", "huber", "huber(delta=1e-20)", "squared_epsilon_insensitive", "quantile(tau=0.3)",
+                                  "expectile(tau=0.3)", "log_cosh", "pseudo_huber(delta=0.7)", "smooth_l1", "smooth_l1(beta=0.3)", "logistic(kappa=3)"])
+def test_faint_numbers_change_no_bit(spec, dtype, divisor):
     """A tile behind one that met subnormal numbers is computed in another way; of one tile and of many, a first time and again."""
     rng, loss = np.random.default_rng(4), Loss(spec)
-    size = rng.choice([1, 1e-18, 1e-20, 1e-22, 1e-30, 1e-38, 1e-40, 1e-44], 4099)
-    faint = (rng.random(4099) * size * rng.choice([0, 1], 4099, p=[0.1, 0.9])).astype(np.float32)
+    size = rng.choice(FAINT[dtype], 4099)
+    faint = (rng.random(4099) * size * rng.choice([0, 1], 4099, p=[0.1, 0.9])).astype(dtype)
+    signs = rng.choice([-1, 1], 4099).astype(dtype)
+    if spec != "brier":
+        faint *= rng.choice([-1, 1], 4099)
 
     def found(p, t) -> dict:
-        values = np.empty(p.size, np.float32)
+        values = np.empty(p.size, dtype)
         loss.eval(p, t, values=values, reduction="none")
         return {"values": values, **loss.eval(p, t, grad=[0], hess=[0], divisor=divisor)}
 
     for n in (7, 16, 1000, 4099):
-        ordinary = np.full(n, 0.5, np.float32)
-        for p, t in ((faint[:n], np.zeros(n, np.float32)), (np.zeros(n, np.float32), faint[:n])):
-            found(ordinary, 1 - ordinary)
+        ordinary = np.full(n, 0.5, dtype)
+        pairs = ((faint[:n], np.zeros(n, dtype)), (np.zeros(n, dtype), faint[:n]), (faint[:n], faint[:n][::-1].copy()))
+        if "logistic" in spec:
+            pairs = ((faint[:n], signs[:n]),)
+        for p, t in pairs:
+            for _ in range(20):  # so that nothing faint is expected any more
+                found(ordinary, signs[:n] if "logistic" in spec else 1 - ordinary)
             first, again = found(p, t), found(p, t)
             for key in first:
                 assert bits(first[key]) == bits(again[key]), (n, key)

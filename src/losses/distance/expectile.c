@@ -3,6 +3,7 @@
  * cousin of the quantile that sees how far away the targets are, not only on which side.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 enum { TAU };
@@ -23,6 +24,8 @@ LOSS(expectile) = {
 FORMULA residual_jet expectile(pair r, const real *param)
 {
     pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = choose(r.hi > 0, high, low);
+    real share = times_share(as_pair(r.hi), as_pair(side.hi), param);
+    r = held_above(0x1p-540, r, param); /* whose square is 0, where its share is not */
     pair product = two_product(side.hi, r.hi); /* never r^2, which may overflow where its product with tau does not */
     real slope = product.hi, lo = product.lo + (side.hi * r.lo + side.lo * r.hi);
     int tiny = FULL && abs_(r.hi) < 0x1p-400; /* there a remainder of the value may be subnormal where the value is not */
@@ -30,7 +33,7 @@ FORMULA residual_jet expectile(pair r, const real *param)
     real a = slope * up, b = r.hi * up, rest = a * (r.lo * up) + (lo * up) * b;
     return (residual_jet){
         .value = fma_(a, b, rest - rest == 0 ? rest : 0) * down,
-        .grad = 2 * slope,
+        .grad = 2 * slope_at(r, share, slope, param),
         .hess = 2 * side.hi,
         .upper = 2 * max_(low.hi, high.hi), /* of the steeper side: a flatter parabola would not stay above it */
     };

@@ -21,7 +21,7 @@ LOSS(half_squared_error) = {
 
 FORMULA residual_jet half_squared_error(pair r, const real *param)
 {
-    return (residual_jet){ .value = times(times((real)0.5, r.hi, param), r.hi, param), .grad = r.hi, .hess = 1, .upper = 1 };
+    return (residual_jet){ .value = times(half_of(r.hi, param), r.hi, param), .grad = r.hi, .hess = 1, .upper = 1 };
 }
 
 KERNELS(distance, half_squared_error)

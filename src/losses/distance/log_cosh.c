@@ -3,6 +3,7 @@
  * hyperbolic tangent of the residual.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 LOSS(log_cosh) = {
@@ -19,10 +20,13 @@ LOSS(log_cosh) = {
 
 FORMULA residual_jet log_cosh(pair r, const real *param)
 {
-    (void)param;
-    hyperbolic h = hyperbolic_of(r);
+    pair held = held_above(0x1p-1000, r, param); /* whose square is 0, and whose slope it is itself */
+    hyperbolic h = hyperbolic_of(held);
     return (residual_jet){
-        .value = h.log_cosh, .grad = h.tanh, .hess = h.sech2, .upper = r.hi != 0 ? h.tanh / r.hi : 1, /* gradient over residual */
+        .value = h.log_cosh,
+        .grad = slope_at(held, r.hi, h.tanh, param),
+        .hess = h.sech2,
+        .upper = held.hi != 0 ? h.tanh / held.hi : 1, /* gradient over residual */
     };
 }
 

@@ -3,6 +3,7 @@
  * at once belong to the columns of the last axis.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 enum { TAU };
@@ -25,7 +26,7 @@ FORMULA residual_jet quantile(pair r, const real *param)
     real tau = param[TAU];
     pair high = two_diff(1, tau);
     pair slope = { r.hi > 0 ? high.hi : r.hi < 0 ? -tau : zero_of(r.hi), r.hi > 0 ? high.lo : 0 };
-    return (residual_jet){ .value = pair_mul(slope, r).hi, .grad = slope.hi, .hess = 0, .upper = 1 };
+    return (residual_jet){ .value = times_share(r, slope, param), .grad = slope.hi, .hess = 0, .upper = 1 };
 }
 
 KERNELS(distance, quantile)

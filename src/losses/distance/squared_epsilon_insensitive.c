@@ -1,6 +1,7 @@
 /*
  * Nothing to pay within epsilon, the square of the excess beyond: a tube without a kink at its edge.
  */
+#define MAY_UNDERFLOW
 #include "distance.h"
 
 enum { EPSILON };
@@ -24,7 +25,11 @@ FORMULA residual_jet squared_epsilon_insensitive(pair r, const real *param)
     real lo = d.lo + a.lo;
     if (!(lo - lo == 0)) lo = 0; /* an infinite residual has no remainder */
     real gap = d.hi + lo, excess = max_(gap, 0);
-    real rest = 2 * excess * worth_multiplying(lo - (gap - d.hi)); /* what the rounding of the gap took from its square */
+    real lost = lo - (gap - d.hi);
+    if (UNDERFLOWS && param[FAR] != 0)
+        lost = unless_below(REAL_BITS == 32 ? (real)0x1p-100 : (real)0x1p-1000,
+                            lost); /* less is nothing beside excess, or that has no square */
+    real rest = 2 * excess * lost; /* what the rounding of the gap took from its square */
     return (residual_jet){
         .value = fma_(excess, excess, rest - rest == 0 ? rest : 0),
         .grad = 2 * copysign_(excess, r.hi),

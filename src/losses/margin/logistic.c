@@ -3,6 +3,7 @@
  * still given to the wrong side.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #define LEARNED 1
 #include "margin.h"
 #include "likelihood.h"
@@ -26,7 +27,7 @@ LOSS(logistic) = {
 FORMULA margin_jet logistic(real m, const real *param)
 {
     real kappa = param[KAPPA];
-    pair x = two_product(-kappa, m);
+    pair x = two_product(-kappa, held_above(kappa < 0x1p400 ? 0x1p-1000 : 0, as_pair(m), param).hi);
     if (!(x.lo - x.lo == 0)) x.lo = 0; /* where the product overflows it has no remainder */
     sigmoid_parts s = sigmoid_parts_of(x);
     real bend = kappa * (kappa * s.pq);

@@ -20,12 +20,13 @@ FORMULA margin_jet modified_huber(real m, const real *param)
 {
     (void)param;
     real gap = max_(1 - m, 0);
+    real held = unless_below((real)0x1p-100, m); /* no subnormal number is multiplied */
     int line = m < -1, right = m >= 1;
     return (margin_jet){
-        .value = line ? -4 * m : gap * gap,
+        .value = line ? -4 * held : gap * gap,
         .slope = line ? -4 : -2 * gap,
         .bend = line || right ? 0 : 2 + zero_of(m),
-        .upper = line    ? -2 / m
+        .upper = line    ? -2 / held
                  : right ? 0
                          : 2, /* on the line slope^2 / (2 value): the flattest parabola that touches it and stays above */
     };

@@ -1,0 +1,131 @@
+/*
+ * Products that may be subnormal, or of subnormal numbers, though nothing else is wrong with the data: one costs an Intel core 150
+ * cycles. A file that says MAY_UNDERFLOW writes them with what stands here, and has loops of its own for tiles in which such numbers
+ * are about (param[FAR], a constant of each loop). These give the same bits, for nobody knows beforehand which tiles they are.
+ *
+ * Floats go by way of double. Doubles are moved by 2^1022 (by integers, since a multiplication would be one of those) and come back
+ * beside 1, where a fused sum rounds as a subnormal number does. Without FMA they are multiplied as ever.
+ */
+#ifndef LIBLOSS_KERNEL_FAINT_H
+#define LIBLOSS_KERNEL_FAINT_H
+
+#include "loss.h"
+#include "math.h"
+
+#if defined MAY_UNDERFLOW && (REAL_BITS == 32 || (LIBLOSS_BITS == 64 && HAS_FMA))
+enum { UNDERFLOWS = 1 };
+#else
+enum { UNDERFLOWS = 0 };
+#endif
+
+/* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */
+#ifndef PREPARED
+#define PREPARED 0
+#endif
+
+enum { FAR = MAX_PARAMETERS + PREPARED, FAINT, PARAM_ROOM }; /* see is_far(); tile->faint, not a constant of the loop */
+
+/* Below, choices are made of integers: gcc 12 moves the constants of ?: through the arithmetic that follows. */
+
+/* x, or 0 where that is nearer to 0 than `least`. */
+FORMULA real unless_below(real least, real x)
+{
+#if REAL_BITS == 32
+    const uint32_t size = float_to_bits(x) & 0x7fffffffU;
+    return bits_to_float(float_to_bits(x) & ~(uint32_t)(((int32_t)size - (int32_t)float_to_bits(least)) >> 31));
+#else
+    return bits_to_double(double_to_bits(x) & ~all_ones_if_less(size_of_double(x), double_to_bits(least)));
+#endif
+}
+
+#if REAL_BITS == 64
+
+FORMULA uint64_t sign_of_product(double a, double b) { return (double_to_bits(a) ^ double_to_bits(b)) & ~(uint64_t)INT64_MAX; }
+
+/* a c, which is below 2^-1022 where |a| < limit. */
+FORMULA double times_below(double limit, double a, double c)
+{
+    const double factor = abs_(c);
+    const uint64_t one = double_to_bits(1), size = size_of_double(a);
+    const uint64_t small = all_ones_if_less(size, double_to_bits(limit)), moved = size & small;
+    const uint64_t as_normal = double_to_bits(bits_to_double(moved | one) - 1); /* a subnormal a 2^1022 */
+    const double lifted = bits_to_double(chosen(all_ones_if_less(size, UINT64_C(1) << 52), as_normal, moved + (UINT64_C(1022) << 52)));
+    const uint64_t lowered = (double_to_bits(fma64(lifted, factor, 1)) - one) | sign_of_product(a, c);
+    return bits_to_double(chosen(small, lowered, double_to_bits(bits_to_double(chosen(small, one, double_to_bits(a))) * c)));
+}
+
+/* a c of a constant c between 2^-900 and 2^800, whatever a is. */
+FORMULA double times_constant(double a, double c)
+{
+    const double factor = abs_(c);
+    return times_below(factor > 1 ? 0x1p-1022 / factor : 0x1.ffffffffffffp-1023 * (1 / factor), a, c);
+}
+
+/* a b, which is subnormal or 0 where both are below 2^-511; what is below 2^-900 gives 0 there. */
+FORMULA double times_each_other(double a, double b)
+{
+    const uint64_t one = double_to_bits(1), size_a = size_of_double(a), size_b = size_of_double(b), up = UINT64_C(511) << 52;
+    const uint64_t limit = double_to_bits(0x1p-511), nothing = double_to_bits(0x1p-900);
+    const uint64_t small = all_ones_if_less(size_a, limit) & all_ones_if_less(size_b, limit);
+    const double lifted_a = bits_to_double((size_a + up) & small & ~all_ones_if_less(size_a, nothing));
+    const double lifted_b = bits_to_double((size_b + up) & small & ~all_ones_if_less(size_b, nothing));
+    const uint64_t lowered = (double_to_bits(fma64(lifted_a, lifted_b, 1)) - one) | sign_of_product(a, b);
+    const double other_a = bits_to_double(chosen(small, one, double_to_bits(a))),
+                 other_b = bits_to_double(chosen(small, one, double_to_bits(b)));
+    return bits_to_double(chosen(small, lowered, double_to_bits(other_a * other_b)));
+}
+
+#endif
+
+/* a b. Of floats the exact product in double, which is rounded once, as a float's product is. Gcc knows that as well, and would take
+ * the float's product again, but for a 1 of which it does not know. */
+FORMULA real times(real a, real b, const real *param)
+{
+    if (!UNDERFLOWS || param[FAR] == 0) return a * b;
+#if REAL_BITS == 64
+    return times_each_other(a, b);
+#else
+    return (real)((double)a * (double)param[FAINT] * (double)b);
+#endif
+}
+
+/* a c of a c within -1 and 1; of pairs. */
+FORMULA real times_share(pair a, pair c, const real *param)
+{
+#if REAL_BITS == 64
+    if (UNDERFLOWS && param[FAR] != 0) {
+        const double small = times_below(0x1p-1022, a.hi, c.hi), other = pair_mul(c, (pair){ unless_below(0x1p-1022, a.hi), a.lo }).hi;
+        return abs_(a.hi) < 0x1p-1022 ? small + 0 : other; /* as the other, no -0 */
+    }
+#endif
+    (void)param;
+    return pair_mul(c, a).hi;
+}
+
+/* a, or where the tile is faint 0 for what is below `least`, if that is the same to the formula. */
+FORMULA pair held_above(real least, pair a, const real *param)
+{
+    if (!UNDERFLOWS || param[FAR] == 0) return a;
+    return (pair){ unless_below(least, a.hi), abs_(a.hi) < least ? 0 : a.lo };
+}
+
+/* The slope at a residual of which so much was held: where that is 0, the residual itself. */
+FORMULA real slope_at(pair held, real residual, real slope, const real *param)
+{
+    return UNDERFLOWS && param[FAR] != 0 && held.hi == 0 ? residual : slope;
+}
+
+/* x / 2, for what is multiplied by an x of that size: where the tile is faint without a multiplication, and 0 instead of a subnormal number. */
+FORMULA real half_of(real x, const real *param)
+{
+    if (!UNDERFLOWS || param[FAR] == 0) return x * (real)0.5;
+#if REAL_BITS == 64
+    const uint64_t size = size_of_double(x), sign = double_to_bits(x) ^ size;
+    return bits_to_double(sign | ((size - (UINT64_C(1) << 52)) & ~all_ones_if_less(size, UINT64_C(2) << 52)));
+#else
+    const uint32_t size = float_to_bits(x) & 0x7fffffffU, sign = float_to_bits(x) ^ size;
+    return bits_to_float(sign | (size < 2U << 23 ? 0 : size - (1U << 23)));
+#endif
+}
+
+#endif
