@@ -12,13 +12,15 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 
 import ceilings
 import marked
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SEED = pathlib.Path(__file__).with_name("seed_scalar.c")
+HERE = pathlib.Path(__file__).resolve().parent
+SEED = HERE / "seed_scalar.c"
 BUILD = pathlib.Path(os.environ["LIBLOSS_SO"]).parents[1]
 CLANG_FOR_ARM = "set(CMAKE_C_COMPILER clang)\nset(CMAKE_C_COMPILER_TARGET aarch64-linux-gnu)\n"
 GCC_FOR_ARM = "set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)\n"
@@ -155,3 +157,35 @@ def test_kernels_call_nothing():
     assert len(objects) > 20
     text = subprocess.run(["nm", "-u", *objects], capture_output=True, text=True, check=True).stdout
     assert set(re.findall(r"^\s+U (\w+)$", text, re.M)) <= {"memset", "memcpy"}
+
+
+# Losses of f64 data that do multiply subnormal numbers: where results are near the end of doubles themselves, and far from any data met so far.
+STALLS = {
+    "subnormal": "absolute_percentage_error adaptive_robust binary_cross_entropy binary_focal binary_focal_with_logits gamma_nll gaussian_nll "
+                 "kl_pointwise pairwise_logistic poisson_nll squared_log_error tweedie",
+    "squares": "adaptive_robust binary_cross_entropy binary_focal expectile log_cosh pairwise_logistic poisson_nll pseudo_huber smooth_l1 squared_log_error",
+    "far": "binary_cross_entropy_with_logits binary_focal_with_logits exponential gamma_nll gan_minimax gan_non_saturating log_cosh logistic "
+           "pairwise_logistic poisson_nll",
+}
+
+
+@pytest.mark.skipif(not X86 or sys.platform != "linux", reason="reads the registers of x86-64 under Linux")
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+def test_products_of_subnormal_numbers(tmp_path, isa):
+    """No loss of f32 data multiplies any: at 1e-39, where their squares underflow, and of logits whose exponentials do."""
+    library = BUILD / "src/libloss.a"
+    if not ceilings.build_compiler(BUILD).startswith("gcc"):
+        pytest.skip("not a build of gcc, which alone is looked at")
+    if f" {'avx512dq' if isa == 'avx512' else isa} " not in pathlib.Path("/proc/cpuinfo").read_text():
+        pytest.skip(f"this machine has no {isa}")
+    program = tmp_path / "stalls"
+    subprocess.run(["cc", "-O1", f"-I{ROOT}/include", f"-I{ROOT}/src", HERE / "stalls.c", library, "-lpthread", "-lm", "-o", program], check=True)
+    said = subprocess.run([program, isa], capture_output=True, text=True, check=True).stdout
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in said.splitlines():
+        loss, bits, data, _, count = line.split()
+        found.setdefault((bits, data), set()).update({loss} if float(count) else ())
+    assert len(found) == 6
+    for data, losses in STALLS.items():
+        assert found["f32", data] == set()
+        assert found["f64", data] == set(losses.split()), data
