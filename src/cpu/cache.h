@@ -27,9 +27,12 @@ static inline void libloss__stream_end(void) {}
 
 #endif
 
-/* Of arrays this large the next tile is fetched whole while one is added up: the processor's own prefetching stops where a page ends,
- * and a tile is one. Measured, beside a plain loop of additions: 1.0 of its time instead of 1.35; of smaller arrays 1.9 and 1.8. */
-enum { FAR_BYTES = 8 << 20 };
+/* Of arrays this large a tile is fetched whole, some tiles ahead of the one that is added up: where the processor's own prefetching stops
+ * at the end of a page, which a tile is, the next one (1.0 of the time of a plain loop of additions instead of 1.35; of smaller arrays 1.9 and
+ * 1.8). Where it goes on, that pays in memory alone, and 12 KiB ahead (floats 0.98 instead of 1.35; one tile ahead 1.17; doubles 24 KiB ahead a
+ * quarter slower). */
+static inline int64_t libloss__far_bytes(void) { return libloss__stops_at_pages() ? 8 << 20 : libloss__last_cache(); }
+static inline int64_t libloss__tiles_ahead(int64_t tile_bytes) { return libloss__stops_at_pages() ? 1 : (12 << 10) / tile_bytes; }
 
 static inline void libloss__fetch(const char *from, int64_t bytes)
 {

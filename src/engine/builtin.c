@@ -297,11 +297,12 @@ static libloss_status reduce_range(const libloss__piece *piece, void *nothing)
     (void)nothing;
     const libloss__call *c = piece->c;
     const int64_t size = c->input[0].bytes;
-    const int far = libloss__is_direct(&c->input[0], c->arithmetic) && c->count * size > FAR_BYTES && libloss__stops_at_pages();
+    const int far = libloss__is_direct(&c->input[0], c->arithmetic) && c->count * size > libloss__far_bytes();
     for (int64_t start = piece->begin; start < piece->end; start += TILE) {
         double value[TILE], weight[TILE];
         const int64_t n = piece->end - start < TILE ? piece->end - start : TILE;
-        if (far && n == TILE && start + n < c->count) libloss__fetch(c->input[0].data + (start + n) * size, TILE * size);
+        const int64_t next = start + libloss__tiles_ahead(TILE * size) * TILE;
+        if (far && next + TILE <= c->count) libloss__fetch(c->input[0].data + next * size, TILE * size);
         const void *values = libloss__numbers_at(&c->input[0], start, n, value, c->arithmetic);
         if (libloss__given(&c->weight)) libloss__gather_weight(c, start, n, weight);
         libloss__account(c, start, n, values, libloss__given(&c->weight) ? weight : NULL, piece->sum);
