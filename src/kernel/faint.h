@@ -89,17 +89,14 @@ FORMULA real times(real a, real b, const real *param)
 #endif
 }
 
-/* a c of a c within -1 and 1; of pairs. */
-FORMULA real times_share(pair a, pair c, const real *param)
+/* a c of a c within -1 and 1. */
+FORMULA real times_share(real a, real c, const real *param)
 {
 #if REAL_BITS == 64
-    if (UNDERFLOWS && param[FAR] != 0) {
-        const double small = times_below(0x1p-1022, a.hi, c.hi), other = pair_mul(c, (pair){ unless_below(0x1p-1022, a.hi), a.lo }).hi;
-        return abs_(a.hi) < 0x1p-1022 ? small + 0 : other; /* as the other, no -0 */
-    }
+    if (UNDERFLOWS && param[FAR] != 0) return times_below(0x1p-1022, a, c);
 #endif
     (void)param;
-    return pair_mul(c, a).hi;
+    return a * c;
 }
 
 /* a, or where the tile is faint 0 for what is below `least`, if that is the same to the formula. */
@@ -109,10 +106,10 @@ FORMULA pair held_above(real least, pair a, const real *param)
     return (pair){ unless_below(least, a.hi), abs_(a.hi) < least ? 0 : a.lo };
 }
 
-/* The slope at a residual of which so much was held: where that is 0, the residual itself. */
-FORMULA real slope_at(pair held, real residual, real slope, const real *param)
+/* What was made of that, or what it is where nothing was left. */
+FORMULA real made_of(pair held, real made, real of_nothing, const real *param)
 {
-    return UNDERFLOWS && param[FAR] != 0 && held.hi == 0 ? residual : slope;
+    return UNDERFLOWS && param[FAR] != 0 && held.hi == 0 ? of_nothing : made;
 }
 
 /* x / 2, for what is multiplied by an x of that size: where the tile is faint without a multiplication, and 0 instead of a subnormal number. */

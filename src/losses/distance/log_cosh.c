@@ -24,7 +24,7 @@ FORMULA residual_jet log_cosh(pair r, const real *param)
     hyperbolic h = hyperbolic_of(held);
     return (residual_jet){
         .value = h.log_cosh,
-        .grad = slope_at(held, r.hi, h.tanh, param),
+        .grad = made_of(held, h.tanh, r.hi, param),
         .hess = h.sech2,
         .upper = held.hi != 0 ? h.tanh / held.hi : 1, /* gradient over residual */
     };

@@ -30,7 +30,8 @@ FORMULA void prepare(real *param) { param[INVERSE] = 1 / param[DELTA]; }
 FORMULA residual_jet pseudo_huber(pair r, const real *param)
 {
     real delta = param[DELTA], given = r.hi;
-    r = held_above(delta > 0x1p-900 ? 0x1p-1000 : 0, r, param); /* whose square is 0, and whose slope it is itself */
+    r = held_above(delta > 0x1p-900 ? 0x1p-1000 : 0, r,
+                   param); /* whose square is 0, and whose slope it is itself (+ 0: two parts know no -0) */
     pair a = pair_div_to_pair(r, as_pair(delta));
     int far = abs_(a.hi) > 0x1p500, near = abs_(a.hi) < 0x1p-500; /* there the root is |a|, for a^2 overflows; or 1 */
     pair c = choose(far || near, as_pair(0), a), root = pair_sqrt(pair_add_tame(as_pair(1), pair_mul_tame(c, c)));
@@ -41,7 +42,7 @@ FORMULA residual_jet pseudo_huber(pair r, const real *param)
     pair less = pair_mul(c, part), rate = pair_mul(pair_mul(less, inverse), less); /* s - 1; its square over s */
     return (residual_jet){
         .value = pair_mul(share, r).hi,
-        .grad = far ? copysign_(delta, a.hi) : slope_at(r, given, pair_mul(r, inverse).hi, param),
+        .grad = far ? copysign_(delta, a.hi) : made_of(r, pair_mul(r, inverse).hi, given + 0, param),
         .hess = pair_mul_tame(pair_mul_tame(inverse, inverse), inverse).hi,
         .upper = inverse.hi, /* gradient over residual */
         .by = { far ? abs_(r.hi) : pair_mul(rate, as_pair(delta)).hi },
