@@ -54,11 +54,15 @@ FORMULA double times_below(double limit, double a, double c)
     return bits_to_double(chosen(small, lowered, double_to_bits(bits_to_double(chosen(small, one, double_to_bits(a))) * c)));
 }
 
-/* a c of a constant c between 2^-900 and 2^800, whatever a is. */
+/* a c of a constant c between 2^-900 and 2^800, whatever a is. The limit, 2^-1022 / |c|, may be subnormal: then it is made as an integer, for arithmetic
+ * that meets such a number would tell the engine that the data do. */
 FORMULA double times_constant(double a, double c)
 {
-    const double factor = abs_(c);
-    return times_below(factor > 1 ? 0x1p-1022 / factor : 0x1.ffffffffffffp-1023 * (1 / factor), a, c);
+    const uint64_t one = double_to_bits(1), size = size_of_double(c), above = all_ones_if_less(one, size);
+    const double most = bits_to_double(chosen(above, size, one)), inverse = 1 / bits_to_double(chosen(above, one, size));
+    const uint64_t large = double_to_bits(0x1p-1022 * inverse) - (inverse > 1); /* a little less, for it was rounded */
+    const uint64_t small = double_to_bits(0x1p52 / most + 0x1p52) - double_to_bits(0x1p52);
+    return times_below(bits_to_double(chosen(above, small, large)), a, c);
 }
 
 /* a b, which is subnormal or 0 where both are below 2^-511; what is below 2^-900 gives 0 there. */

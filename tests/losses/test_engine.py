@@ -535,7 +535,7 @@ FAINT = {np.float32: [1, 1e-18, 1e-20, 1e-22, 1e-30, 1e-38, 1e-40, 1e-44],
          np.float64: [1, 1e-150, 1e-153, 1e-155, 1e-157, 1e-161, 1e-163, 1e-200, 1e-295, 1e-300, 1e-305, 1e-307, 1e-308, 1e-310, 1e-320, 1e-323]}
 
 
-@pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**100, 2.0**-100, 2.0**-1000])
+@pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**100, 2.0**-100, 0.3, 2.0**-1000])
 @pytest.mark.parametrize("dtype", FAINT)
 @pytest.mark.parametrize("spec", ["squared_error", "half_squared_error", "brier", "huber", "huber(delta=1e-20)", "squared_epsilon_insensitive", "quantile(tau=0.3)",
                                   "expectile(tau=0.3)", "log_cosh", "pseudo_huber(delta=0.7)", "smooth_l1", "smooth_l1(beta=0.3)", "logistic(kappa=3)"])

@@ -185,7 +185,8 @@ def test_products_of_subnormal_numbers(tmp_path, isa):
     for line in said.splitlines():
         loss, bits, data, _, count = line.split()
         found.setdefault((bits, data), set()).update({loss} if float(count) else ())
-    assert len(found) == 6
+    assert len(found) == 8
+    assert not found["f32", "ordinary"] and not found["f64", "ordinary"]  # also in loops for faint tiles, which would be taken for ever
     for data, losses in STALLS.items():
         assert found["f32", data] == set()
         assert found["f64", data] == set(losses.split()), data
