@@ -81,8 +81,8 @@ static int are_rows(const libloss__call *c)
 /* Numbers of input k from one row to the next: whole blocks, for a loss may write past its last number. */
 static int64_t stride_of(const libloss__call *c, int32_t k) { return is_index(c, k) ? 1 : whole_blocks(capacity(c, k)); }
 
-/* Whether rows of one class will do: see unit_kernels. */
-static int by_label(const libloss__call *c) { return kernels_of(c)->by_label && c->by_index && !libloss__given(&c->hessian[0]); }
+/* Whether the numbers at the labels will do: see unit_kernels. */
+static int by_label(const libloss__call *c) { return kernels_of(c)->labels && c->by_index && !libloss__given(&c->hessian[0]); }
 
 static int64_t rows_at_once(const libloss__call *c)
 {
@@ -120,7 +120,7 @@ static int64_t lay_out(const libloss__call *c, char *memory, unit_scratch *s)
     s->weights = piece(memory, &at, values * 8);
     if (c->unit == UNIT_BATCH) s->weight = piece(memory, &at, c->length * 8);
     if (c->unit == UNIT_BATCH || c->unit == UNIT_MATRIX) s->present = piece(memory, &at, c->length * 8);
-    if (kernels->work) s->work = piece(memory, &at, kernels->work(c->length, c->width, counts) * 8);
+    if (kernels->work) s->work = piece(memory, &at, (by_label(c) ? rows : kernels->work(c->length, c->width, counts)) * 8);
     return at;
 }
 
@@ -410,16 +410,19 @@ static void run_rows(const unit_job *job, const unit_scratch *s, int64_t first, 
     }
 }
 
-/* Number i of a view, and back. */
-static double number_of(const libloss__call *c, const libloss__view *v, int direct, int64_t i)
+/* The numbers of a view that stand at `at`, and back. */
+static void take_numbers(const libloss__call *c, const libloss__view *v, const int64_t *at, int64_t n, double *x)
 {
-    double x;
-    if (direct) return number_at(c, v->data, i);
-    libloss__gather(v, v->single ? 0 : i, 1, &x, DTYPE_F64);
-    return x;
+    if (!libloss__is_direct(v, c->arithmetic) || v->single) {
+        for (int64_t i = 0; i < n; i++) libloss__gather(v, v->single ? 0 : at[i], 1, x + i, DTYPE_F64);
+    } else if (c->arithmetic == DTYPE_F32) {
+        for (int64_t i = 0; i < n; i++) x[i] = (double)((const float *)(const void *)v->data)[at[i]];
+    } else {
+        for (int64_t i = 0; i < n; i++) x[i] = ((const double *)(const void *)v->data)[at[i]];
+    }
 }
 
-static void set_number_of(const libloss__call *c, const libloss__view *v, int direct, int64_t i, double x)
+static void put_number_at(const libloss__call *c, const libloss__view *v, int direct, int64_t i, double x)
 {
     if (direct)
         put_number(c, v->data, i, x);
@@ -432,25 +435,30 @@ static void run_labels(const unit_job *job, const unit_scratch *s, int64_t first
                        double *factor)
 {
     const libloss__call *c = job->c;
-    const libloss__view *x = &c->input[0], *grad = &c->gradient[0];
-    const int64_t n = c->length * c->width, only = 0, *label = gather_index(c, 1, first, rows, s->index[1]);
-    const int direct = libloss__is_direct(x, c->arithmetic) && !x->single;
-    const int stores = libloss__given(grad), directly = stores && libloss__is_direct(grad, c->arithmetic);
-    double slope = 0;
-    loss_unit unit = { .length = 1, .width = 1, .rows = 1, .count = { 1, 1, 1 }, .param = job->param, .work = s->work };
-    unit.index[1] = &only;
-    unit.grad[0] = stores ? &slope : NULL;
-    for (int64_t r = 0; r < rows; r++) s->real[0][r] = number_of(c, x, direct, (first + r) * n + label[r]);
+    const libloss__view *grad = &c->gradient[0];
+    const int64_t n = c->length * c->width;
+    const int stores = libloss__given(grad), direct = stores && libloss__is_direct(grad, c->arithmetic);
+    int64_t *at = s->index[1];
+    double *weight = s->work;
+    const loss_unit unit = { .length = rows,
+                             .width = 1,
+                             .rows = rows,
+                             .input = { s->real[0], NULL, weight },
+                             .param = job->param,
+                             .value = value,
+                             .grad = { s->grad[0] },
+                             .upper = c->args->curvature == LIBLOSS_UPPER };
+    gather_index(c, 1, first, rows, at);
+    for (int64_t r = 0; r < rows; r++) weight[r] = s->real[2] ? s->real[2][at[r]] : 1;
+    for (int64_t r = 0; r < rows; r++) at[r] += (first + r) * n;
+    take_numbers(c, &c->input[0], at, rows, s->real[0]);
+    job->kernels->labels(&unit);
     if (stores) libloss__clear(grad, first * n, rows * n); /* perhaps in the inputs' place */
     for (int64_t r = 0; r < rows; r++) {
-        value[r] = slope = 0;
-        if (w && number_at(c, w, r) == 0) continue;
-        unit.input[0] = s->real[0] + r;
-        unit.input[2] = s->real[2] ? s->real[2] + label[r] : NULL;
-        unit.value = value + r;
-        unit.factor = factor + r;
-        job->kernels->run(&unit);
-        if (stores) set_number_of(c, grad, directly, (first + r) * n + label[r], slope * factor[r]);
+        if (w && number_at(c, w, r) == 0)
+            value[r] = 0;
+        else if (stores)
+            put_number_at(c, grad, direct, at[r], s->grad[0][r] * factor[r]);
     }
 }
 

@@ -73,12 +73,29 @@ FORMULA double sum_of_targets(const row_unit *row, component_formula *f)
     return close_sum(c.value);
 }
 
-#define COMPONENT_TABLE(name_, by_label_)                               \
-    static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
-    TABLE_OF_UNITS(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work, by_label_)
+/* Of many rows; see unit_kernels. */
+FORMULA void run_labels(const loss_unit *u, component_formula *f)
+{
+    const row_unit row = { .classes = 1, .param = u->param, .upper = u->upper };
+    const double *x = u->input[0], *weight = u->input[2];
+    double *value = u->value, *grad = u->grad[0] ? u->grad[0] : u->value;
+    const int64_t n = u->length;
+    VECTOR_LOOP
+    for (int64_t i = 0; i < n; i++) {
+        const component c = f(x[i], 1, weight[i], &row);
+        grad[i] = c.grad;
+        value[i] = close_sum(c.value);
+    }
+}
 
-/* Wires the function name(const row_unit *), which adds its components up; or one that is nothing but sum_of_targets(). */
-#define KERNELS_components(name_) COMPONENT_TABLE(name_, 0)
-#define KERNELS_targets(name_) COMPONENT_TABLE(name_, 1)
+#define COMPONENT_TABLE(name_, labels_)                                 \
+    static void name_##_unit(const loss_unit *u) { run_row(u, name_); } \
+    TABLE_OF_UNITS(name_, UNIT_ROW, PER_ROW, name_##_unit, components_work, labels_)
+
+/* Wires the function name(const row_unit *), which adds its components up; `targets`: of name_component(), 0 where the target is. */
+#define KERNELS_components(name_) COMPONENT_TABLE(name_, NULL)
+#define KERNELS_targets(name_)                                                           \
+    static void name_##_labels(const loss_unit *u) { run_labels(u, name_##_component); } \
+    COMPONENT_TABLE(name_, name_##_labels)
 
 #endif

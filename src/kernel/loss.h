@@ -287,8 +287,9 @@ typedef struct {
     void (*run)(const loss_unit *u);
     /* Doubles of scratch for the longest unit, whose inputs have so many numbers; NULL: none. */
     int64_t (*work)(int64_t length, int64_t width, const int64_t *counts);
-    /* Of a row with a label the number at the label is all that counts, and the only one with a gradient: it may come as a row of one class. */
-    int by_label;
+    /* Of rows with a label of which the number there is all that counts, and the only one with a gradient: `length` such numbers, and
+     * as many class weights in input 2. NULL: of this loss all numbers count. */
+    void (*labels)(const loss_unit *u);
 } unit_kernels;
 
 /* ---- a loss, as the registry lists it ---- */

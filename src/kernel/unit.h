@@ -123,10 +123,10 @@ FORMULA double scaled_log(scaled a)
 }
 
 /* Names the table of a loss of units: what a unit is, what has a value, the function, its scratch or NULL. */
-#define UNIT_TABLE(name_, unit_, values_per_, run_, work_) TABLE_OF_UNITS(name_, unit_, values_per_, run_, work_, 0)
-#define TABLE_OF_UNITS(name_, unit_, values_per_, run_, work_, by_label_) \
-    extern const unit_kernels KERNEL_TABLE(name_);                        \
-    const unit_kernels KERNEL_TABLE(name_) = { run_, work_, by_label_ };  \
+#define UNIT_TABLE(name_, unit_, values_per_, run_, work_) TABLE_OF_UNITS(name_, unit_, values_per_, run_, work_, NULL)
+#define TABLE_OF_UNITS(name_, unit_, values_per_, run_, work_, labels_) \
+    extern const unit_kernels KERNEL_TABLE(name_);                      \
+    const unit_kernels KERNEL_TABLE(name_) = { run_, work_, labels_ };  \
     DESCRIBE(name_, SHAPE_UNIT, values_per_, unit_)
 
 #endif

@@ -32,6 +32,6 @@ FORMULA component nll_component(double x, double t, double weight, const row_uni
     };
 }
 
-static double nll(const row_unit *row) { return sum_of_targets(row, nll_component); }
+static double nll(const row_unit *row) { return sum_of_components(row, nll_component); }
 
 KERNELS(targets, nll)
