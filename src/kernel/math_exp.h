@@ -24,6 +24,10 @@ FORMULA uint64_t double_to_bits(double x)
 /* Choices by integers: gcc 12 moves the constants of ?: through the arithmetic that follows. Both numbers of a comparison are below 2^63. */
 FORMULA uint64_t all_ones_if_less(uint64_t a, uint64_t b) { return -(uint64_t)((int64_t)a < (int64_t)b); }
 FORMULA uint64_t chosen(uint64_t mask, uint64_t yes, uint64_t no) { return (yes & mask) | (no & ~mask); }
+FORMULA double either(int condition, double yes, double no) /* without a branch, where nobody could foretell it */
+{
+    return bits_to_double(chosen(-(uint64_t)(condition != 0), double_to_bits(yes), double_to_bits(no)));
+}
 FORMULA uint64_t size_of_double(double x) { return double_to_bits(x) & INT64_MAX; }
 
 /* A subnormal number times 2^1022, but not by a multiplication, which costs an Intel core 150 cycles; any other as it is. */

@@ -183,4 +183,17 @@ FORMULA pair pair_sqrt(pair a)
 #endif
 }
 
+/* The same of a tame number, and 1 / its first part. */
+FORMULA pair pair_sqrt_tame(pair a, real *inverse)
+{
+    real s = sqrt_(a.hi);
+    *inverse = 1 / s;
+#if FULL
+    pair back = two_product(s, s);
+    return fast_two_sum(s, (((a.hi - back.hi) - back.lo) + a.lo) * ((real)0.5 * *inverse));
+#else
+    return (pair){ s, 0 };
+#endif
+}
+
 #endif

@@ -36,19 +36,24 @@ FORMULA double leveller(const double *x, int64_t n)
 /* a b in two parts; of f32 data what one double holds is exact, or a square's with digits to spare. */
 FORMULA pair term_of(double a, double b) { return LIBLOSS_BITS == 32 ? as_pair(a * b) : two_product(a, b); }
 
-/* The sum of a_i b_i, with a times `level_a` and b times `level_b`. */
-FORMULA pair dot(const double *a, double level_a, const double *b, double level_b, int64_t n)
+FORMULA pair normal_sum(lanes *sum)
+{
+    const pair all = fold_lanes(sum);
+    return fast_two_sum(all.hi, all.lo);
+}
+
+/* The sum of the squares of x_i `level`. */
+FORMULA pair sum_of_squares(const double *x, double level, int64_t n)
 {
     const int64_t end = n / LANES * LANES;
     lanes sum;
     clear_lanes(&sum);
     for (int64_t i = 0; i < end; i += LANES) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) add_pair_to_lane(&sum, l, term_of(a[i + l] * level_a, b[i + l] * level_b));
+        for (int l = 0; l < LANES; l++) add_pair_to_lane(&sum, l, term_of(x[i + l] * level, x[i + l] * level));
     }
-    for (int l = 0; l < n - end; l++) add_pair_to_lane(&sum, l, term_of(a[end + l] * level_a, b[end + l] * level_b));
-    const pair all = fold_lanes(&sum);
-    return fast_two_sum(all.hi, all.lo);
+    for (int l = 0; l < n - end; l++) add_pair_to_lane(&sum, l, term_of(x[end + l] * level, x[end + l] * level));
+    return normal_sum(&sum);
 }
 
 /* ---- distances ---- */
@@ -83,7 +88,7 @@ FORMULA norm distance_of(const double *x, const double *y, int64_t n, double pow
     const double level = d.level = leveller(r, n);
     pair sum = { 0, 0 };
     if (power == 2) {
-        const pair root = pair_sqrt(dot(r, level, r, level, n));
+        const pair root = pair_sqrt(sum_of_squares(r, level, n));
         d.value = root.hi / level;
         d.inverse = root.hi == 0 ? as_pair(0) : pair_div_to_pair(as_pair(1), root);
         return d;
@@ -106,7 +111,11 @@ FORMULA norm distance_of(const double *x, const double *y, int64_t n, double pow
 }
 
 /* Component i of x - y over its usual norm */
-FORMULA double plain_slope(const norm *d, int64_t i) { return pair_mul(scale_pair(two_diff(d->x[i], d->y[i]), d->level), d->inverse).hi; }
+FORMULA double plain_slope(const norm *d, int64_t i)
+{
+    if (LIBLOSS_BITS == 32) return d->r[i] * d->inverse.hi; /* in double: digits to spare */
+    return pair_mul(scale_pair(two_diff(d->x[i], d->y[i]), d->level), d->inverse).hi;
+}
 
 /* |component i| over the norm */
 FORMULA pair norm_share(const norm *d, int64_t i)
@@ -140,75 +149,114 @@ FORMULA double norm_bend(const norm *d, int64_t i)
 typedef struct {
     double level_a, level_b, cosine, apart; /* apart: 1 - cosine */
     pair aa, bb, ab; /* of the levelled vectors */
-    pair per_a, per_b; /* 1 / their lengths */
-    pair steep; /* 1 / (aa * both lengths) */
+    double steep; /* 1 / the product of their lengths */
     int none;
 } angle;
+
+/* The squares of both levelled vectors, and their product. */
+FORMULA void add_products(angle *g, const double *a, const double *b, int64_t n)
+{
+    const double level_a = g->level_a, level_b = g->level_b;
+    const int64_t end = n / LANES * LANES;
+    lanes aa, bb, ab;
+    clear_lanes(&aa), clear_lanes(&bb), clear_lanes(&ab);
+    for (int64_t i = 0; i < end; i += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            const double x = a[i + l] * level_a, y = b[i + l] * level_b;
+            add_pair_to_lane(&aa, l, term_of(x, x));
+            add_pair_to_lane(&bb, l, term_of(y, y));
+            add_pair_to_lane(&ab, l, term_of(x, y));
+        }
+    }
+    for (int l = 0; l < n - end; l++) {
+        const double x = a[end + l] * level_a, y = b[end + l] * level_b;
+        add_pair_to_lane(&aa, l, term_of(x, x));
+        add_pair_to_lane(&bb, l, term_of(y, y));
+        add_pair_to_lane(&ab, l, term_of(x, y));
+    }
+    g->aa = normal_sum(&aa);
+    g->bb = normal_sum(&bb);
+    g->ab = normal_sum(&ab);
+}
+
+/* (1 - c^2)/(1 + c) of vectors nearly parallel, where aa bb - ab^2 has no digits left: 1 - c^2 is the square of what b has across a, over bb. */
+FORMULA double apart_across(const angle *g, const double *a, const double *b, int64_t n, pair more)
+{
+    const pair share = pair_div_tame(g->ab, g->aa);
+    pair sum = { 0, 0 };
+    for (int64_t i = 0; i < n; i++) {
+        const pair across = pair_sub(as_pair(b[i] * g->level_b), pair_mul(share, as_pair(a[i] * g->level_a)));
+        add_pair_to(&sum, pair_mul(across, across));
+    }
+    return pair_div(fast_two_sum(sum.hi, sum.lo), pair_mul(g->bb, more));
+}
 
 FORMULA angle angle_of(const double *a, const double *b, int64_t n)
 {
     angle g = { .level_a = leveller(a, n), .level_b = leveller(b, n), .apart = 1 };
-    g.aa = dot(a, g.level_a, a, g.level_a, n);
-    g.bb = dot(b, g.level_b, b, g.level_b, n);
-    g.ab = dot(a, g.level_a, b, g.level_b, n);
+    add_products(&g, a, b, n);
     g.none = g.aa.hi == 0 || g.bb.hi == 0;
     if (g.none) return g;
-    const pair both = pair_mul(g.aa, g.bb), square = pair_mul(g.ab, g.ab), root = pair_sqrt(both);
-    g.per_a = pair_div_to_pair(as_pair(1), pair_sqrt(g.aa));
-    g.per_b = pair_div_to_pair(as_pair(1), pair_sqrt(g.bb));
-    g.steep = pair_div_to_pair(as_pair(1), pair_mul(g.aa, root));
-    const pair c = pair_div_to_pair(g.ab, root);
+    const pair both = pair_mul_tame(g.aa, g.bb), square = pair_mul_tame(g.ab, g.ab);
+    const pair root = pair_sqrt_tame(both, &g.steep), c = pair_div_by(g.ab, root, g.steep);
     g.cosine = c.hi;
     /* 1 - c = (1 - c^2)/(1 + c): the difference is taken of numbers in two parts */
-    const pair less = pair_add(both, (pair){ -square.hi, -square.lo }), more = pair_add((pair){ 1, 0 }, c);
-    const double near = pair_div(pair_div_to_pair(less, both), more);
-    g.apart = c.hi > 0 ? (near > 0 ? near : zero_of(near)) : 1 - c.hi;
+    const pair less = pair_add_tame(both, negative(square)), more = pair_add_tame(as_pair(1), c);
+#if LIBLOSS_BITS == 32
+    double near = less.hi * (g.steep * g.steep) / more.hi;
+#else
+    double near = pair_div_tame(less, pair_mul_tame(both, more)).hi;
+    if (less.hi < both.hi * 0x1p-40) near = apart_across(&g, a, b, n, more);
+    g.steep = pair_div_by(as_pair(1), root, g.steep).hi;
+#endif
+    g.apart = either(c.hi > 0, near > 0 ? near : zero_of(near), 1 - c.hi);
     return g;
 }
 
-/* The cosine's slope by component i of a. */
-FORMULA double cosine_slope(const angle *g, double a, double b)
+/* b less a share of a: one rounding where little is left of it, for the product is not rounded. */
+FORMULA double rest_of(double b, pair share, double a)
 {
-    const pair x = pair_mul(as_pair(b * g->level_b), g->aa), y = pair_mul(g->ab, as_pair(a * g->level_a));
-    return pair_mul(pair_sub(x, y), g->steep).hi * g->level_a;
+#if HAS_FMA
+    return fma64(-share.lo, a, fma64(-share.hi, a, b));
+#else
+    return pair_sub(as_pair(b), pair_mul(share, as_pair(a))).hi;
+#endif
 }
-
-FORMULA double cosine_bend(const angle *g, double a, double b)
-{
-    const double x = pair_mul(as_pair(a * g->level_a), g->per_a).hi, y = pair_mul(as_pair(b * g->level_b), g->per_b).hi;
-    return -(2 * x * y + g->cosine * (1 - 3 * x * x)) / g->aa.hi * g->level_a * g->level_a;
-}
-
-/* No cosine bends more, up or down: of all directions the most is 2/sqrt(3) over the square of the length. */
-FORMULA double cosine_bend_most(const angle *g) { return 0x1.279a74590331dp+0 / g->aa.hi * g->level_a * g->level_a; }
 
 /* What sign * the cosine of a and b has as derivatives by a, input k. */
-FORMULA void cosine_side(const loss_unit *u, int k, angle g, const double *a, const double *b, double sign)
+FORMULA void cosine_side(const loss_unit *u, int k, const angle *g, const double *a, double level_a, pair aa, const double *b,
+                         double level_b, pair bb, double sign)
 {
-    const double most = cosine_bend_most(&g);
+    const int64_t n = u->length;
     double *grad = u->grad[k], *hess = u->hess[k];
     if (grad) {
+        const pair share = pair_div_tame(g->ab, aa);
+        const double steep = sign * g->steep;
         VECTOR_LOOP
-        for (int64_t i = 0; i < u->length; i++) grad[i] = sign * cosine_slope(&g, a[i], b[i]);
+        for (int64_t i = 0; i < n; i++) grad[i] = rest_of(b[i] * level_b, share, a[i] * level_a) * steep * level_a + 0; /* no -0 */
     }
-    for (int64_t i = 0; i < u->length && hess && u->upper; i++) hess[i] = most;
-    if (hess && !u->upper) {
-        VECTOR_LOOP
-        for (int64_t i = 0; i < u->length; i++) hess[i] = sign * cosine_bend(&g, a[i], b[i]);
+    if (!hess || sign == 0) return;
+    if (u->upper) { /* no cosine bends more, up or down: of all directions the most is 2/sqrt(3) over the square of the length */
+        for (int64_t i = 0; i < n; i++) hess[i] = 0x1.279a74590331dp+0 / aa.hi * level_a * level_a;
+        return;
+    }
+    const double cosine = g->cosine, scale = -sign / aa.hi;
+    const pair per_a = pair_div_to_pair(as_pair(1), pair_sqrt(aa)), per_b = pair_div_to_pair(as_pair(1), pair_sqrt(bb));
+    VECTOR_LOOP
+    for (int64_t i = 0; i < n; i++) {
+        const double x = pair_mul(as_pair(a[i] * level_a), per_a).hi, y = pair_mul(as_pair(b[i] * level_b), per_b).hi;
+        hess[i] = (2 * x * y + cosine * (1 - 3 * x * x)) * scale * level_a * level_a;
     }
 }
 
-/* Derivatives by both vectors, which are inputs 0 and 1. */
+/* Derivatives by both vectors, which are inputs 0 and 1. A sign of 0 is no case of its own: nobody could foretell it. */
 FORMULA void spread_cosine(const loss_unit *u, const angle *g, double sign)
 {
-    if (sign == 0 || g->none) return;
-    angle back = *g; /* the same, seen from b */
-    back.level_a = g->level_b, back.level_b = g->level_a;
-    back.aa = g->bb, back.bb = g->aa;
-    back.per_a = g->per_b, back.per_b = g->per_a;
-    back.steep = pair_mul(pair_mul(g->steep, g->aa), pair_div_to_pair(as_pair(1), g->bb));
-    cosine_side(u, 0, *g, u->input[0], u->input[1], sign);
-    cosine_side(u, 1, back, u->input[1], u->input[0], sign);
+    const double *a = u->input[0], *b = u->input[1];
+    if (g->none) return;
+    cosine_side(u, 0, g, a, g->level_a, g->aa, b, g->level_b, g->bb, sign);
+    cosine_side(u, 1, g, b, g->level_b, g->bb, a, g->level_a, g->aa, sign);
 }
 
 static inline int64_t vectors_work(int64_t length, int64_t width, const int64_t *counts)

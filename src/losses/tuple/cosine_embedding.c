@@ -28,9 +28,10 @@ static void cosine_embedding(const loss_unit *u)
     const double y = u->input[TARGET][0], margin = u->param[MARGIN];
     const angle g = angle_of(u->input[FIRST], u->input[SECOND], u->length);
     const double over = margin > 0.5 ? (1 - margin) - g.apart : g.cosine - margin;
-    u->value[0] = y > 0 ? g.apart : over > 0 ? over : zero_of(over);
-    if (u->by[0]) u->by[0][0] = y > 0 ? 0 : over > 0 ? -1 : zero_of(over);
-    spread_cosine(u, &g, y > 0 ? -1 : over > 0 ? 1 : 0);
+    const int together = y > 0, close = over > 0;
+    u->value[0] = either(together, g.apart, either(close | (over != over), over, 0));
+    if (u->by[0]) u->by[0][0] = together ? 0 : close ? -1 : zero_of(over);
+    spread_cosine(u, &g, either(together, -1, either(close, 1, 0)));
 }
 
 KERNELS(vectors, cosine_embedding)

@@ -54,8 +54,9 @@ static void triplet_margin(const loss_unit *u)
     const double *a = u->input[ANCHOR], *p = u->input[POSITIVE_], *m = u->input[NEGATIVE_], power = u->param[POWER];
     const int squared = u->param[SQUARED] != 0;
     const norm near = distance_of(a, p, n, power, u->work), far = distance_of(a, m, n, power, u->work + n);
-    const norm other = distance_of(p, m, n, power, u->work + 2 * n);
-    const int swapped = u->param[SWAP] != 0 && other.value < far.value;
+    norm other = far;
+    if (u->param[SWAP] != 0) other = distance_of(p, m, n, power, u->work + 2 * n);
+    const int swapped = other.value < far.value;
     const norm *away = swapped ? &other : &far;
     const double x = squared ? near.value * near.value : near.value, y = squared ? away->value * away->value : away->value;
     const double over = (x - y) + u->param[MARGIN];
