@@ -13,7 +13,7 @@
 #include "tiles.h"
 #include "units.h"
 
-enum { ELEMENTS = 512 };
+enum { ELEMENTS = 1024, ROOM = MAX_TERMS * ELEMENTS / 2 }; /* of a tile, and numbers made of them: small stacks have room for that */
 
 static const sums_kernels *kernels_of(const libloss_object *o, int32_t arithmetic)
 {
@@ -22,13 +22,24 @@ static const sums_kernels *kernels_of(const libloss_object *o, int32_t arithmeti
 
 /* A run of elements as the kernels want them: inputs where they lie or gathered, weights as double. */
 typedef struct {
-    double weight[ELEMENTS], out[MAX_TERMS][ELEMENTS];
+    double weight[ELEMENTS], out[ROOM];
     union {
-        float f32[ELEMENTS];
-        double f64[ELEMENTS];
+        float f32[ELEMENTS / 2];
+        double f64[ELEMENTS / 2];
     } input[2];
-    int even; /* weights of 1 stand there already */
+    int64_t ones; /* so many weights of 1 stand there already */
 } room;
+
+static int lies_ready(const libloss__call *c, int k)
+{
+    return libloss__is_direct(&c->input[k], c->arithmetic) && c->input[k].ndim == c->ndim;
+}
+
+/* Elements of a tile of which so many numbers each are made. */
+static int64_t tile_of(const libloss__call *c, int numbers)
+{
+    return numbers * ELEMENTS <= ROOM && lies_ready(c, 0) && lies_ready(c, 1) ? ELEMENTS : ELEMENTS / 2;
+}
 
 static void load(const libloss__call *c, int64_t start, int64_t n, room *r, sums_tile *tile)
 {
@@ -37,15 +48,16 @@ static void load(const libloss__call *c, int64_t start, int64_t n, room *r, sums
     tile->weight = r->weight;
     for (int k = 0; k < 2; k++) {
         const libloss__view *v = &c->input[k];
-        if (libloss__is_direct(v, c->arithmetic) && v->ndim == c->ndim) {
+        if (lies_ready(c, k)) {
             tile->input[k] = v->data + start * size;
         } else {
             libloss__gather(v, v->single ? 0 : start, n, &r->input[k], c->arithmetic);
             tile->input[k] = &r->input[k];
         }
     }
-    if (libloss__given(&c->weight) || !r->even) libloss__weights_as_double(c, start, n, r->weight);
-    r->even = n == ELEMENTS;
+    if (!libloss__given(&c->weight) && r->ones >= n) return;
+    libloss__weights_as_double(c, start, n, r->weight);
+    r->ones = n;
 }
 
 static void add_tile(const double *term, const double *weight, int64_t n, libloss__sum *sum)
@@ -67,15 +79,16 @@ static void add_tile(const double *term, const double *weight, int64_t n, liblos
 static void gather(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, libloss__sum *sum)
 {
     const int weighted = libloss__given(&c->weight);
+    const int64_t each = tile_of(c, kernels->filled);
     room r;
-    r.even = 0;
-    for (int64_t done = 0; done < n; done += ELEMENTS) {
+    r.ones = 0;
+    for (int64_t done = 0; done < n; done += each) {
         sums_tile tile = { .param = param };
-        load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
-        for (int k = 0; k < MAX_TERMS; k++) tile.term[k] = r.out[k];
+        load(c, start + done, n - done < each ? n - done : each, &r, &tile);
+        for (int k = 0; k < kernels->filled; k++) tile.term[k] = r.out + k * each;
         kernels->gather(&tile);
         for (int k = 0; k < kernels->filled; k++)
-            if (k != kernels->ones) add_tile(r.out[k], weighted ? r.weight : NULL, tile.count, &sum[k]);
+            if (k != kernels->ones) add_tile(tile.term[k], weighted ? r.weight : NULL, tile.count, &sum[k]);
         if (weighted && kernels->ones >= 0) add_tile(r.weight, NULL, tile.count, &sum[kernels->ones]);
     }
     if (!weighted && kernels->ones >= 0) libloss__sum_add(&sum[kernels->ones], (double)n);
@@ -88,41 +101,26 @@ static double close_sums(const sums_kernels *kernels, const libloss__sum *sum, c
     return kernels->close(rounded, param, fact);
 }
 
-/* A curvature upwards: what a batch's value bends down by counts as much upwards, and a straight line as 1. */
-static void turn_up(double *hess, const double *grad, const double *weight, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        if (hess[i] == 0 && grad[i] != 0)
-            hess[i] = weight[i];
-        else if (hess[i] < 0)
-            hess[i] = -hess[i];
-    }
-}
-
 static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t start, int64_t n, const double *param, const double *fact,
                    double factor)
 {
-    const int weighted = libloss__given(&c->weight);
     const libloss__view *view[4] = { &c->gradient[0], &c->gradient[1], &c->hessian[0], &c->hessian[1] };
-    const int all = libloss__given(view[1]) || libloss__given(view[2]) || libloss__given(view[3]);
+    const int direct =
+        libloss__is_direct(view[0], c->arithmetic) && !libloss__given(view[1]) && !libloss__given(view[2]) && !libloss__given(view[3]);
+    const int64_t each = tile_of(c, direct ? 0 : MAX_TERMS);
     room r;
-    r.even = 0;
-    for (int64_t done = 0; done < n; done += ELEMENTS) {
-        sums_tile tile = { .param = param, .fact = fact };
-        load(c, start + done, n - done < ELEMENTS ? n - done : ELEMENTS, &r, &tile);
-        double *out[4] = { r.out[0], r.out[1], r.out[2], r.out[3] };
+    r.ones = 0;
+    for (int64_t done = 0; done < n; done += each) {
+        sums_tile tile = { .param = param, .fact = fact, .factor = factor, .upper = c->args->curvature == LIBLOSS_UPPER };
         for (int k = 0; k < 2; k++) {
-            tile.grad[k] = k == 0 || all ? out[k] : NULL;
-            tile.hess[k] = all ? out[k + 2] : NULL;
+            tile.grad[k] = r.out + k * each;
+            tile.hess[k] = r.out + (k + 2) * each;
         }
+        load(c, start + done, n - done < each ? n - done : each, &r, &tile);
+        tile.direct = direct ? view[0]->data + (start + done) * view[0]->bytes : NULL;
         kernels->spread(&tile);
-        for (int k = 0; k < 2 && all && c->args->curvature == LIBLOSS_UPPER; k++) turn_up(out[k + 2], out[k], r.weight, tile.count);
-        for (int k = 0; k < 4; k++) {
-            if (!libloss__given(view[k])) continue;
-            libloss__tiles_now()->multiply(out[k], factor, tile.count);
-            for (int64_t i = 0; i < tile.count && weighted; i++) out[k][i] = r.weight[i] == 0 ? 0 : out[k][i];
-            libloss__scatter(view[k], start + done, tile.count, out[k], DTYPE_F64);
-        }
+        for (int k = 0; k < 4 && !direct; k++)
+            if (libloss__given(view[k])) libloss__scatter(view[k], start + done, tile.count, r.out + k * each, DTYPE_F64);
     }
 }
 

@@ -252,6 +252,13 @@ static void put_matrix(const libloss__call *c, const unit_scratch *s, int32_t k,
     put_output(&c->hessian[k], s->matrix, start * count, count * count, factor);
 }
 
+/* Numbers that are asked for or written soon come meanwhile. */
+static void fetch_soon(const libloss__call *c, const libloss__view *v, int64_t first, int64_t count)
+{
+    if (libloss__is_direct(v, c->arithmetic) && !v->single && first < v->count && count <= AT_ONCE)
+        libloss__fetch(v->data + first * v->bytes, count * v->bytes);
+}
+
 /* Unit u, which is there; weights: of its values, or NULL. */
 static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, const libloss__bounds *bounds, const void *weights,
                      double *value, const double *factor)
@@ -296,6 +303,10 @@ static void run_unit(const unit_job *job, const unit_scratch *s, int64_t u, cons
             unit.index[k] = s->index[k];
         } else {
             if (shape != PER_CLASS) libloss__gather(v, v->single ? 0 : start, count, s->real[k], DTYPE_F64);
+            if (shape == LIKE_FIRST) {
+                fetch_soon(c, v, start + count, count);
+                fetch_soon(c, &c->gradient[k], start, count);
+            }
             if (holes && shape == LIKE_FIRST) compact(s->real[k], bounds->length, c->width, s->present, n, square);
             unit.input[k] = s->real[k];
         }
@@ -349,13 +360,6 @@ static void put_rows(const libloss__view *v, double *x, int64_t first, int64_t r
         if (r > 0 && stride != width) memmove(x + r * width, x + r * stride, (size_t)width * sizeof *x);
     }
     libloss__scatter(v, first * width, rows * width, x, DTYPE_F64);
-}
-
-/* Numbers that are asked for or written soon come meanwhile. */
-static void fetch_soon(const libloss__call *c, const libloss__view *v, int64_t first, int64_t count)
-{
-    if (libloss__is_direct(v, c->arithmetic) && !v->single && first < v->count)
-        libloss__fetch(v->data + first * v->bytes, count * v->bytes);
 }
 
 /* Rows first .. of the same strip, whose weights w are (NULL: 1). As run_unit() would do it, but for what is the same in all of them. */

@@ -249,7 +249,10 @@ typedef struct {
     const void *input[2]; /* stored */
     const double *weight, *fact, *param;
     double *term[MAX_TERMS];
-    double *grad[2], *hess[2]; /* weighted, not yet multiplied by the batch's factor; grad[0] alone, the others NULL, or all */
+    double factor; /* of the batch's derivatives */
+    int upper;
+    void *direct; /* stored: the gradient by input 0, where nothing else is wanted; may lie exactly on an input. Or NULL, and all of: */
+    double *grad[2], *hess[2]; /* not rounded yet */
 } sums_tile;
 
 typedef struct {

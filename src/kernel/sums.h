@@ -60,25 +60,33 @@ FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int ter
     }
 }
 
-/* `all` is a constant: 0 where only the gradient by the prediction is wanted. */
-FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int all)
+/* A curvature upwards: what a batch's value bends down by counts as much upwards, and a straight line as 1. */
+FORMULA real upwards(real hess, real grad, real w) { return hess == 0 && grad != 0 ? w : hess < 0 ? -hess : hess; }
+
+/* `direct` is a constant: whether the gradient by the prediction is stored, or everything given. What has no weight is not there. */
+FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int direct)
 {
     const ptrdiff_t n = tile->count;
     const stored *a = tile->input[0], *b = tile->input[1];
-    const double *weight = tile->weight;
+    const double *weight = tile->weight, factor = tile->factor;
+    const int upper = tile->upper;
+    stored *to = tile->direct;
     double *g0 = tile->grad[0], *g1 = tile->grad[1], *h0 = tile->hess[0], *h1 = tile->hess[1];
     real param[MAX_PARAMETERS], fact[MAX_FACTS];
     for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = tile->param[k];
     for (int k = 0; k < MAX_FACTS; k++) fact[k] = tile->fact[k];
     VECTOR_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
-        real x[2] = { a[i], b[i] };
-        slope s = f(x, weight[i], fact, param);
-        g0[i] = s.grad[0];
-        if (!all) continue;
-        g1[i] = s.grad[1];
-        h0[i] = s.hess[0];
-        h1[i] = s.hess[1];
+        real x[2] = { a[i], b[i] }, w = weight[i];
+        slope s = f(x, w, fact, param);
+        if (direct) {
+            to[i] = (stored)(w == 0 ? 0 : s.grad[0] * factor);
+            continue;
+        }
+        g0[i] = w == 0 ? 0 : s.grad[0] * factor;
+        g1[i] = w == 0 ? 0 : s.grad[1] * factor;
+        h0[i] = w == 0 ? 0 : (upper ? upwards(s.hess[0], s.grad[0], w) : s.hess[0]) * factor;
+        h1[i] = w == 0 ? 0 : (upper ? upwards(s.hess[1], s.grad[1], w) : s.hess[1]) * factor;
     }
 }
 
@@ -88,7 +96,7 @@ FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int all
     static void name_##_gather_tile(const sums_tile *t) { gather_loop(t, name_##_gather, filled_, ones_); }                       \
     static void name_##_spread_tile(const sums_tile *t)                                                                           \
     {                                                                                                                             \
-        t->grad[1] ? spread_loop(t, name_##_spread, 1) : spread_loop(t, name_##_spread, 0);                                       \
+        t->direct ? spread_loop(t, name_##_spread, 1) : spread_loop(t, name_##_spread, 0);                                        \
     }                                                                                                                             \
     extern const sums_kernels KERNEL_TABLE(name_);                                                                                \
     const sums_kernels KERNEL_TABLE(name_) = { terms_, filled_, ones_, name_##_gather_tile, name_##_close, name_##_spread_tile }; \

@@ -33,13 +33,17 @@ FORMULA list raise(const double *x, int64_t n, double *e)
     lanes sum;
     clear_lanes(&sum);
     for (int k = 0; k < LANES; k++) most[k] = -__builtin_inf();
-    for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
+    const int64_t end = n / LANES * LANES;
+    for (int64_t i = 0; i < end; i += LANES) {
         LANE_LOOP
-        for (int k = 0; k < LANES; k++) most[k] = ((most[k] < x[i + k]) & (i + k < n)) ? x[i + k] : most[k];
+        for (int k = 0; k < LANES; k++) most[k] = most[k] < x[i + k] ? x[i + k] : most[k];
     }
+    for (int k = 0; k < n - end; k++) most[k] = most[k] < x[end + k] ? x[end + k] : most[k];
     const double top = l.max = largest_lane(most);
-    if (top > -__builtin_inf())
-        for (l.top = 0; x[l.top] != top;) l.top++;
+    if (top > -__builtin_inf()) {
+        for (l.top = 0; most[l.top] != top;) l.top++;
+        while (x[l.top] != top) l.top += LANES;
+    }
     for (int64_t i = 0; i < whole_lanes(n); i += LANES) {
         LANE_LOOP
         for (int k = 0; k < LANES; k++) {
