@@ -14,6 +14,8 @@
 #include "unit.h"
 
 #include "lanes.h"
+#define TURNED double
+#include "transpose.h"
 
 enum { TEMPERATURE }; /* the first parameter of each of these losses */
 
@@ -27,7 +29,7 @@ enum { TEMPERATURE }; /* the first parameter of each of these losses */
 /* One side of one anchor: n similarities and their kinds, and room for n exponentials; all reach on to `padded`, a multiple of LANES,
  * where everything is absent. */
 typedef struct {
-    int64_t n, padded, positives;
+    int64_t n, padded, positives, positive; /* `positive`: the only one; -1: not known */
     const double *s, *kind;
     double *e, *grad, *hess; /* derivatives are added to what stands there; NULL: not wanted */
 } contrast_side;
@@ -68,38 +70,59 @@ FORMULA contrast_group find_top(const contrast_side *side, const double kind)
     const double max = largest_lane(most);
     if (max == -__builtin_inf()) return g; /* differences from 0 do as well: e^-inf is 0, and NaNs stay */
     g.max = max;
-    for (g.top = 0; s[g.top] != g.max || k[g.top] != kind;) g.top++;
+    for (g.top = 0; most[g.top] != max;) g.top++;
+    while (s[g.top] != max || k[g.top] != kind) g.top += LANES;
     return g;
 }
 
-/* e^((s - max of its kind)/temperature) for every column. */
-FORMULA void raise_all(const contrast_side *side, double max_negative, double max_positive, scale by)
+/* The positives' top; one alone needs no search. */
+FORMULA contrast_group find_positive(const contrast_side *side, int *alone)
 {
-    const double *s = side->s, *kind = side->kind;
-    double *e = side->e;
-    VECTOR_LOOP
-    for (int64_t j = 0; j < side->padded; j++) {
-        double x = exp_pair(apart(s[j], kind[j] == POSITIVE ? max_positive : max_negative, &by));
-        e[j] = kind[j] == ABSENT ? 0 : x;
-    }
+    *alone = side->positives == 1 && side->positive >= 0 && side->s[side->positive] > -__builtin_inf();
+    if (!*alone) return find_top(side, POSITIVE);
+    return (contrast_group){ .top = side->positive, .max = side->s[side->positive], .inverse = as_pair(1) };
 }
 
-/* Adds up the exponentials of a kind but for its top's, which is 1. */
-FORMULA void sum_group(const contrast_side *side, const double kind, contrast_group *g)
+/* What a group has but for its top, whose exponential is 1. */
+FORMULA void close_group(const contrast_side *side, lanes *sum, contrast_group *g)
 {
-    const double *k = side->kind;
+    const pair others = fold_lanes(sum);
+    g->others = others.hi - others.hi == 0 ? fast_two_sum(others.hi, others.lo) : (pair){ others.hi, 0 };
+    if (g->top >= 0) side->e[g->top] = 1;
+    g->inverse = pair_div_to_pair(as_pair(1), pair_add(as_pair(1), g->others));
+}
+
+/* e^((s - max of its kind)/temperature) for every column, and the sum of the negatives'. */
+FORMULA void raise_all(const contrast_side *side, contrast_group *negative, double max_positive, scale by)
+{
+    const double *s = side->s, *kind = side->kind, max_negative = negative->max;
+    const int64_t top = negative->top;
     double *e = side->e;
     lanes sum;
     clear_lanes(&sum);
-    if (g->top >= 0) e[g->top] = 0;
     for (int64_t j = 0; j < side->padded; j += LANES) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) add_to_lane(&sum, l, k[j + l] == kind ? e[j + l] : 0);
+        for (int l = 0; l < LANES; l++) {
+            const double k = kind[j + l], x = exp_pair(apart(s[j + l], k == POSITIVE ? max_positive : max_negative, &by));
+            e[j + l] = k == ABSENT ? 0 : x;
+            add_to_lane(&sum, l, (k == NEGATIVE) & (j + l != top) ? x : 0);
+        }
     }
-    const pair others = fold_lanes(&sum);
-    g->others = others.hi - others.hi == 0 ? fast_two_sum(others.hi, others.lo) : (pair){ others.hi, 0 };
-    if (g->top >= 0) e[g->top] = 1;
-    g->inverse = pair_div_to_pair(as_pair(1), pair_add(as_pair(1), g->others));
+    close_group(side, &sum, negative);
+}
+
+/* The sum of the positives'. */
+FORMULA void sum_positives(const contrast_side *side, contrast_group *g)
+{
+    const double *k = side->kind, *e = side->e;
+    const int64_t top = g->top;
+    lanes sum;
+    clear_lanes(&sum);
+    for (int64_t j = 0; j < side->padded; j += LANES) {
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) add_to_lane(&sum, l, (k[j + l] == POSITIVE) & (j + l != top) ? e[j + l] : 0);
+    }
+    close_group(side, &sum, g);
 }
 
 /* The mean of (s - max)/temperature of the positives. */
@@ -168,10 +191,13 @@ FORMULA double by_temperature(const contrast_side *side, double max, scale t, co
 FORMULA double one_side(const contrast_side *side, scale t, double factor, double *by, double share)
 {
     if (side->positives == 0) return 0; /* nothing to find: nothing to pay */
-    contrast_group neg = find_top(side, NEGATIVE), pos = find_top(side, POSITIVE);
-    raise_all(side, neg.max, pos.max, t);
-    sum_group(side, NEGATIVE, &neg);
-    sum_group(side, POSITIVE, &pos);
+    int alone;
+    contrast_group neg = find_top(side, NEGATIVE), pos = find_positive(side, &alone);
+    raise_all(side, &neg, pos.max, t);
+    if (alone)
+        side->e[pos.top] = 1;
+    else
+        sum_positives(side, &pos);
     const pair gap = pair_add(apart(neg.max, pos.max, &t), pair_sub(log_beyond(&neg), log_beyond(&pos)));
     const sigmoid_parts odds = sigmoid_parts_pair(gap); /* p: what the negatives have of all */
     const int several = side->positives > 1;
@@ -198,6 +224,42 @@ enum { TWO_SIDED = 1, SELF_IS_ABSENT = 2 };
 
 /* Columns are read and written some at a time, as they lie side by side in memory. */
 enum { COLUMNS = 8 };
+
+/* Whether these columns lie side by side. */
+FORMULA int are_neighbours(const int64_t *column, int64_t n)
+{
+    int so = n == COLUMNS;
+    for (int64_t c = 1; c < n; c++) so &= column[c] == column[0] + c;
+    return so;
+}
+
+/* Columns of a matrix, each to a run of `room` numbers of its own. */
+FORMULA void take_columns(const double *from, int64_t width, int64_t rows, const int64_t *column, int64_t n, double *to, int64_t room)
+{
+    const int64_t quads = are_neighbours(column, n) ? rows / QUAD * QUAD : 0;
+    for (int64_t k = 0; k < quads; k += QUAD)
+        for (int64_t c = 0; c < COLUMNS; c += QUAD) {
+            const double *const row[QUAD] = { from + k * width, from + (k + 1) * width, from + (k + 2) * width, from + (k + 3) * width };
+            double *const run[QUAD] = { to + c * room, to + (c + 1) * room, to + (c + 2) * room, to + (c + 3) * room };
+            turn_quads(row, column[c], run, k, 0);
+        }
+    for (int64_t k = quads; k < rows; k++)
+        for (int64_t c = 0; c < n; c++) to[c * room + k] = from[k * width + column[c]];
+}
+
+/* Adds such runs to the columns. */
+FORMULA void add_columns(const double *from, int64_t room, double *to, int64_t width, int64_t rows, const int64_t *column, int64_t n)
+{
+    const int64_t quads = are_neighbours(column, n) ? rows / QUAD * QUAD : 0;
+    for (int64_t k = 0; k < quads; k += QUAD)
+        for (int64_t c = 0; c < COLUMNS; c += QUAD) {
+            const double *const run[QUAD] = { from + c * room, from + (c + 1) * room, from + (c + 2) * room, from + (c + 3) * room };
+            double *const row[QUAD] = { to + k * width, to + (k + 1) * width, to + (k + 2) * width, to + (k + 3) * width };
+            turn_quads(run, k, row, column[c], 1);
+        }
+    for (int64_t k = quads; k < rows; k++)
+        for (int64_t c = 0; c < n; c++) to[k * width + column[c]] += from[c * room + k];
+}
 
 /* The row of the other view, which stands half of all views further on; -1 if it is absent. */
 FORMULA int64_t other_view(const loss_unit *u, int64_t i)
@@ -231,7 +293,7 @@ FORMULA int64_t sort_kinds(double *kind, int64_t columns, int64_t own, const int
  * half the rows further); or, with `by_label`, a label per row. */
 FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
 {
-    const int64_t rows = u->length, columns = u->width, room = whole_lanes(columns);
+    const int64_t rows = u->length, columns = u->width, stride = u->stride, room = whole_lanes(columns);
     const int64_t *index = u->index[1];
     const double half = flags & TWO_SIDED ? 0.5 : 1;
     const scale t = scale_of(u->param[TEMPERATURE]);
@@ -247,16 +309,16 @@ FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
             own[c] = by_label ? -1 : index ? index[i] : flags & SELF_IS_ABSENT ? other_view(u, i) : i;
             side.n = columns;
             side.padded = room;
+            side.positive = own[c];
             side.positives = sort_kinds(kind, columns, own[c], by_label ? index : NULL, rows, i, flags & SELF_IS_ABSENT);
-            side.s = memcpy(s, u->input[0] + i * columns, (size_t)columns * sizeof *s);
-            side.grad = u->grad[0] ? u->grad[0] + i * columns : NULL;
-            side.hess = u->hess[0] ? u->hess[0] + i * columns : NULL;
+            side.s = memcpy(s, u->input[0] + i * stride, (size_t)columns * sizeof *s);
+            side.grad = u->grad[0] ? u->grad[0] + i * stride : NULL;
+            side.hess = u->hess[0] ? u->hess[0] + i * stride : NULL;
             if (by) *by = 0;
             u->value[i] = half * one_side(&side, t, half * u->factor[i], by, half);
         }
         if (!(flags & TWO_SIDED)) continue;
-        for (int64_t k = 0; k < rows; k++)
-            for (int64_t c = 0; c < here; c++) s[c * room + k] = u->input[0][k * columns + own[c]];
+        take_columns(u->input[0], stride, rows, own, here, s, room);
         side.n = rows;
         side.padded = whole_lanes(rows);
         side.positives = 1;
@@ -264,6 +326,7 @@ FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
         for (int64_t c = 0; c < here; c++) {
             const int64_t i = start + c;
             kind[i] = POSITIVE;
+            side.positive = i;
             side.s = s + c * room;
             side.grad = u->grad[0] ? memset(slopes + c * room, 0, (size_t)rows * sizeof *slopes) : NULL;
             side.hess = u->hess[0] ? memset(bends + c * room, 0, (size_t)rows * sizeof *bends) : NULL;
@@ -271,10 +334,8 @@ FORMULA void run_contrast(const loss_unit *u, int flags, int by_label)
             kind[i] = NEGATIVE;
         }
         for (int64_t j = 0; j < side.padded; j++) kind[j] = ABSENT;
-        for (int64_t k = 0; k < rows && u->grad[0]; k++)
-            for (int64_t c = 0; c < here; c++) u->grad[0][k * columns + own[c]] += slopes[c * room + k];
-        for (int64_t k = 0; k < rows && u->hess[0]; k++)
-            for (int64_t c = 0; c < here; c++) u->hess[0][k * columns + own[c]] += bends[c * room + k];
+        if (u->grad[0]) add_columns(slopes, room, u->grad[0], stride, rows, own, here);
+        if (u->hess[0]) add_columns(bends, room, u->hess[0], stride, rows, own, here);
     }
 }
 

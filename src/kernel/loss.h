@@ -270,6 +270,7 @@ enum { UNIT_BLOCK = 16 };
 /* One unit as double, contiguous, with nothing absent in it. An input that was not given is NULL. */
 typedef struct {
     int64_t length, width; /* of its axes; width is 1 where there is one axis */
+    int64_t stride; /* of a matrix: numbers from one row to the next, of inputs and derivatives; else width */
     const double *input[MAX_INPUTS];
     const int64_t *index[MAX_INPUTS]; /* inputs of classes, labels and lengths; checked */
     int64_t count[MAX_INPUTS]; /* numbers of each input in this unit */

@@ -7,6 +7,32 @@
 #include "softmax_panel.h"
 #include "transpose.h"
 
+/* Sixteen rows of n numbers, wherever each begins, to n times sixteen numbers of the same class. */
+static __attribute__((noinline)) void transpose_in(const stored *const *row, ptrdiff_t n, stored *to)
+{
+    if (n < QUAD)
+        for (ptrdiff_t j = 0; j < n; j++)
+            for (int l = 0; l < LANES; l++) to[j * LANES + l] = row[l][j];
+    for (ptrdiff_t start = 0; start < n && n >= QUAD; start += QUAD) {
+        const ptrdiff_t j = start + QUAD <= n ? start : n - QUAD; /* the last four overlap those before */
+        stored *const column[QUAD] = { to + j * LANES, to + (j + 1) * LANES, to + (j + 2) * LANES, to + (j + 3) * LANES };
+        for (int l = 0; l < LANES; l += QUAD) turn_quads(row + l, j, column, l, 0);
+    }
+}
+
+/* And back, of the first `count` rows. */
+static __attribute__((noinline)) void transpose_out(const stored *from, ptrdiff_t n, stored *const *row, ptrdiff_t count)
+{
+    const ptrdiff_t quads = n < QUAD ? 0 : count / QUAD * QUAD;
+    for (ptrdiff_t start = 0; start < n && quads; start += QUAD) {
+        const ptrdiff_t j = start + QUAD <= n ? start : n - QUAD;
+        const stored *const column[QUAD] = { from + j * LANES, from + (j + 1) * LANES, from + (j + 2) * LANES, from + (j + 3) * LANES };
+        for (ptrdiff_t l = 0; l < quads; l += QUAD) turn_quads(column, l, row + l, j, 0);
+    }
+    for (ptrdiff_t j = 0; j < n && quads < count; j++)
+        for (ptrdiff_t l = quads; l < count; l++) row[l][j] = from[j * LANES + l];
+}
+
 STAGE void panel_in(const job *w, const panel *p, const stored *from, stored *to)
 {
     const stored *row[LANES];
