@@ -5,9 +5,10 @@
 #define INSIDE_F64
 #define MAY_UNDERFLOW
 #define LEARNED 1
+#define PREPARED 1
 #include "distance.h"
 
-enum { BETA };
+enum { BETA, INVERSE = MAX_PARAMETERS };
 
 LOSS(smooth_l1) = {
     .title = "Smooth L1",
@@ -22,14 +23,17 @@ LOSS(smooth_l1) = {
     .cite = "Girshick 2015, arXiv:1504.08083",
 };
 
+/* 1 / beta; of beta = 0 a number so large that every residual but 0 is steeper than 1. */
+FORMULA void prepare(real *param) { param[INVERSE] = param[BETA] > 0 ? 1 / param[BETA] : 0x1p800; }
+
 FORMULA residual_jet smooth_l1(pair r, const real *param)
 {
     real beta = param[BETA], given = r.hi;
     r = held_above(beta == 1 ? 0x1p-1000 : 0, r, param); /* whose square is 0, and whose slope it is itself (+ 0: two parts know no -0) */
     real size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
-    real bend = beta > 0 ? 1 / beta : 0;
+    real bend = beta > 0 ? param[INVERSE] : 0;
     int near = size < beta; /* beta = 0 is never near */
-    pair steep = pair_div_to_pair(r, as_pair(beta > 0 ? beta : 0x1p-1074)); /* the least number, so that all is steeper than 1 */
+    pair steep = FULL ? pair_div_to_pair(r, as_pair(beta > 0 ? beta : 0x1p-1074)) : as_pair(r.hi * param[INVERSE]);
     real parabola = pair_mul(scale_pair(r, (real)0.5), steep).hi, line = (size - (real)0.5 * beta) + lo;
     real grown = pair_mul(scale_pair(steep, (real)0.5), steep).hi;
     return (residual_jet){
