@@ -39,3 +39,23 @@ int libloss__isa(void)
     atomic_store_explicit(&known, isa, memory_order_relaxed);
     return isa;
 }
+
+static int stalls(void)
+{
+    const char *wish = getenv("LIBLOSS_STALLS");
+    if (wish) return *wish == '1';
+#if defined __x86_64__
+    __builtin_cpu_init();
+    return !__builtin_cpu_is("amd");
+#else
+    return 0;
+#endif
+}
+
+int libloss__stalls(void)
+{
+    static atomic_int known = -1; /* as above */
+    int is = atomic_load_explicit(&known, memory_order_relaxed);
+    if (is < 0) atomic_store_explicit(&known, is = stalls(), memory_order_relaxed);
+    return is;
+}

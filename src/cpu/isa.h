@@ -23,6 +23,10 @@
 enum { LIBLOSS_ISA_LIST(LIBLOSS_ISA_ENUM) LIBLOSS_ISA_COUNT };
 
 int libloss__isa(void);
+
+/* Whether this processor is slow where a product or its factors are subnormal: Intel's takes 150 cycles, AMD's (Zen 5, measured) and ARM's hardly
+ * any. LIBLOSS_STALLS=1 (or 0) in the environment says so of any; results are the same. */
+int libloss__stalls(void);
 const char *libloss__isa_name(int isa);
 
 #endif

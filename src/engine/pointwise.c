@@ -146,14 +146,15 @@ void libloss__run_kernel(const pointwise_kernels *kernels, int want, int32_t inp
 {
     pointwise_kernel *run = kernel_for(kernels, want);
     const int64_t rest = kernels->light ? 0 : tile->count % ELEMENT_BLOCK, whole = tile->count - rest;
+    const int stalls = tile->stalls = libloss__stalls(), watches = kernels->may_underflow >= (stalls ? WHERE_IT_STALLS : EVERYWHERE);
     unsigned int up = 0;
-    if (kernels->may_underflow) {
+    if (watches) {
         tile->faint = faint_for > 0;
         up = libloss__watch_subnormals();
     }
     if (whole) run(tile);
     if (rest) run_rest(run, want, inputs, size_of(type), tile, whole, rest);
-    if (kernels->may_underflow) {
+    if (watches) {
         if (libloss__met_subnormals(up))
             faint_for = EXPECTED;
         else if (tile->faint)

@@ -1,7 +1,8 @@
 /*
  * Products that may be subnormal, or of subnormal numbers, though nothing else is wrong with the data: one costs an Intel core 150
- * cycles. A file that says MAY_UNDERFLOW writes them with what stands here, and has loops of its own for tiles in which such numbers
- * are about (param[FAR], a constant of each loop). These give the same bits, for nobody knows beforehand which tiles they are.
+ * cycles. A file that says where it MAY_UNDERFLOW writes them with what stands here, and has loops of its own for tiles in which such
+ * numbers are about (param[FAR], a constant of each loop): WHERE_IT_STALLS, or EVERYWHERE, for on AMD's cores some formulas gain by them
+ * and some lose (measured). They give the same bits, for nobody knows beforehand which tiles they are.
  *
  * Floats go by way of double. Doubles are moved by 2^1022 (by integers, since a multiplication would be one of those) and come back
  * beside 1, where a fused sum rounds as a subnormal number does. Without FMA they are multiplied as ever.
@@ -13,9 +14,9 @@
 #include "math.h"
 
 #if defined MAY_UNDERFLOW && (REAL_BITS == 32 || (LIBLOSS_BITS == 64 && HAS_FMA))
-enum { UNDERFLOWS = 1 };
+enum { UNDERFLOWS = MAY_UNDERFLOW };
 #else
-enum { UNDERFLOWS = 0 };
+enum { UNDERFLOWS = NOWHERE };
 #endif
 
 /* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */

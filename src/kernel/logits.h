@@ -17,6 +17,7 @@
 #if REAL_BITS == 32
 #define JET_UNIT 0x1p-32 /* SHRINK of math_float.h */
 #define FAR_FROM 60.0F /* e^-60 2^-36 = 2^-122.6 */
+#define FAR_FOR_SPEED
 #endif
 
 #include "pointwise.h"

@@ -193,7 +193,8 @@ typedef struct {
     double *const *by; /* derivatives by the learnable parameters times `factor`, not rounded; where `learn` runs */
     const double *param; /* rounded to the arithmetic's type */
     int upper; /* the Hessian is the positive majorizer instead of the true one */
-    int faint; /* subnormal numbers are about; kernels that say may_underflow then keep out of their way, to the same bits */
+    int stalls; /* this processor is slow with subnormal numbers */
+    int faint; /* and such are about; kernels that say may_underflow then keep out of their way, to the same bits */
 } pointwise_tile;
 
 typedef void pointwise_kernel(const pointwise_tile *tile);
@@ -205,12 +206,15 @@ enum { VALUE = 1, GRAD = 2, HESS = 4, WIDE = 8, LEARN = 16 };
  * was half of the library. */
 enum { ELEMENT_BLOCK = 16 };
 
+/* Of processors: those that stall at subnormal numbers, or those too that are a little slower with some. */
+enum { NOWHERE, WHERE_IT_STALLS, EVERYWHERE };
+
 /* Five loops for the common wants with respect to input 0, and one for everything else: all inputs, in double. */
 typedef struct {
     pointwise_kernel *value, *grad, *value_grad, *grad_hess, *value_grad_hess, *wide;
     int by_element; /* takes `factor`, not `flat` */
     int light; /* waits for memory rather than for arithmetic; takes any count */
-    int may_underflow;
+    int may_underflow; /* where its loops for faint tiles are worth while */
     pointwise_kernel *learn; /* by the learnable parameters; NULL: there are none */
 } pointwise_kernels;
 

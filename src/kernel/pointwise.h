@@ -109,6 +109,12 @@ FORMULA void pointwise_body(const pointwise_tile *tile, formula *f, const int wa
 
 /* Whether results of a plain f32 formula may end below 2^-126: beyond FAR_FROM in input 0, below TINY in any, which are not negative then, or by a
  * tiny factor. There the formula is told (param[FAR], a constant of each loop) and its derivatives are multiplied in double, to the same bits. */
+#ifdef FAR_FOR_SPEED /* the formula is right there too, and only slow on processors that stall */
+enum { FAR_FORMULA_IS_FOR_SPEED = 1 };
+#else
+enum { FAR_FORMULA_IS_FOR_SPEED = 0 };
+#endif
+
 #if defined FAR_FROM
 static int goes_far(const pointwise_tile *tile)
 {
@@ -152,9 +158,10 @@ static int is_far(const pointwise_tile *tile)
 
 FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int want)
 {
-    if (is_far(tile))
+    const int far = is_far(tile), other_formula = far && (!FAR_FORMULA_IS_FOR_SPEED || tile->stalls);
+    if (other_formula)
         pointwise_body(tile, f, want, 1, 1);
-    else if (REAL_BITS == 32 && (want & (GRAD | HESS)) && tile->in_double)
+    else if (REAL_BITS == 32 && (want & (GRAD | HESS)) && (far || tile->in_double))
         pointwise_body(tile, f, want, 1, 0);
     else
         pointwise_body(tile, f, want, 0, 0);

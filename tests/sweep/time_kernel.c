@@ -62,7 +62,7 @@ int main(int argc, char **argv)
     for (size_t d = 0; d < sizeof sets / sizeof *sets; d++) {
         pointwise_kernel *run[] = { k->value, k->value_grad, k->grad_hess, k->value_grad_hess };
         double best[4] = { 1e30, 1e30, 1e30, 1e30 };
-        tile.faint = k->may_underflow && *sets[d] == 's'; /* as the engine says from the second tile on */
+        tile.faint = k->may_underflow != NOWHERE && *sets[d] == 's'; /* as the engine says from the second tile on */
         for (int i = 0; i < inputs; i++) {
             tile.input[i] = input[i];
             for (int j = 0; j < N; j++) input[i][j] = draw(sets[d], kind[i], i == 0);

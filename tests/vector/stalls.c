@@ -88,7 +88,8 @@ static void count(const libloss__row *row, int isa, int f64, const char *data, d
         }
     }
     for (int j = 0; j < N; j++) factor[j] = 1.0 / N;
-    tile.faint = k->may_underflow; /* as the engine says from the second tile on */
+    tile.stalls = 1;
+    tile.faint = k->may_underflow != NOWHERE; /* as the engine says from the second tile on */
     static const char *const want[] = { "value", "gradient", "Hessian" };
     for (int w = 0; w < 3; w++) {
         stalls = 0;

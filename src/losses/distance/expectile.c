@@ -3,7 +3,7 @@
  * cousin of the quantile that sees how far away the targets are, not only on which side.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "distance.h"
 
 enum { TAU };

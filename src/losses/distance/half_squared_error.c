@@ -3,7 +3,7 @@
  * mean by squared error.
  */
 #define LIGHT
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "distance.h"
 
 LOSS(half_squared_error) = {

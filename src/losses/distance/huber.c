@@ -3,7 +3,7 @@
  * The residual, clipped, is the gradient.
  */
 #define LEARNED 1
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "distance.h"
 
 enum { DELTA };

@@ -3,7 +3,7 @@
  * hyperbolic tangent of the residual.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW EVERYWHERE
 #include "distance.h"
 
 LOSS(log_cosh) = {

@@ -3,7 +3,7 @@
  * find a curvature everywhere.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW EVERYWHERE
 #define LEARNED 1
 #define PREPARED 1
 #include "distance.h"

@@ -3,7 +3,7 @@
  * absolute error. Agrees with huber only where beta = delta = 1.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #define LEARNED 1
 #define PREPARED 1
 #include "distance.h"

@@ -3,7 +3,7 @@
  * so outliers rule.
  */
 #define LIGHT
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "distance.h"
 
 LOSS(squared_error) = {

@@ -3,7 +3,7 @@
  * sigmoid where the prediction is confident and wrong, which is why cross-entropy trains faster.
  */
 #define LIGHT
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "distance.h"
 
 LOSS(brier) = {
