@@ -61,7 +61,7 @@ FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int ter
 }
 
 /* A curvature upwards: what a batch's value bends down by counts as much upwards, and a straight line as 1. */
-FORMULA real upwards(real hess, real grad, real w) { return hess == 0 && grad != 0 ? w : hess < 0 ? -hess : hess; }
+FORMULA real upwards(real hess, real grad, real w) { return (hess == 0) & (grad != 0) ? w : abs_(hess); }
 
 /* `direct` is a constant: whether the gradient by the prediction is stored, or everything given. What has no weight is not there. */
 FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int direct)
@@ -78,15 +78,19 @@ FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int dir
     VECTOR_LOOP
     for (ptrdiff_t i = 0; i < n; i++) {
         real x[2] = { a[i], b[i] }, w = weight[i];
-        slope s = f(x, w, fact, param);
+        const slope s = f(x, w, fact, param);
+        const real by_first = s.grad[0] * factor, by_second = s.grad[1] * factor;
+        const int there = w != 0;
         if (direct) {
-            to[i] = (stored)(w == 0 ? 0 : s.grad[0] * factor);
-            continue;
+            to[i] = (stored)(there ? by_first : 0);
+        } else {
+            const real up_first = upwards(s.hess[0], s.grad[0], w), up_second = upwards(s.hess[1], s.grad[1], w);
+            const real bend_first = (upper ? up_first : s.hess[0]) * factor, bend_second = (upper ? up_second : s.hess[1]) * factor;
+            g0[i] = there ? by_first : 0;
+            g1[i] = there ? by_second : 0;
+            h0[i] = there ? bend_first : 0;
+            h1[i] = there ? bend_second : 0;
         }
-        g0[i] = w == 0 ? 0 : s.grad[0] * factor;
-        g1[i] = w == 0 ? 0 : s.grad[1] * factor;
-        h0[i] = w == 0 ? 0 : (upper ? upwards(s.hess[0], s.grad[0], w) : s.hess[0]) * factor;
-        h1[i] = w == 0 ? 0 : (upper ? upwards(s.hess[1], s.grad[1], w) : s.hess[1]) * factor;
     }
 }
 
