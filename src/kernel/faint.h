@@ -26,6 +26,9 @@ enum { UNDERFLOWS = NOWHERE };
 
 enum { FAR = MAX_PARAMETERS + PREPARED, FAINT, PARAM_ROOM }; /* see is_far(); tile->faint, not a constant of the loop */
 
+/* In loops for such tiles. */
+FORMULA int is_faint(const real *param) { return UNDERFLOWS && param[FAR] != 0; }
+
 /* Below, choices are made of integers: gcc 12 moves the constants of ?: through the arithmetic that follows. */
 
 /* x, or 0 where that is nearer to 0 than `least`. */
@@ -40,20 +43,6 @@ FORMULA real unless_below(real least, real x)
 }
 
 #if REAL_BITS == 64
-
-FORMULA uint64_t sign_of_product(double a, double b) { return (double_to_bits(a) ^ double_to_bits(b)) & ~(uint64_t)INT64_MAX; }
-
-/* a c, which is below 2^-1022 where |a| < limit. */
-FORMULA double times_below(double limit, double a, double c)
-{
-    const double factor = abs_(c);
-    const uint64_t one = double_to_bits(1), size = size_of_double(a);
-    const uint64_t small = all_ones_if_less(size, double_to_bits(limit)), moved = size & small;
-    const uint64_t as_normal = double_to_bits(bits_to_double(moved | one) - 1); /* a subnormal a 2^1022 */
-    const double lifted = bits_to_double(chosen(all_ones_if_less(size, UINT64_C(1) << 52), as_normal, moved + (UINT64_C(1022) << 52)));
-    const uint64_t lowered = (double_to_bits(fma64(lifted, factor, 1)) - one) | sign_of_product(a, c);
-    return bits_to_double(chosen(small, lowered, double_to_bits(bits_to_double(chosen(small, one, double_to_bits(a))) * c)));
-}
 
 /* a c of a constant c between 2^-900 and 2^800, whatever a is. The limit, 2^-1022 / |c|, may be subnormal: then it is made as an integer, for arithmetic
  * that meets such a number would tell the engine that the data do. */
@@ -74,10 +63,27 @@ FORMULA double times_each_other(double a, double b)
     const uint64_t small = all_ones_if_less(size_a, limit) & all_ones_if_less(size_b, limit);
     const double lifted_a = bits_to_double((size_a + up) & small & ~all_ones_if_less(size_a, nothing));
     const double lifted_b = bits_to_double((size_b + up) & small & ~all_ones_if_less(size_b, nothing));
-    const uint64_t lowered = (double_to_bits(fma64(lifted_a, lifted_b, 1)) - one) | sign_of_product(a, b);
+    const double low = lowered(fma64(lifted_a, lifted_b, 1), sign_of_product(a, b));
     const double other_a = bits_to_double(chosen(small, one, double_to_bits(a))),
                  other_b = bits_to_double(chosen(small, one, double_to_bits(b)));
-    return bits_to_double(chosen(small, lowered, double_to_bits(other_a * other_b)));
+    return bits_to_double(chosen(small, double_to_bits(low), double_to_bits(other_a * other_b)));
+}
+
+/* a c + d, rounded once, whatever they are. What an |a| below 2^-900 makes of a c is subnormal, or 0, but for a huge c; then it is made without
+ * a product, and added, which costs nothing: it has all digits that the sum has room for, if d is not tiny itself. */
+FORMULA double fused_anyhow(double a, double c, double d)
+{
+    const uint64_t one = double_to_bits(1), size_a = size_of_double(a), size_c = size_of_double(c), size_d = size_of_double(d);
+    const uint64_t some = all_ones_if_less(0, size_a) & all_ones_if_less(0, size_c), none = ~all_ones_if_less(0, size_d);
+    const uint64_t low = some & all_ones_if_less(size_a, double_to_bits(0x1p-900)),
+                   ample = all_ones_if_less(double_to_bits(0x1p-960), size_d);
+    const double sum = fma64(lifted(size_a & low), abs_(c), 1);
+    const uint64_t small = low & (none | ample) & all_ones_if_less(size_of_double(sum), double_to_bits(2));
+    const double addend = bits_to_double(double_to_bits(d) | (none & ~(uint64_t)INT64_MAX)); /* -0, which changes nothing */
+    const double product = lowered(sum, sign_of_product(a, c)) + addend;
+    const double other_a = bits_to_double(chosen(small, one, double_to_bits(a))),
+                 other_d = bits_to_double(chosen(small, one, double_to_bits(d)));
+    return bits_to_double(chosen(small, double_to_bits(product), double_to_bits(fma64(other_a, c, other_d))));
 }
 
 #endif
@@ -86,7 +92,7 @@ FORMULA double times_each_other(double a, double b)
  * the float's product again, but for a 1 of which it does not know. */
 FORMULA real times(real a, real b, const real *param)
 {
-    if (!UNDERFLOWS || param[FAR] == 0) return a * b;
+    if (!is_faint(param)) return a * b;
 #if REAL_BITS == 64
     return times_each_other(a, b);
 #else
@@ -94,33 +100,42 @@ FORMULA real times(real a, real b, const real *param)
 #endif
 }
 
-/* a c of a c within -1 and 1. */
-FORMULA real times_share(real a, real c, const real *param)
-{
 #if REAL_BITS == 64
-    if (UNDERFLOWS && param[FAR] != 0) return times_below(0x1p-1022, a, c);
-#endif
-    (void)param;
-    return a * c;
+
+/* a c + d and a c of a c of ordinary size, though a may be subnormal, or the product. */
+FORMULA double fused(double a, double c, double d, const real *param) { return is_faint(param) ? fused_anyhow(a, c, d) : fma64(a, c, d); }
+FORMULA double times_ordinary(double a, double c, const real *param) { return is_faint(param) ? fused_anyhow(a, c, -0.0) : a * c; }
+
+/* e^(hi + lo) */
+FORMULA double exp_of(pair a, const real *param)
+{
+    if (!is_faint(param)) return exp_pair(a);
+    scaled_exp e = exp_parts(a);
+    return times_power_carefully(e.m.hi, e.k);
 }
+
+FORMULA sigmoid_sides sides_at(pair x, const real *param) { return sides_within(x, is_faint(param)); }
+FORMULA sigmoid_parts sigmoid_parts_at(pair x, const real *param) { return sigmoid_parts_within(x, is_faint(param)); }
+
+#endif
 
 /* a, or where the tile is faint 0 for what is below `least`, if that is the same to the formula. */
 FORMULA pair held_above(real least, pair a, const real *param)
 {
-    if (!UNDERFLOWS || param[FAR] == 0) return a;
+    if (!is_faint(param)) return a;
     return (pair){ unless_below(least, a.hi), abs_(a.hi) < least ? 0 : a.lo };
 }
 
 /* What was made of that, or what it is where nothing was left. */
 FORMULA real made_of(pair held, real made, real of_nothing, const real *param)
 {
-    return UNDERFLOWS && param[FAR] != 0 && held.hi == 0 ? of_nothing : made;
+    return is_faint(param) && held.hi == 0 ? of_nothing : made;
 }
 
 /* x / 2, for what is multiplied by an x of that size: where the tile is faint without a multiplication, and 0 instead of a subnormal number. */
 FORMULA real half_of(real x, const real *param)
 {
-    if (!UNDERFLOWS || param[FAR] == 0) return x * (real)0.5;
+    if (!is_faint(param)) return x * (real)0.5;
 #if REAL_BITS == 64
     const uint64_t size = size_of_double(x), sign = double_to_bits(x) ^ size;
     return bits_to_double(sign | ((size - (UINT64_C(1) << 52)) & ~all_ones_if_less(size, UINT64_C(2) << 52)));

@@ -39,7 +39,10 @@ FORMULA jet of_margin(margin_formula *f, const real *x, const real *param)
 {
     real y = label_of(x, param);
     margin_jet j = f(signed_by(y, x[0]), param);
-    jet out = { .value = j.value, .grad = { y * j.slope, 0 }, .hess = { j.bend, 0 }, .upper = { j.upper, 0 } };
+    jet out = { .value = j.value,
+                .grad = { is_faint(param) ? signed_by(y, j.slope) : y * j.slope, 0 },
+                .hess = { j.bend, 0 },
+                .upper = { j.upper, 0 } };
 #ifdef LEARNED
     for (int k = 0; k < LEARNED; k++) out.by[k] = j.by[k];
 #endif

@@ -38,6 +38,27 @@ FORMULA double lifted_if_subnormal(double x)
     return bits_to_double(chosen(subnormal, double_to_bits(lifted), size) | (double_to_bits(x) ^ size));
 }
 
+/* A size, given by its bits, times 2^1022: also a subnormal one, or 0. */
+FORMULA double lifted(uint64_t size)
+{
+    const uint64_t as_normal = double_to_bits(bits_to_double(size | double_to_bits(1)) - 1);
+    return bits_to_double(chosen(all_ones_if_less(size, UINT64_C(1) << 52), as_normal, size + (UINT64_C(1022) << 52)));
+}
+
+/* (x - 1) 2^-1022 for x in [1, 2], with a sign: what was added to 1 has been rounded there as a subnormal number is. */
+FORMULA double lowered(double x, uint64_t sign) { return bits_to_double((double_to_bits(x) - double_to_bits(1)) | sign); }
+
+FORMULA uint64_t sign_of_product(double a, double b) { return (double_to_bits(a) ^ double_to_bits(b)) & ~(uint64_t)INT64_MAX; }
+
+/* a c, which is below 2^-1022 where |a| < limit, and there is no product that an Intel core stalls at. */
+FORMULA double times_below(double limit, double a, double c)
+{
+    const uint64_t size = size_of_double(a), small = all_ones_if_less(size, double_to_bits(limit));
+    const double product = bits_to_double(chosen(small, double_to_bits(1), double_to_bits(a))) * c;
+    const double low = lowered(fma64(lifted(size & small), abs_(c), 1), sign_of_product(a, c));
+    return bits_to_double(chosen(small, double_to_bits(low), double_to_bits(product)));
+}
+
 /* ln 2 in two parts; 11 low bits of the first are 0, so its product with an exponent is exact. */
 #define LN2_HI 0x1.62e42fefa3800p-1
 #define LN2_LO 0x1.ef35793c76730p-45
@@ -61,6 +82,19 @@ FORMULA double times_far_power_of_two(double x, double far)
     double k = far < -3000 ? -3000 : far > 3000 ? 3000 : far;
     double third = round_(k * (1.0 / 3));
     return x * power_of_two(third) * power_of_two(third) * power_of_two(k - 2 * third);
+}
+
+/* The same without a product that is subnormal: what is below 2^-1022 is moved by integers. */
+FORMULA double times_power_carefully(double x, double k)
+{
+    const uint64_t one = double_to_bits(1), least = UINT64_C(1) << 52, size = size_of_double(x);
+    const double low = k < -2040 ? -2040 : k > 0 ? 0 : k; /* so that exponents do not go round */
+    const uint64_t moved = size + (double_to_bits(low + ROUNDER) << 52), up = moved + (UINT64_C(1022) << 52);
+    const uint64_t small = all_ones_if_less(least - 1, size) & all_ones_if_less(moved, least);
+    const uint64_t left = small & all_ones_if_less(double_to_bits(0x1p-60), up); /* of less there is nothing left */
+    const double low_x = lowered(1 + bits_to_double(up & left), double_to_bits(x) ^ size);
+    const double other = bits_to_double(chosen(small, one, double_to_bits(x))), power = bits_to_double(double_to_bits(k) & ~small);
+    return bits_to_double(chosen(small, double_to_bits(low_x), double_to_bits(times_far_power_of_two(other, power))));
 }
 
 /* x = m 2^e with |m| in [1, 2); 0, infinity and NaN with e = 0. */

@@ -95,11 +95,11 @@ FORMULA double rest_of_division(double a, double q, double b)
 typedef struct {
     double u, u_lo;
     double power; /* 2^k, but at least 2^-100: that is nothing beside 1 */
-    double grown; /* 2^(k + 128), and so nothing but a result is subnormal */
+    double grown; /* 2^(k + 256), and so nothing but a result is subnormal */
     int faint; /* k < -100 */
 } decay;
 
-#define SHRINK_DECAY 0x1p-128
+#define SHRINK_DECAY 0x1p-256
 
 FORMULA decay decay_of(pair x)
 {
@@ -109,7 +109,7 @@ FORMULA decay decay_of(pair x)
     double r_lo = fma64(k, -LN2_LO, most - next) + ((next - r) - lo);
     uint64_t power = (double_to_bits(shifted) << 52) + (UINT64_C(1023) << 52);
     int faint = k < -100;
-    double grown = x.hi > 747 ? 0 : bits_to_double(power + (UINT64_C(128) << 52)); /* what is made of it is 0; a product would underflow */
+    double grown = x.hi > 747 ? 0 : bits_to_double(power + (UINT64_C(256) << 52)); /* what is made of it is 0; a product would underflow */
     double square = r * r, tail = exp_tail(r), u = fma64(square, tail, r);
     return (decay){ u, fma64(square, tail, r - u) + r_lo, faint ? 0x1p-100 : bits_to_double(power), grown, faint };
 }
@@ -127,43 +127,49 @@ typedef struct {
     double p, q; /* 1/(1 + e^-x) and 1/(1 + e^x) */
 } sigmoid_sides;
 
-/* Of x >= 0 or NaN */
-FORMULA sigmoid_sides sides_of(pair x)
+/* Of x >= 0 or NaN; carefully without products that are subnormal, see faint.h. */
+FORMULA sigmoid_sides sides_within(pair x, const int carefully)
 {
     decay y = decay_of(x);
     double m = 1 + y.u, e = m * y.power, big = m * y.grown;
     double d = 1 + e, d_lo = e - (d - 1), d2 = 2 + e, d2_lo = e - (d2 - 2);
     double both = 1 / (d * d2), by_d = both * d2, by_d2 = both * d; /* one division for 1/(1 + e) and s = e/(2 + e), as above */
     double q = big * by_d, s = e * by_d2;
-    q = fma64(rest_of_division(big, q, d) - q * d_lo, by_d, q) * SHRINK_DECAY;
+    q = fma64(rest_of_division(big, q, d) - q * d_lo, by_d, q);
+    q = carefully ? times_below(0x1p-1022 / SHRINK_DECAY, q, SHRINK_DECAY) : q * SHRINK_DECAY;
     double s_lo = (rest_of_division(e, s, d2) - s * d2_lo) * by_d2, z = s * s;
     double little = 2 * s + (2 * s_lo + s * (z * atanh_tail_wide(z)));
     return (sigmoid_sides){ .little = y.faint ? q : little, .p = 1 - q, .q = q };
 }
 
-FORMULA sigmoid_parts sigmoid_parts_of(pair x)
+FORMULA sigmoid_sides sides_of(pair x) { return sides_within(x, 0); }
+
+FORMULA sigmoid_parts sigmoid_parts_within(pair x, const int carefully)
 {
 #if FULL
     int below = x.hi < 0;
-    sigmoid_sides s = sides_of((pair){ flushed(abs_(x.hi)), below ? -x.lo : x.lo });
+    sigmoid_sides s = sides_within((pair){ flushed(abs_(x.hi)), below ? -x.lo : x.lo }, carefully);
     return (sigmoid_parts){
         .softplus = s.little + (below ? 0 : x.hi),
         .little = s.little,
         .p = below ? s.q : s.p,
         .q = below ? s.p : s.q,
-        .pq = s.p * s.q,
+        .pq = carefully ? times_below(0x1p-1022, s.q, s.p) : s.p * s.q, /* p is 1 there */
     };
 #else
+    (void)carefully;
     return sigmoid_parts_pair(x);
 #endif
 }
+
+FORMULA sigmoid_parts sigmoid_parts_of(pair x) { return sigmoid_parts_within(x, 0); }
 
 typedef struct {
     double log_cosh, tanh, sech2; /* sech2: 1/cosh^2, never as 1 - tanh^2 */
 } hyperbolic;
 
 /* From e^-2|r| and e^-2|r| - 1; below 7/8 the logarithm of cosh is a series in r^2. For f64 data everything is in two parts but the last sum. */
-FORMULA hyperbolic hyperbolic_of(pair r)
+FORMULA hyperbolic hyperbolic_within(pair r, const int carefully)
 {
     pair a = abs_pair(r);
     int near = a.hi < 0.875;
@@ -186,13 +192,18 @@ FORMULA hyperbolic hyperbolic_of(pair r)
     double square_lo = -rest_of_division(square, near ? a.hi : 0, near ? a.hi : 0);
     double series = 0.5 * square + fma64(fourth, log_cosh_tail(square), 0.5 * square_lo + t * a.lo);
 
-    double part = q * SHRINK_DECAY, other = 1 - part, other_lo = ((1 - other) - part) - q_lo * SHRINK_DECAY, product = q * other;
+    double some = carefully ? flushed(q) : q; /* what of q counts beside 1 */
+    double some_lo = carefully ? bits_to_double(double_to_bits(q_lo) & all_ones_if_less(0, double_to_bits(some))) : q_lo;
+    double part = some * SHRINK_DECAY, other = 1 - part, other_lo = ((1 - other) - part) - some_lo * SHRINK_DECAY, product = q * other;
     double quarter = product + (fma64(q, other, -product) + (q_lo * other + q * other_lo));
 #else
     double far = (a.hi - LN2_HI) + ((2 * s + tail) - LN2_LO), series = fma64(fourth, log_cosh_tail(square), 0.5 * square);
     double quarter = q * (1 - q * SHRINK_DECAY);
 #endif
-    return (hyperbolic){ .log_cosh = near ? series : far, .tanh = copysign_(t, r.hi), .sech2 = 4 * quarter * SHRINK_DECAY };
+    double sech2 = carefully ? times_below(0x1p-1022 / SHRINK_DECAY, 4 * quarter, SHRINK_DECAY) : 4 * quarter * SHRINK_DECAY;
+    return (hyperbolic){ .log_cosh = near ? series : far, .tanh = copysign_(t, r.hi), .sech2 = sech2 };
 }
+
+FORMULA hyperbolic hyperbolic_of(pair r) { return hyperbolic_within(r, 0); }
 
 #endif

@@ -24,7 +24,7 @@ LOSS(expectile) = {
 FORMULA residual_jet expectile(pair r, const real *param)
 {
     pair low = { param[TAU], 0 }, high = two_diff(1, low.hi), side = choose(r.hi > 0, high, low);
-    real share = times_share(r.hi, side.hi, param);
+    real share = times_ordinary(r.hi, side.hi, param);
     r = held_above(0x1p-540, r, param); /* whose square is 0, where its share is not */
     pair product = two_product(side.hi, r.hi); /* never r^2, which may overflow where its product with tau does not */
     real slope = product.hi, lo = product.lo + (side.hi * r.lo + side.lo * r.hi);

@@ -21,7 +21,7 @@ LOSS(log_cosh) = {
 FORMULA residual_jet log_cosh(pair r, const real *param)
 {
     pair held = held_above(0x1p-1000, r, param); /* whose square is 0, and whose slope it is itself */
-    hyperbolic h = hyperbolic_of(held);
+    hyperbolic h = hyperbolic_within(held, is_faint(param));
     return (residual_jet){
         .value = h.log_cosh,
         .grad = made_of(held, h.tanh, r.hi, param),

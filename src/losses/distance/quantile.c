@@ -28,7 +28,7 @@ FORMULA residual_jet quantile(pair r, const real *param)
     pair slope = { r.hi > 0 ? high.hi : r.hi < 0 ? -tau : zero_of(r.hi), r.hi > 0 ? high.lo : 0 };
     /* a product in two parts must not multiply a subnormal number; there one in one part is the same (+ 0: two parts know no -0) */
     pair held = held_above(0x1p-1022, r, param);
-    real value = pair_mul(slope, held).hi, share = times_share(r.hi, slope.hi, param) + 0;
+    real value = pair_mul(slope, held).hi, share = times_ordinary(r.hi, slope.hi, param) + 0;
     return (residual_jet){ .value = made_of(held, value, share, param), .grad = slope.hi, .hess = 0, .upper = 1 };
 }
 

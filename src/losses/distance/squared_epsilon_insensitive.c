@@ -26,7 +26,7 @@ FORMULA residual_jet squared_epsilon_insensitive(pair r, const real *param)
     if (!(lo - lo == 0)) lo = 0; /* an infinite residual has no remainder */
     real gap = d.hi + lo, excess = max_(gap, 0);
     real lost = lo - (gap - d.hi);
-    if (UNDERFLOWS && param[FAR] != 0)
+    if (is_faint(param))
         lost = unless_below(REAL_BITS == 32 ? (real)0x1p-100 : (real)0x1p-1000,
                             lost); /* less is nothing beside excess, or that has no square */
     real rest = 2 * excess * lost; /* what the rounding of the gap took from its square */

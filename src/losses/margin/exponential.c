@@ -7,6 +7,8 @@
 
 #if REAL_BITS == 32
 #define FAR_FROM 60.0F
+#else
+#define MAY_UNDERFLOW
 #endif
 #include "margin.h"
 
@@ -28,7 +30,7 @@ FORMULA jet exponential(const real *x, const real *param)
 {
     real y = label_of(x, param), minus = signed_by(-y, x[0]);
 #if REAL_BITS == 64
-    real value = exp_(minus), slope = -y * value;
+    real value = exp_of(as_pair(minus), param), slope = times_ordinary(value, -y, param);
 #else
     minus = minus < -350 ? -350 : minus > 350 ? 350 : abs_(minus) < 0x1p-40F ? 0 : minus; /* no subnormal number is multiplied */
     scaled_float e = exp_parts_float(minus);

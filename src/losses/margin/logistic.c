@@ -29,10 +29,12 @@ FORMULA margin_jet logistic(real m, const real *param)
     real kappa = param[KAPPA];
     pair x = two_product(-kappa, held_above(kappa < 0x1p400 ? 0x1p-1000 : 0, as_pair(m), param).hi);
     if (!(x.lo - x.lo == 0)) x.lo = 0; /* where the product overflows it has no remainder */
-    sigmoid_parts s = sigmoid_parts_of(x);
-    real bend = kappa * (kappa * s.pq);
+    sigmoid_parts s = sigmoid_parts_at(x, param);
+    real bend = times_ordinary(times_ordinary(s.pq, kappa, param), kappa, param);
     real tail = times_exp(m, x), middle = m * s.p, by = x.hi < -40 ? tail : middle; /* there p is e^x, and may be subnormal */
-    return (margin_jet){ .value = s.softplus, .slope = -kappa * s.p, .bend = bend, .upper = bend, .by = { x.hi == -INFINITE ? 0 : -by } };
+    return (margin_jet){
+        .value = s.softplus, .slope = times_ordinary(s.p, -kappa, param), .bend = bend, .upper = bend, .by = { x.hi == -INFINITE ? 0 : -by }
+    };
 }
 
 KERNELS(margin, logistic)
