@@ -18,6 +18,8 @@
 #define JET_UNIT 0x1p-32 /* SHRINK of math_float.h */
 #define FAR_FROM 60.0F /* e^-60 2^-36 = 2^-122.6 */
 #define FAR_FOR_SPEED
+#else
+#define MAY_UNDERFLOW EVERYWHERE
 #endif
 
 #include "pointwise.h"
@@ -77,15 +79,15 @@ FORMULA logit_jet of_logit(real z, real yes, real no, const real *param)
 
 FORMULA logit_jet of_logit(real z, real yes, real no, const real *param)
 {
-    (void)param;
     real size = flushed(abs_(z)), both = yes + no;
-    sigmoid_sides s = sides_of(as_pair(size)); /* q is the smaller probability, little the surprise of the larger */
+    sigmoid_sides s = sides_at(as_pair(size), param); /* q is the smaller probability, little the surprise of the larger */
     real wrong = z < 0 ? yes : no; /* the mass on the side that z speaks against */
-    real slope = fma_(-both, s.q, wrong); /* wrong (1 - q) - right q */
+    /* wrong (1 - q) - right q, with a sign; what is 0 then is +0 either way */
+    real slope = z < 0 ? fused(s.q, both, -wrong, param) : fused(s.q, -both, wrong, param);
     return (logit_jet){
-        .value = fma_(both, s.little, wrong == 0 ? 0 : wrong * size), /* two terms that are never negative */
-        .slope = z < 0 ? -slope : slope,
-        .bend = both * s.q * s.p,
+        .value = fused(s.little, both, wrong == 0 ? 0 : wrong * size, param), /* two terms that are never negative */
+        .slope = slope,
+        .bend = times_ordinary(times_ordinary(s.q, both, param), s.p, param),
         .softplus = s.little + (z < 0 ? size : 0),
     };
 }
