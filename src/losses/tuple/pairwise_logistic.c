@@ -6,6 +6,7 @@
  * of queries) and so under another name: one name that changed its inputs could have neither a signature nor a shape.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #define INPUTS 3
 #include "pointwise.h"
 
@@ -28,16 +29,18 @@ LOSS(pairwise_logistic) = {
 FORMULA jet pairwise_logistic(const real *x, const real *param)
 {
     real kappa = param[KAPPA], yes = x[TARGET], no = 1 - yes;
-    pair d = two_diff(x[FIRST], x[SECOND]), z = two_product(kappa, d.hi);
+    pair apart = two_diff(x[FIRST], x[SECOND]), d = held_above(kappa < 0x1p60 ? 0x1p-300 : 0, apart, param), z = two_product(kappa, d.hi);
     z.lo += kappa * d.lo;
     if (!(z.lo - z.lo == 0)) z.lo = 0; /* where the product overflows it has no remainder */
-    sigmoid_parts s = sigmoid_parts_of(z);
+    sigmoid_parts s = sigmoid_parts_at(z, param);
     pair size = choose(z.hi < 0, negative(z), z);
     real wrong = z.hi < 0 ? yes : no; /* the mass on the side that the scores speak against */
-    real slope = kappa * (no * s.p - yes * s.q), bend = kappa * (kappa * s.pq);
+    real little = is_faint(param) && wrong > 0x1p-900 ? unless_below(0x1p-1022, s.little) : s.little;
+    real pull = times_ordinary(s.p, no, param) - times_ordinary(s.q, yes, param), slope = times_ordinary(pull, kappa, param);
+    real bend = times_ordinary(times_ordinary(s.pq, kappa, param), kappa, param);
     return (jet){
-        .value = wrong == 0 ? s.little : fma_(wrong, size.hi, fma_(wrong, size.lo, s.little)),
-        .grad = { slope, -slope, -z.hi },
+        .value = wrong == 0 ? s.little : fma_(wrong, size.hi, fma_(wrong, size.lo, little)),
+        .grad = { slope, -slope, -made_of(d, z.hi, times_ordinary(apart.hi, kappa, param), param) },
         .hess = { bend, bend, 0 },
         .upper = { bend, bend, 1 },
     };
