@@ -111,6 +111,18 @@ FORMULA binary_parts parts_of(double x)
     return (binary_parts){ whole ? m : x, whole ? e : 0 };
 }
 
+/* x cut at +-end; NaN is NaN. By integers where vectors of 64 bits compare them, or gcc 12 chooses at each step of what is made of it. */
+FORMULA double cut(double x, double end)
+{
+#if FULL && HAS_FMA
+    const uint64_t size = size_of_double(x), number = all_ones_if_less(size, double_to_bits(__builtin_inf()) + 1);
+    const uint64_t beyond = number & all_ones_if_less(double_to_bits(end), size);
+    return bits_to_double(chosen(beyond, double_to_bits(end) | (double_to_bits(x) ^ size), double_to_bits(x)));
+#else
+    return x < -end ? -end : x > end ? end : x;
+#endif
+}
+
 /* x = k ln2 + r, the remainder in two parts. */
 typedef struct {
     double k, hi, lo;
@@ -142,7 +154,7 @@ typedef struct {
 
 FORMULA scaled_exp exp_parts_within(pair a, double end)
 {
-    double x = a.hi < -end ? -end : a.hi > end ? end : a.hi;
+    double x = cut(a.hi, end);
     reduced r = reduce_exp(x, x == a.hi ? a.lo : 0); /* the remainder of a huge argument is no small number */
 #if FULL
     pair m = fast_two_sum(1, r.hi);
