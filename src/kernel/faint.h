@@ -69,21 +69,29 @@ FORMULA double times_each_other(double a, double b)
     return bits_to_double(chosen(small, double_to_bits(low), double_to_bits(other_a * other_b)));
 }
 
-/* a c + d, rounded once, whatever they are. What an |a| below 2^-900 makes of a c is subnormal, or 0, but for a huge c; then it is made without
- * a product, and added, which costs nothing: it has all digits that the sum has room for, if d is not tiny itself. */
+/* a c, whatever they are, and clear of subnormal products for c of ordinary size: an |a| below 2^-900 is moved, and what is below 2^-1022 then comes
+ * back beside 1, what is not by a product that is exact. */
+FORMULA double times_anyhow(double a, double c)
+{
+    const uint64_t one = double_to_bits(1), size = size_of_double(a), sign = ~(uint64_t)INT64_MAX;
+    const uint64_t low = all_ones_if_less(size, double_to_bits(0x1p-900)) & all_ones_if_less(size_of_double(c), double_to_bits(0x1p800));
+    const double up = lifted(size & low), sum = fma64(up, abs_(c), 1);
+    const uint64_t small = low & all_ones_if_less(double_to_bits(sum), double_to_bits(2));
+    const uint64_t moved = chosen(low, double_to_bits(up) | (double_to_bits(a) & sign), double_to_bits(a));
+    const double back = bits_to_double(chosen(low & ~small, double_to_bits(0x1p-1022), one));
+    const double other = bits_to_double(chosen(small, one, moved)) * c * back;
+    return bits_to_double(chosen(small, double_to_bits(lowered(sum, sign_of_product(a, c))), double_to_bits(other)));
+}
+
+/* a c + d, the same way: beside a d that is no tiny number a tiny a is nothing. */
 FORMULA double fused_anyhow(double a, double c, double d)
 {
-    const uint64_t one = double_to_bits(1), size_a = size_of_double(a), size_c = size_of_double(c), size_d = size_of_double(d);
-    const uint64_t some = all_ones_if_less(0, size_a) & all_ones_if_less(0, size_c), none = ~all_ones_if_less(0, size_d);
-    const uint64_t low = some & all_ones_if_less(size_a, double_to_bits(0x1p-900)),
-                   ample = all_ones_if_less(double_to_bits(0x1p-960), size_d);
-    const double sum = fma64(lifted(size_a & low), abs_(c), 1);
-    const uint64_t small = low & (none | ample) & all_ones_if_less(size_of_double(sum), double_to_bits(2));
-    const double addend = bits_to_double(double_to_bits(d) | (none & ~(uint64_t)INT64_MAX)); /* -0, which changes nothing */
-    const double product = lowered(sum, sign_of_product(a, c)) + addend;
-    const double other_a = bits_to_double(chosen(small, one, double_to_bits(a))),
-                 other_d = bits_to_double(chosen(small, one, double_to_bits(d)));
-    return bits_to_double(chosen(small, double_to_bits(product), double_to_bits(fma64(other_a, c, other_d))));
+    const uint64_t size_a = size_of_double(a), size_c = size_of_double(c), size_d = size_of_double(d), some_d = all_ones_if_less(0, size_d);
+    const uint64_t some = all_ones_if_less(0, size_a) & all_ones_if_less(0, size_c); /* else the sign of 0 + 0 is the sum's */
+    const uint64_t low = all_ones_if_less(size_a, double_to_bits(0x1p-900)) & all_ones_if_less(size_c, double_to_bits(0x1p100));
+    const uint64_t nothing = low & (~some_d | all_ones_if_less(double_to_bits(0x1p-700), size_d));
+    const double sum = fma64(bits_to_double(double_to_bits(a) & ~(size_a & nothing)), c, d);
+    return bits_to_double(chosen(some & ~some_d, double_to_bits(times_anyhow(a, c)), double_to_bits(sum)));
 }
 
 #endif
@@ -104,7 +112,7 @@ FORMULA real times(real a, real b, const real *param)
 
 /* a c + d and a c of a c of ordinary size, though a may be subnormal, or the product. */
 FORMULA double fused(double a, double c, double d, const real *param) { return is_faint(param) ? fused_anyhow(a, c, d) : fma64(a, c, d); }
-FORMULA double times_ordinary(double a, double c, const real *param) { return is_faint(param) ? fused_anyhow(a, c, -0.0) : a * c; }
+FORMULA double times_ordinary(double a, double c, const real *param) { return is_faint(param) ? times_anyhow(a, c) : a * c; }
 
 /* e^(hi + lo) */
 FORMULA double exp_of(pair a, const real *param)
@@ -112,6 +120,12 @@ FORMULA double exp_of(pair a, const real *param)
     if (!is_faint(param)) return exp_pair(a);
     scaled_exp e = exp_parts(a);
     return times_power_carefully(e.m.hi, e.k);
+}
+
+/* x 2^k for x of ordinary size */
+FORMULA double times_far_power_at(double x, double k, const real *param)
+{
+    return is_faint(param) ? times_power_carefully(x, k) : times_far_power_of_two(x, k);
 }
 
 FORMULA sigmoid_sides sides_at(pair x, const real *param) { return sides_within(x, is_faint(param)); }

@@ -9,21 +9,23 @@
 
 /* a t e^x for a of ordinary size and finite factors. A t near an end of the range is moved away from it before anything rounds, and the
  * power of two comes last, since t spans as many binades as e^x does. */
-FORMULA double scaled_times_exp(double a, double t, pair x)
+FORMULA double scaled_times_exp(double a, double t, pair x, const real *param)
 {
 #if FULL
-    double size = abs_(t), up = size < 1 ? 200 : 0, down = 0x1p200 < size ? 200 : 0, shift = up - down;
+    double lift = is_faint(param) && abs_(t) < 0x1p-1022 ? 1022 : 0, some = is_faint(param) ? lifted_if_subnormal(t) : t;
+    double size = abs_(some), up = size < 1 ? 200 : 0, down = 0x1p200 < size ? 200 : 0, shift = up - down;
     scaled_exp e = exp_parts_within(x, 1500);
-    return times_far_power_of_two(a * pair_mul(as_pair(t * power_of_two(shift)), e.m).hi, e.k - shift);
+    return times_far_power_at(a * pair_mul(as_pair(some * power_of_two(shift)), e.m).hi, e.k - shift - lift, param);
 #else
+    (void)param;
     return a * t * exp_pair(x);
 #endif
 }
 
 /* t e^x; 0 where t is. */
-FORMULA double times_exp(double t, pair x)
+FORMULA double times_exp(double t, pair x, const real *param)
 {
-    double product = scaled_times_exp(1, t, x);
+    double product = scaled_times_exp(1, t, x, param);
     return t == 0 ? zero_of(x.hi) : product;
 }
 

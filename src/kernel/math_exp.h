@@ -184,19 +184,21 @@ FORMULA double exp_(double x) { return exp_pair(as_pair(x)); }
 
 /* e^(hi + lo) in two parts, over 2^k where data are doubles: it may overflow where what is made of it does not. The second part is 0 where
  * the first is below 2^-1022 or infinite. */
-FORMULA pair exp_to_pair_over(pair a, double k)
+FORMULA pair exp_to_pair_over(pair a, double k, const int carefully)
 {
 #if FULL
     scaled_exp e = exp_parts(a);
-    pair y = { times_power_of_two(e.m.hi, e.k - k), times_power_of_two(e.m.lo, e.k - k) };
+    pair plain = { times_power_of_two(e.m.hi, e.k - k), times_power_of_two(e.m.lo, e.k - k) };
+    pair clear = { times_power_carefully(e.m.hi, e.k - k), times_power_carefully(e.m.lo, e.k - k) }, y = choose(carefully, clear, plain);
     return (pair){ y.hi, y.hi >= 0x1p-1022 && y.hi < __builtin_inf() ? y.lo : 0 };
 #else
     (void)k;
+    (void)carefully;
     return as_pair(exp_pair(a));
 #endif
 }
 
-FORMULA pair exp_to_pair(pair a) { return exp_to_pair_over(a, 0); }
+FORMULA pair exp_to_pair(pair a) { return exp_to_pair_over(a, 0, 0); }
 
 /* e^(hi + lo) - 1 in two parts */
 FORMULA pair expm1_to_pair(pair a)

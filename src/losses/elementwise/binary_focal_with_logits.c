@@ -50,7 +50,7 @@ FORMULA jet binary_focal_with_logits(const real *x, const real *param, const int
     real bend = pair_add(pair_add(turned, cross), flat).hi, turn = pull.hi * (down.hi - whole.hi);
     real above = pull.hi * gamma * whole.hi + max_(turn, 0) + max_(cross.hi, 0) + flat.hi; /* without the terms that bend down */
     real grad = pair_add(choose(out, pair_mul(pull, e), pull), slope).hi;
-    real bend_e = times_exp(bend, as_pair(-size)), above_e = times_exp(above, as_pair(-size));
+    real bend_e = times_exp(bend, as_pair(-size), param), above_e = times_exp(above, as_pair(-size), param);
     return (jet){
         .value = weighted(weight, focal_times(power, both, 0), z),
         .grad = { weighted(weight, factor * grad, z) },

@@ -3,6 +3,7 @@
  * slope is the error as a share of the prediction.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };
@@ -28,9 +29,8 @@ LOSS(gamma_nll) = {
 
 FORMULA jet gamma_nll(const real *x, const real *param, const int full)
 {
-    (void)param;
-    real z = x[PREDICTION], t = x[TARGET], ratio = times_exp(t, as_pair(-z));
-    real value = z > -INFINITE ? z + ratio : ratio, by_target = exp_(-z), bend = 0;
+    real z = x[PREDICTION], t = x[TARGET], ratio = times_exp(t, as_pair(-z), param);
+    real value = z > -INFINITE ? z + ratio : ratio, by_target = exp_of(as_pair(-z), param), bend = 0;
     if (full) {
         value = exp_less_line(pair_sub(log_to_pair(as_pair(t)), as_pair(z)));
         by_target -= 1 / t;

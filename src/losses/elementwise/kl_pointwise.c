@@ -3,6 +3,7 @@
  * a distribution it is the divergence; by itself a term may be negative.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };
@@ -27,20 +28,20 @@ LOSS(kl_pointwise) = {
 
 FORMULA jet kl_pointwise(const real *x, const real *param, const int is_log)
 {
-    (void)param;
     real p = x[PREDICTION], t = x[TARGET], nothing = zero_of(p);
     pair own = is_log ? as_pair(t) : log_to_pair(as_pair(t)), d = pair_sub(own, as_pair(p)), next = pair_add(d, as_pair(1));
     if (is_log) {
-        real value = times_exp(d.hi, own), by_target = times_exp(next.hi, own), bend = times_exp(pair_add(next, as_pair(1)).hi, own);
+        real value = times_exp(d.hi, own, param), by_target = times_exp(next.hi, own, param),
+             bend = times_exp(pair_add(next, as_pair(1)).hi, own, param);
         int never = t == -INFINITE; /* e^t is 0, whatever it is multiplied with */
         return (jet){
             .value = never ? nothing : value,
-            .grad = { -exp_(t) + nothing, never ? nothing : by_target },
+            .grad = { -exp_of(as_pair(t), param) + nothing, never ? nothing : by_target },
             .hess = { nothing, never ? nothing : bend },
             .upper = { 1, 1 },
         };
     }
-    real value = t * d.hi;
+    real value = times_ordinary(t, d.hi, param);
     return (jet){
         .value = t == 0 ? nothing : value,
         .grad = { -t + nothing, next.hi },

@@ -3,6 +3,7 @@
  * number and the slope is what was expected minus what came.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };
@@ -37,15 +38,20 @@ FORMULA jet poisson_nll(const real *x, const real *param, const int variant)
     if (log_input) {
         /* Beyond 600 in thousandths: the mean may overflow where its difference from the target does not, and so may t p. */
         int far = FULL && p > 600;
-        real unit = far ? 0x1p10 : 1, part = t * (far ? 0x1p-10 : 1);
-        pair mean = exp_to_pair_over(as_pair(p), far ? 10 : 0);
-        pair share = choose(none, as_pair(nothing), pair_mul(as_pair(part), as_pair(p)));
+        real unit = far ? 0x1p10 : 1, part = times_ordinary(t, far ? 0x1p-10 : 1, param);
+        pair mean = exp_to_pair_over(as_pair(p), far ? 10 : 0, is_faint(param));
+        /* a product that is nothing beside the mean */
+        real few = held_above(p > -200 ? 0x1p-400 : 0, as_pair(part), param).hi,
+             little = held_above(part < 0x1p200 ? 0x1p-400 : 0, as_pair(p), param).hi;
+        pair share = choose(none, as_pair(nothing), pair_mul(as_pair(few), as_pair(little)));
         pair both = choose((mean.hi < INFINITE) & finite, pair_sub(mean, share), mean); /* e^p wins over t p */
+        pair value = { times_ordinary(both.hi, unit, param), times_ordinary(both.lo, unit, param) };
+        real bend = times_ordinary(mean.hi, unit, param);
         return (jet){
-            .value = pair_add(scale_pair(both, unit), constant).hi,
-            .grad = { (mean.hi - part) * unit },
-            .hess = { mean.hi * unit },
-            .upper = { mean.hi * unit },
+            .value = pair_add(value, constant).hi,
+            .grad = { times_ordinary(mean.hi - part, unit, param) },
+            .hess = { bend },
+            .upper = { bend },
         };
     }
     pair mean = pair_add(as_pair(p), as_pair(param[EPS])), over = pair_sub(mean, as_pair(t));

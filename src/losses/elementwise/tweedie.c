@@ -3,6 +3,7 @@
  * amounts, exactly 0 for many and far out for a few.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };
@@ -26,12 +27,15 @@ LOSS(tweedie) = {
 FORMULA jet tweedie(const real *x, const real *param)
 {
     real z = x[PREDICTION], t = x[TARGET], a = param[POWER] - 1, b = 2 - param[POWER]; /* both exact */
-    pair fall = pair_mul(as_pair(-a), as_pair(z)), rise = pair_mul(as_pair(b), as_pair(z));
-    real share = times_exp(t, fall), grown = exp_pair(rise);
-    real bend = scaled_times_exp(1, b, rise) + scaled_times_exp(a, t, fall); /* finite where the terms without a and b are not */
+    real held = held_above(0x1p-300, as_pair(z), param).hi; /* whose exponentials are 1 */
+    pair fall = pair_mul(as_pair(-a), as_pair(held)), rise = pair_mul(as_pair(b), as_pair(held));
+    real share = times_exp(t, fall, param), grown = exp_of(rise, param);
+    real some = held_above(a > 0x1p-60 && grown > 0x1p-800 ? 0x1p-1000 : 0, as_pair(share), param).hi; /* less is nothing beside `grown` */
+    real bend =
+        scaled_times_exp(1, b, rise, param) + scaled_times_exp(a, t, fall, param); /* finite where the terms without a and b are not */
     return (jet){
-        .value = share / a + grown / b,
-        .grad = { grown - share, exp_pair(fall) / a },
+        .value = some / a + grown / b,
+        .grad = { grown - share, exp_of(fall, param) / a },
         .hess = { bend, 0 },
         .upper = { bend, 1 },
     };

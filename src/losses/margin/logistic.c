@@ -31,7 +31,7 @@ FORMULA margin_jet logistic(real m, const real *param)
     if (!(x.lo - x.lo == 0)) x.lo = 0; /* where the product overflows it has no remainder */
     sigmoid_parts s = sigmoid_parts_at(x, param);
     real bend = times_ordinary(times_ordinary(s.pq, kappa, param), kappa, param);
-    real tail = times_exp(m, x), middle = m * s.p, by = x.hi < -40 ? tail : middle; /* there p is e^x, and may be subnormal */
+    real tail = times_exp(m, x, param), middle = m * s.p, by = x.hi < -40 ? tail : middle; /* there p is e^x, and may be subnormal */
     return (margin_jet){
         .value = s.softplus, .slope = times_ordinary(s.p, -kappa, param), .bend = bend, .upper = bend, .by = { x.hi == -INFINITE ? 0 : -by }
     };
