@@ -3,6 +3,7 @@
  * predicting too little costs more than predicting too much.
  */
 #define INSIDE_F64
+#define MAY_UNDERFLOW
 #include "pointwise.h"
 
 enum { PREDICTION, TARGET };
@@ -56,16 +57,24 @@ FORMULA real twice_inverse(pair u)
     return i;
 }
 
+/* 1 + x; beside 1 what is below 2^-1000 is nothing. */
+FORMULA pair one_and(real x, const real *param)
+{
+    pair u = two_sum(1, x);
+    return (pair){ u.hi, is_faint(param) ? unless_below(0x1p-1000, u.lo) : u.lo };
+}
+
 FORMULA jet squared_log_error(const real *x, const real *param)
 {
-    (void)param;
     real p = x[PREDICTION], t = x[TARGET];
-    pair u = two_sum(1, p), v = two_sum(1, t), d = log_ratio(two_diff(p, t), u, v);
+    pair given = two_diff(p, t), r = held_above(0x1p-540, given, param); /* whose square is 0, and whose slope it is, twice */
+    pair u = one_and(p, param), v = one_and(t, param), d = log_ratio(r, u, v);
+    real held_back = is_faint(param) && r.hi == 0 ? given.hi : 0;
     real du = u.hi < INFINITE ? d.hi : zero_of(d.hi), dv = v.hi < INFINITE ? d.hi : zero_of(d.hi); /* d / u ends at 0 */
     real iu = twice_inverse(u), iv = twice_inverse(v), half_iu = (real)0.5 * iu, half_iv = (real)0.5 * iv;
     return (jet){
         .value = fma_(d.hi, d.hi, d.lo == 0 ? 0 : 2 * d.hi * d.lo),
-        .grad = { du * iu, -dv * iv },
+        .grad = { held_back == 0 ? du * iu : held_back + held_back, held_back == 0 ? -dv * iv : -(held_back + held_back) },
         .hess = { ((1 - du) - d.lo) * iu * half_iu, ((1 + dv) + d.lo) * iv * half_iv },
         .upper = { iu * half_iu, iv * half_iv }, /* Gauss-Newton: positive, the slope of d squared */
     };
