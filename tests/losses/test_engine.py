@@ -531,45 +531,53 @@ def test_a_far_logit_changes_no_bit_of_its_neighbours(spec, divisor):
             assert bits(alone[key]) == bits(beside[key]), key
 
 
-FAINT = {np.float32: [1, 1e-18, 1e-20, 1e-22, 1e-30, 1e-38, 1e-40, 1e-44],
-         np.float64: [1, 1e-150, 1e-153, 1e-155, 1e-157, 1e-161, 1e-163, 1e-200, 1e-295, 1e-300, 1e-305, 1e-307, 1e-308, 1e-310, 1e-320, 1e-323]}
+FAINT = {np.float32: [1, 104, 1e-18, 1e-20, 1e-22, 1e-30, 1e-38, 1e-40, 1e-44],
+         np.float64: [1, 750, 2000, 1e-150, 1e-153, 1e-155, 1e-157, 1e-161, 1e-163, 1e-200, 1e-295, 1e-300, 1e-305, 1e-307, 1e-308, 1e-310, 1e-320, 1e-323]}
+
+
+def faint_numbers(kind: str, dtype, rng, n: int):
+    if kind == "sign":
+        return rng.choice([-1, 1], n).astype(dtype)
+    x = (rng.random(n) * rng.choice(FAINT[dtype], n) * rng.choice([0, 1], n, p=[0.1, 0.9])).astype(dtype)
+    if kind == "real":
+        return x * rng.choice([-1, 1], n).astype(dtype)
+    return np.minimum(x, dtype(1)) if kind == "probability" else np.where(x == 0, dtype(1), x)
 
 
 @pytest.mark.parametrize("divisor", [1.0, 3.0, 2.0**100, 2.0**-100, 0.3, 2.0**-1000])
 @pytest.mark.parametrize("dtype", FAINT)
 @pytest.mark.parametrize("spec", ["squared_error", "half_squared_error", "brier", "huber", "huber(delta=1e-20)", "squared_epsilon_insensitive", "quantile(tau=0.3)",
-                                  "expectile(tau=0.3)", "log_cosh", "pseudo_huber(delta=0.7)", "smooth_l1", "smooth_l1(beta=0.3)", "logistic(kappa=3)"])
+                                  "expectile(tau=0.3)", "log_cosh", "pseudo_huber(delta=0.7)", "smooth_l1", "smooth_l1(beta=0.3)", "exponential",
+                                  "logistic(kappa=3)", "pairwise_logistic(kappa=3)", "binary_cross_entropy_with_logits",
+                                  "binary_cross_entropy_with_logits(pos_weight=1e-30)", "gan_minimax(player=generator)", "gan_non_saturating",
+                                  "kl_pointwise", "kl_pointwise(log_target=true)", "poisson_nll", "gamma_nll(full=true)", "tweedie(power=1.3)"])
 def test_faint_numbers_change_no_bit(spec, dtype, divisor):
     """A tile behind one that met subnormal numbers is computed in another way; of one tile and of many, a first time and again."""
     rng, loss = np.random.default_rng(4), Loss(spec)
-    size = rng.choice(FAINT[dtype], 4099)
-    faint = (rng.random(4099) * size * rng.choice([0, 1], 4099, p=[0.1, 0.9])).astype(dtype)
-    signs = rng.choice([-1, 1], 4099).astype(dtype)
-    if spec != "brier":
-        faint *= rng.choice([-1, 1], 4099)
+    kinds = [i["kind"] for i in loss.inputs]
+    faint = [faint_numbers(kind, dtype, rng, 4099) for kind in kinds]
+    calm = [x if kind == "sign" else np.full(4099, kind == "positive", dtype) for kind, x in zip(kinds, faint, strict=True)]
+    inputs = [faint, *([faint[j] if j == k else calm[j] for j in range(len(kinds))] for k in range(len(kinds)))]
 
-    def values(p, t) -> dict:
-        out = np.empty(p.size, dtype)
-        loss.eval(p, t, values=out, reduction="none")
+    def values(*x) -> dict:
+        out = np.empty(x[0].size, dtype)
+        loss.eval(*x, values=out, reduction="none")
         return {"values": out}
 
-    def derivatives(p, t) -> dict:
-        return loss.eval(p, t, grad=[0], hess=[0], divisor=divisor)
+    def derivatives(*x) -> dict:
+        return loss.eval(*x, grad=[0], hess=[0], divisor=divisor)
 
     for n in (7, 16, 1000, 4099):
-        ordinary = np.full(n, 0.5, dtype)
-        pairs = ((faint[:n], np.zeros(n, dtype)), (np.zeros(n, dtype), faint[:n]), (faint[:n], faint[:n][::-1].copy()))
-        if "logistic" in spec:
-            pairs = ((faint[:n], signs[:n]),)
-        for p, t in pairs:
+        ordinary = [np.full(n, 1 if kind == "sign" else 0.5, dtype) for kind in kinds]
+        for x in ([a[:n] for a in y] for y in inputs):
             for found in (values, derivatives):
                 for _ in range(20):  # so that nothing faint is expected any more
-                    values(ordinary, signs[:n] if "logistic" in spec else 1 - ordinary)
-                first, again = found(p, t), found(p, t)
+                    values(*ordinary)
+                first, again = found(*x), found(*x)
                 for key in first:
                     assert bits(first[key]) == bits(again[key]), (n, key)
                 if spec == "squared_error" and found == values:
-                    assert bits(first["values"]) == bits((p - t) * (p - t))  # NumPy's are rounded once, too
+                    assert bits(first["values"]) == bits((x[0] - x[1]) * (x[0] - x[1]))  # NumPy's are rounded once, too
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
