@@ -31,8 +31,9 @@ FORMULA residual_jet expectile(pair r, const real *param)
     int tiny = FULL && abs_(r.hi) < 0x1p-400; /* there a remainder of the value may be subnormal where the value is not */
     real up = tiny ? 0x1p200 : 1, down = tiny ? 0x1p-400 : 1;
     real a = slope * up, b = r.hi * up, rest = a * (r.lo * up) + (lo * up) * b;
+    real raised = fma_(a, b, rest - rest == 0 ? rest : 0);
     return (residual_jet){
-        .value = fma_(a, b, rest - rest == 0 ? rest : 0) * down,
+        .value = is_faint(param) ? times_power_carefully(raised, tiny ? -400 : 0) : raised * down,
         .grad = 2 * made_of(r, slope, share, param),
         .hess = 2 * side.hi,
         .upper = 2 * max_(low.hi, high.hi), /* of the steeper side: a flatter parabola would not stay above it */

@@ -20,10 +20,11 @@ LOSS(log_cosh) = {
 
 FORMULA residual_jet log_cosh(pair r, const real *param)
 {
-    pair held = held_above(0x1p-1000, r, param); /* whose square is 0, and whose slope it is itself */
+    pair held = held_above(0x1p-511, r, param); /* whose square is subnormal, and whose slope it is itself */
+    real square = times_ordinary(times(r.hi, r.hi, param), (real)0.5, param);
     hyperbolic h = hyperbolic_within(held, is_faint(param));
     return (residual_jet){
-        .value = h.log_cosh,
+        .value = made_of(held, h.log_cosh, square, param),
         .grad = made_of(held, h.tanh, r.hi, param),
         .hess = h.sech2,
         .upper = held.hi != 0 ? h.tanh / held.hi : 1, /* gradient over residual */

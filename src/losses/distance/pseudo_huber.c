@@ -5,10 +5,10 @@
 #define INSIDE_F64
 #define MAY_UNDERFLOW EVERYWHERE
 #define LEARNED 1
-#define PREPARED 1
+#define PREPARED 2
 #include "distance.h"
 
-enum { DELTA, INVERSE = MAX_PARAMETERS };
+enum { DELTA, INVERSE = MAX_PARAMETERS, LEAST };
 
 LOSS(pseudo_huber) = {
     .title = "Pseudo-Huber",
@@ -23,15 +23,21 @@ LOSS(pseudo_huber) = {
     .cite = "Charbonnier et al. 1997, doi:10.1109/83.551699",
 };
 
-FORMULA void prepare(real *param) { param[INVERSE] = 1 / param[DELTA]; }
+FORMULA void prepare(real *param)
+{
+    const real delta = param[DELTA];
+    param[INVERSE] = 1 / delta;
+    param[LEAST] = delta > 0x1p-10    ? 0x1p-511
+                   : delta > 0x1p-900 ? 0x1p-1000
+                                      : 0; /* less is nothing beside delta, and its square subnormal */
+}
 
 #if FULL
 
 FORMULA residual_jet pseudo_huber(pair r, const real *param)
 {
     real delta = param[DELTA], given = r.hi;
-    r = held_above(delta > 0x1p-900 ? 0x1p-1000 : 0, r,
-                   param); /* whose square is 0, and whose slope it is itself (+ 0: two parts know no -0) */
+    r = held_above(param[LEAST], r, param); /* whose square is subnormal, and whose slope it is itself (+ 0: two parts know no -0) */
     pair a = pair_div_to_pair(r, as_pair(delta));
     int far = abs_(a.hi) > 0x1p500, near = abs_(a.hi) < 0x1p-500; /* there the root is |a|, for a^2 overflows; or 1 */
     pair c = choose(far || near, as_pair(0), a), root = pair_sqrt(pair_add_tame(as_pair(1), pair_mul_tame(c, c)));
@@ -41,7 +47,7 @@ FORMULA residual_jet pseudo_huber(pair r, const real *param)
     pair share = choose(near, scale_pair(r, (real)0.5), pair_mul(as_pair(delta), choose(far, as_pair(copysign_(1, a.hi)), part)));
     pair less = pair_mul(c, part), rate = pair_mul(pair_mul(less, inverse), less); /* s - 1; its square over s */
     return (residual_jet){
-        .value = pair_mul(share, r).hi,
+        .value = made_of(r, pair_mul(share, r).hi, times(half_of(given, param), given, param), param),
         .grad = far ? copysign_(delta, a.hi) : made_of(r, pair_mul(r, inverse).hi, given + 0, param),
         .hess = pair_mul_tame(pair_mul_tame(inverse, inverse), inverse).hi,
         .upper = inverse.hi, /* gradient over residual */

@@ -29,7 +29,9 @@ FORMULA void prepare(real *param) { param[INVERSE] = param[BETA] > 0 ? 1 / param
 FORMULA residual_jet smooth_l1(pair r, const real *param)
 {
     real beta = param[BETA], given = r.hi;
-    r = held_above(beta == 1 ? 0x1p-1000 : 0, r, param); /* whose square is 0, and whose slope it is itself (+ 0: two parts know no -0) */
+    r = held_above(beta == 1 ? 0x1p-511 : 0, r,
+                   param); /* whose square is subnormal, and whose slope it is itself (+ 0: two parts know no -0) */
+    real square = times(half_of(given, param), given, param);
     real size = abs_(r.hi), lo = r.hi < 0 ? -r.lo : r.lo;
     real bend = beta > 0 ? param[INVERSE] : 0;
     int near = size < beta; /* beta = 0 is never near */
@@ -37,11 +39,11 @@ FORMULA residual_jet smooth_l1(pair r, const real *param)
     real parabola = pair_mul(scale_pair(r, (real)0.5), steep).hi, line = (size - (real)0.5 * beta) + lo;
     real grown = pair_mul(scale_pair(steep, (real)0.5), steep).hi;
     return (residual_jet){
-        .value = near ? parabola : line,
+        .value = near ? made_of(r, parabola, square, param) : line,
         .grad = made_of(r, clamp(steep.hi, -1, 1), given + 0, param),
         .hess = (size - beta) + lo <= 0 ? bend : zero_of(size), /* |r| <= beta, though |r| may round to beta */
         .upper = near ? bend : 1 / (size > 0 ? size : 1),
-        .by = { near ? -grown : zero_of(size) - (size > 0 ? (real)0.5 : 0) }, /* of beta = 0 at 0: nothing */
+        .by = { near ? -made_of(r, grown, square, param) : zero_of(size) - (size > 0 ? (real)0.5 : 0) }, /* of beta = 0 at 0: nothing */
     };
 }
 

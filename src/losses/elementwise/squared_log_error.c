@@ -67,13 +67,13 @@ FORMULA pair one_and(real x, const real *param)
 FORMULA jet squared_log_error(const real *x, const real *param)
 {
     real p = x[PREDICTION], t = x[TARGET];
-    pair given = two_diff(p, t), r = held_above(0x1p-540, given, param); /* whose square is 0, and whose slope it is, twice */
+    pair given = two_diff(p, t), r = held_above(0x1p-511, given, param); /* whose square is subnormal, and whose slope it is, twice */
     pair u = one_and(p, param), v = one_and(t, param), d = log_ratio(r, u, v);
     real held_back = is_faint(param) && r.hi == 0 ? given.hi : 0;
     real du = u.hi < INFINITE ? d.hi : zero_of(d.hi), dv = v.hi < INFINITE ? d.hi : zero_of(d.hi); /* d / u ends at 0 */
     real iu = twice_inverse(u), iv = twice_inverse(v), half_iu = (real)0.5 * iu, half_iv = (real)0.5 * iv;
     return (jet){
-        .value = fma_(d.hi, d.hi, d.lo == 0 ? 0 : 2 * d.hi * d.lo),
+        .value = held_back == 0 ? fma_(d.hi, d.hi, d.lo == 0 ? 0 : 2 * d.hi * d.lo) : times(held_back, held_back, param),
         .grad = { held_back == 0 ? du * iu : held_back + held_back, held_back == 0 ? -dv * iv : -(held_back + held_back) },
         .hess = { ((1 - du) - d.lo) * iu * half_iu, ((1 + dv) + d.lo) * iv * half_iv },
         .upper = { iu * half_iu, iv * half_iv }, /* Gauss-Newton: positive, the slope of d squared */
