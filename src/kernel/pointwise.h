@@ -169,7 +169,7 @@ FORMULA void pointwise_loop(const pointwise_tile *tile, formula *f, const int wa
 
 /* Derivatives with respect to the learnable parameters: a loop of its own, which only files that have any are made with. */
 #ifdef LEARNED
-FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
+FORMULA void learn_body(const pointwise_tile *tile, formula *f, const int far)
 {
     const ptrdiff_t n = elements_of(tile);
     const stored *input[INPUTS];
@@ -179,7 +179,8 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
     for (int k = 0; k < INPUTS; k++) input[k] = tile->input[k];
     for (int k = 0; k < LEARNED; k++) by[k] = tile->by[k];
     for (int k = 0; k < MAX_PARAMETERS; k++) param[k] = (real)tile->param[k];
-    param[FAR] = param[FAINT] = 1;
+    param[FAR] = (real)far;
+    param[FAINT] = 1;
     prepare(param);
 
     ELEMENT_LOOP
@@ -189,6 +190,15 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
         jet j = f(x, param);
         for (int k = 0; k < LEARNED; k++) by[k][i] = j.by[k] * factor[i];
     }
+}
+
+/* To floats the way of faint tiles costs next to nothing. */
+FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
+{
+    if (UNDERFLOWS && REAL_BITS == 64 && !tile->faint)
+        learn_body(tile, f, 0);
+    else
+        learn_body(tile, f, 1);
 }
 #define LEARN_KERNEL(name_, formula_) \
     static void name_##_learn(const pointwise_tile *t) { learn_loop(t, formula_); }
