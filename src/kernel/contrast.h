@@ -105,7 +105,7 @@ FORMULA void raise_all(const contrast_side *side, contrast_group *negative, doub
         for (int l = 0; l < LANES; l++) {
             const double k = kind[j + l], x = exp_pair(apart(s[j + l], k == POSITIVE ? max_positive : max_negative, &by));
             e[j + l] = k == ABSENT ? 0 : x;
-            add_to_lane(&sum, l, (k == NEGATIVE) & (j + l != top) ? x : 0);
+            add_to_lane(&sum, l, ((k == NEGATIVE) & (j + l != top)) ? x : 0);
         }
     }
     close_group(side, &sum, negative);
@@ -120,7 +120,7 @@ FORMULA void sum_positives(const contrast_side *side, contrast_group *g)
     clear_lanes(&sum);
     for (int64_t j = 0; j < side->padded; j += LANES) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) add_to_lane(&sum, l, (k[j + l] == POSITIVE) & (j + l != top) ? e[j + l] : 0);
+        for (int l = 0; l < LANES; l++) add_to_lane(&sum, l, ((k[j + l] == POSITIVE) & (j + l != top)) ? e[j + l] : 0);
     }
     close_group(side, &sum, g);
 }

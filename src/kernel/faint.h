@@ -13,11 +13,13 @@
 #include "loss.h"
 #include "math.h"
 
-#if defined MAY_UNDERFLOW && (REAL_BITS == 32 || (LIBLOSS_BITS == 64 && HAS_FMA))
-enum { UNDERFLOWS = MAY_UNDERFLOW };
-#else
-enum { UNDERFLOWS = NOWHERE };
+#ifndef MAY_UNDERFLOW
+#define MAY_UNDERFLOW NOWHERE
 #endif
+enum {
+    UNDERFLOWS = (int)MAY_UNDERFLOW > 0 && (REAL_BITS == 32 || (LIBLOSS_BITS == 64 && HAS_FMA)),
+    FAINT_LOOPS = UNDERFLOWS ? (int)MAY_UNDERFLOW : 0 /* where they are worth while */
+};
 
 /* A file whose formula needs much of its parameters alone computes it once for a tile: PREPARED numbers behind the parameters. */
 #ifndef PREPARED

@@ -19,7 +19,7 @@
 #define FAR_FROM 60.0F /* e^-60 2^-36 = 2^-122.6 */
 #define FAR_FOR_SPEED
 #else
-#define MAY_UNDERFLOW EVERYWHERE
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #endif
 
 #include "pointwise.h"

@@ -218,10 +218,10 @@ FORMULA void learn_loop(const pointwise_tile *tile, formula *f)
 #define LEARN_ENTRY(name_) NULL
 #endif
 
-#define NAME_KERNELS(name_)                                                                                                 \
-    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                     \
-    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,    name_##_g,  name_##_vg, name_##_gh, name_##_vgh,          \
-                                                    name_##_wide, BY_ELEMENT, IS_LIGHT,   UNDERFLOWS, LEARN_ENTRY(name_) }; \
+#define NAME_KERNELS(name_)                                                                                                  \
+    extern const pointwise_kernels KERNEL_TABLE(name_);                                                                      \
+    const pointwise_kernels KERNEL_TABLE(name_) = { name_##_v,    name_##_g,  name_##_vg, name_##_gh,  name_##_vgh,          \
+                                                    name_##_wide, BY_ELEMENT, IS_LIGHT,   FAINT_LOOPS, LEARN_ENTRY(name_) }; \
     DESCRIBE(name_, SHAPE_POINTWISE, PER_ELEMENT, UNIT_NONE)
 
 /* Wires one formula of inputs into the six loops and names the table. */

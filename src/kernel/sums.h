@@ -61,7 +61,7 @@ FORMULA void gather_loop(const sums_tile *tile, gather_formula *f, const int ter
 }
 
 /* A curvature upwards: what a batch's value bends down by counts as much upwards, and a straight line as 1. */
-FORMULA real upwards(real hess, real grad, real w) { return (hess == 0) & (grad != 0) ? w : abs_(hess); }
+FORMULA real upwards(real hess, real grad, real w) { return ((hess == 0) & (grad != 0)) ? w : abs_(hess); }
 
 /* `direct` is a constant: whether the gradient by the prediction is stored, or everything given. What has no weight is not there. */
 FORMULA void spread_loop(const sums_tile *tile, spread_formula *f, const int direct)

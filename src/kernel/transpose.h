@@ -23,12 +23,15 @@ enum { QUAD = 4 };
 
 typedef TURNED quad __attribute__((vector_size(QUAD * sizeof(TURNED))));
 
-FORMULA void put_quad(quad x, TURNED *to, const int adds)
+FORMULA void put_quad(const quad *x, TURNED *to, const int adds)
 {
-    quad there;
-    memcpy(&there, to, sizeof there);
-    if (adds) x += there;
-    memcpy(to, &x, sizeof x);
+    quad sum = *x;
+    if (adds) {
+        quad there;
+        memcpy(&there, to, sizeof there);
+        sum += there;
+    }
+    memcpy(to, &sum, sizeof sum);
 }
 
 /* The quads at from[i] + at, i = 0 .. 3, turned, to to[i] + place; or added to what stands there. */
@@ -45,10 +48,10 @@ FORMULA void turn_quads(const TURNED *const *from, ptrdiff_t at, TURNED *const *
     b = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
     c = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
     d = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
-    put_quad(a, to[0] + place, adds);
-    put_quad(b, to[1] + place, adds);
-    put_quad(c, to[2] + place, adds);
-    put_quad(d, to[3] + place, adds);
+    put_quad(&a, to[0] + place, adds);
+    put_quad(&b, to[1] + place, adds);
+    put_quad(&c, to[2] + place, adds);
+    put_quad(&d, to[3] + place, adds);
 }
 
 #else

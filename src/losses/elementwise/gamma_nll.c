@@ -3,7 +3,7 @@
  * slope is the error as a share of the prediction.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW EVERYWHERE
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };

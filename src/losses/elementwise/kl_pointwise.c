@@ -3,7 +3,7 @@
  * a distribution it is the divergence; by itself a term may be negative.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };

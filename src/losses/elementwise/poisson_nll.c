@@ -3,7 +3,7 @@
  * number and the slope is what was expected minus what came.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };

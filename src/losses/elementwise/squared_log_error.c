@@ -3,7 +3,7 @@
  * predicting too little costs more than predicting too much.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW EVERYWHERE
 #include "pointwise.h"
 
 enum { PREDICTION, TARGET };

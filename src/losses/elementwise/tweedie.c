@@ -3,7 +3,7 @@
  * amounts, exactly 0 for many and far out for a few.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW EVERYWHERE
 #include "likelihood.h"
 
 enum { PREDICTION, TARGET };

@@ -8,7 +8,7 @@
 #if REAL_BITS == 32
 #define FAR_FROM 60.0F
 #else
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #endif
 #include "margin.h"
 

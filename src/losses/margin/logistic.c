@@ -3,7 +3,7 @@
  * still given to the wrong side.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW EVERYWHERE
+#define MAY_UNDERFLOW WHERE_IT_STALLS
 #define LEARNED 1
 #include "margin.h"
 #include "likelihood.h"

@@ -6,7 +6,7 @@
  * of queries) and so under another name: one name that changed its inputs could have neither a signature nor a shape.
  */
 #define INSIDE_F64
-#define MAY_UNDERFLOW
+#define MAY_UNDERFLOW EVERYWHERE
 #define INPUTS 3
 #include "pointwise.h"
 
