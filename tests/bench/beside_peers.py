@@ -44,6 +44,12 @@ ABOUT = "about the same, now more and now less: "
 REASONS = {  # of what a peer does faster
     "squared_error": ABOUT + "both wait for memory, and the sum is exact here",
     "brier": "both wait for memory; here every number is looked at, for it must be a probability, and the sum is exact",
+    "smooth_l1": "in double, for one ULP",
+    "smooth_hinge": "in double, for one ULP",
+    "exponential": "every label is looked at, and the sum is exact",
+    "nll": ABOUT + "both clear memory",
+    "rmse": ABOUT + "both read twice, and the sum is exact here",
+    "cox": ABOUT + "both sort",
     "cross_entropy": "of rows as short as 64 what is done once per row, in double, shows beside their exponentials",
     "list_net": ABOUT + "sums and exponentials are in double here",
     "info_nce": ABOUT + "sums and exponentials are in double here",
