@@ -112,7 +112,7 @@ static void spread(const libloss__call *c, const sums_kernels *kernels, int64_t 
     r.ones = 0;
     for (int64_t done = 0; done < n; done += each) {
         sums_tile tile = { .param = param, .fact = fact, .factor = factor, .upper = c->args->curvature == LIBLOSS_UPPER };
-        for (int k = 0; k < 2; k++) {
+        for (int k = 0; k < 2 && !direct; k++) {
             tile.grad[k] = r.out + k * each;
             tile.hess[k] = r.out + (k + 2) * each;
         }
