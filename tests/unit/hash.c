@@ -42,6 +42,7 @@ static double number(int kind)
     case LIBLOSS_KIND_PROBABILITY: return u < 0.1 ? 0 : u > 0.9 ? 1 : u < 0.3 ? u * 1e-6 : u;
     case LIBLOSS_KIND_POSITIVE: return u < 0.3 ? 1 + (double)(int)(u * 30) : u < 0.5 ? 0x1p-10 + u * 0x1p-6 : u * 8;
     case LIBLOSS_KIND_SIGN: return u < 0.5 ? -1 : 1;
+    case LIBLOSS_KIND_BINARY: return u < 0.5;
     default: return u < 0.1 ? 0 : (uniform() - 0.5) * (u < 0.4 ? 4 : u < 0.8 ? 200 : u < 0.9 ? 1e-7 : 1600);
     }
 }
@@ -149,6 +150,7 @@ typedef struct {
     libloss_info info;
     libloss_input in[INPUTS];
     int64_t learned; /* numbers of parameters, if any is learnable */
+    int two_axes; /* of the first input */
 } subject;
 
 static int failed;
@@ -157,7 +159,7 @@ static int failed;
 static void evaluate(const subject *s, int type, int layout, int64_t rows, int64_t columns, int by_rows, int threads, int weighted,
                      int32_t reduction, int derive, int curvature, uint64_t *hash)
 {
-    const int per_row = s->info.values_per == LIBLOSS_PER_ROW, shift = layout == MISALIGNED;
+    const int shift = layout == MISALIGNED;
     const int64_t step = layout == STRIDED ? 2 : 1;
     array input[INPUTS], grad[INPUTS], hess[INPUTS], weight, values;
     libloss_args args = { .struct_size = sizeof args, .reduction = reduction, .curvature = curvature, .threads = threads };
@@ -165,13 +167,15 @@ static void evaluate(const subject *s, int type, int layout, int64_t rows, int64
     state = 42;
     for (int k = 0; k < s->info.inputs; k++) {
         const libloss_input *in = &s->in[k];
-        const int labels = in->kind == LIBLOSS_KIND_CLASS && !by_rows;
+        const int labels = (in->kind == LIBLOSS_KIND_CLASS && !by_rows) || in->kind == LIBLOSS_KIND_LABEL;
         if (in->flags & LIBLOSS_OPTIONAL) continue;
         const int whole = in->shape == LIBLOSS_SHAPE_LIKE_FIRST || (in->kind == LIBLOSS_KIND_CLASS && by_rows);
-        make(&input[k], labels ? -1 : type, 1 + (per_row && whole), rows, columns, step, shift);
+        const int sequence = labels && in->shape == LIBLOSS_SHAPE_OTHER; /* fewer labels than steps, and never the blank */
+        make(&input[k], labels ? -1 : type, 1 + (s->two_axes && whole), sequence ? rows / 3 : rows, columns, step, shift);
         for (int64_t i = 0; i < length(&input[k]); i++) {
             const int kind = in->kind == LIBLOSS_KIND_CLASS ? LIBLOSS_KIND_PROBABILITY : in->kind;
-            put(&input[k], i, labels ? next() % (uint64_t)columns : encode(type, number(kind)));
+            const uint64_t first = sequence ? 1 : 0;
+            put(&input[k], i, labels ? first + next() % ((uint64_t)columns - first) : encode(type, number(kind)));
         }
         args.input[k] = &input[k].tensor;
         if (!(derive >> k & 1) || labels || !(in->flags & LIBLOSS_DIFFERENTIABLE)) continue;
@@ -185,7 +189,7 @@ static void evaluate(const subject *s, int type, int layout, int64_t rows, int64
     make(&values, type, 1, rows, 1, layout == STRIDED ? 3 : 1, shift);
     if (weighted) args.weight = &weight.tensor;
     if (reduction != LIBLOSS_NONE) args.value = &value;
-    if (reduction == LIBLOSS_NONE || reduction == LIBLOSS_SUM) args.values = &values.tensor;
+    if (s->info.values_per != LIBLOSS_PER_UNIT && (reduction == LIBLOSS_NONE || reduction == LIBLOSS_SUM)) args.values = &values.tensor;
     if (derive && s->learned) args.parameter_gradient = by;
     if (libloss_eval(s->o, &args) != LIBLOSS_OK) {
         fprintf(stderr, "%s: %s\n", s->name, libloss_message());
@@ -308,7 +312,7 @@ static void differs(const subject *s, const char *type, const char *how, uint64_
     failed = 1;
 }
 
-/* Losses of tuples, matrices, batches and sequences have inputs of other shapes than are made here; test_units.py has them. */
+/* Losses of one number per element or per row of them. */
 static int is_regular(const subject *s)
 {
     int regular = s->info.values_per != LIBLOSS_PER_UNIT && s->info.inputs > 1 && !(s->in[1].flags & LIBLOSS_OPTIONAL);
@@ -318,13 +322,41 @@ static int is_regular(const subject *s)
     return regular;
 }
 
+/* Those of tuples of rows, square matrices, batches and sequences, of which there is one. */
+static uint64_t of_units(const subject *s, int type, int layout, int threads)
+{
+    enum { SIDE = 61 };
+    const int64_t rows = s->two_axes ? SIDE : N, columns = s->two_axes ? SIDE : 1;
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (int curvature = 0; curvature < 2; curvature++)
+        for (int32_t reduction = LIBLOSS_MEAN; reduction <= LIBLOSS_SUM; reduction++)
+            evaluate(s, type, layout, rows, columns, 0, threads, curvature && s->info.values_per == LIBLOSS_PER_ROW, reduction, 255,
+                     curvature, &hash);
+    return hash;
+}
+
+static void run_units(const subject *s)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (int type = F32; type < TYPES; type++) {
+        const uint64_t first = of_units(s, type, CONTIGUOUS, 1);
+        for (int layout = STRIDED; layout <= MISALIGNED; layout++)
+            differs(s, types[type].name, layouts[layout], of_units(s, type, layout, 1), first);
+        differs(s, types[type].name, "a number of threads", of_units(s, type, CONTIGUOUS, 8), first);
+        mix(&hash, F64, first >> 12);
+    }
+    printf("%016llx %s\n", (unsigned long long)hash, s->name);
+}
+
 static subject subject_of(const libloss_object *o, const char *name)
 {
     subject s = { .o = o, .name = name, .info.struct_size = sizeof s.info };
     libloss_describe(o, &s.info);
+    s.two_axes = s.info.values_per == LIBLOSS_PER_ROW;
     for (int k = 0; k < s.info.inputs; k++) {
         s.in[k].struct_size = sizeof s.in[k];
         libloss_describe_input(o, k, &s.in[k]);
+        s.two_axes |= !s.info.is_metric && s.in[k].shape == LIBLOSS_SHAPE_OTHER && !(s.in[k].flags & LIBLOSS_OPTIONAL);
     }
     return s;
 }
@@ -342,7 +374,10 @@ static void run(const libloss_object *o, const char *name)
         numbers += libloss_parameter_values(o, k, NULL, 0);
         s.learned = learnable ? numbers : 0;
     }
-    if (!is_regular(&s)) return;
+    if (!is_regular(&s)) {
+        run_units(&s);
+        return;
+    }
     for (int type = F32; type < TYPES; type++) {
         const uint64_t first = everything(&s, type, CONTIGUOUS, 1);
         for (int layout = STRIDED; layout < LAYOUTS; layout++)
@@ -366,8 +401,8 @@ static void run_metric(const libloss_object *o, const char *name)
     subject s = subject_of(o, name);
     uint64_t hash = UINT64_C(14695981039346656037);
     for (int k = 0; k < s.info.inputs; k++)
-        if (s.in[k].kind == LIBLOSS_KIND_CLASS || s.in[k].kind == LIBLOSS_KIND_OFFSETS) s.info.values_per = LIBLOSS_PER_ROW;
-    const int64_t columns = s.info.values_per == LIBLOSS_PER_ROW ? CLASSES : 1;
+        if (s.in[k].kind == LIBLOSS_KIND_CLASS || s.in[k].kind == LIBLOSS_KIND_OFFSETS) s.two_axes = 1;
+    const int64_t columns = s.two_axes ? CLASSES : 1;
     for (int type = F32; type < TYPES; type++)
         for (int weighted = 0; weighted < 2; weighted++) {
             uint64_t each[2] = { 1, 1 };
