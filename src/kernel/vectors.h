@@ -153,31 +153,33 @@ typedef struct {
     int none;
 } angle;
 
-/* The squares of both levelled vectors, and their product. */
-FORMULA void add_products(angle *g, const double *a, const double *b, int64_t n)
+/* Three sums side by side: the squares of two vectors, and their product. */
+typedef struct {
+    lanes aa, bb, ab;
+} products;
+
+FORMULA void add_product(products *p, int l, double a, double b)
+{
+    add_pair_to_lane(&p->aa, l, term_of(a, a));
+    add_pair_to_lane(&p->bb, l, term_of(b, b));
+    add_pair_to_lane(&p->ab, l, term_of(a, b));
+}
+
+/* Those of the levelled vectors. */
+FORMULA void sum_products(angle *g, const double *a, const double *b, int64_t n)
 {
     const double level_a = g->level_a, level_b = g->level_b;
     const int64_t end = n / LANES * LANES;
-    lanes aa, bb, ab;
-    clear_lanes(&aa), clear_lanes(&bb), clear_lanes(&ab);
+    products p;
+    clear_lanes(&p.aa), clear_lanes(&p.bb), clear_lanes(&p.ab);
     for (int64_t i = 0; i < end; i += LANES) {
         LANE_LOOP
-        for (int l = 0; l < LANES; l++) {
-            const double x = a[i + l] * level_a, y = b[i + l] * level_b;
-            add_pair_to_lane(&aa, l, term_of(x, x));
-            add_pair_to_lane(&bb, l, term_of(y, y));
-            add_pair_to_lane(&ab, l, term_of(x, y));
-        }
+        for (int l = 0; l < LANES; l++) add_product(&p, l, a[i + l] * level_a, b[i + l] * level_b);
     }
-    for (int l = 0; l < n - end; l++) {
-        const double x = a[end + l] * level_a, y = b[end + l] * level_b;
-        add_pair_to_lane(&aa, l, term_of(x, x));
-        add_pair_to_lane(&bb, l, term_of(y, y));
-        add_pair_to_lane(&ab, l, term_of(x, y));
-    }
-    g->aa = normal_sum(&aa);
-    g->bb = normal_sum(&bb);
-    g->ab = normal_sum(&ab);
+    for (int l = 0; l < n - end; l++) add_product(&p, l, a[end + l] * level_a, b[end + l] * level_b);
+    g->aa = normal_sum(&p.aa);
+    g->bb = normal_sum(&p.bb);
+    g->ab = normal_sum(&p.ab);
 }
 
 /* (1 - c^2)/(1 + c) of vectors nearly parallel, where aa bb - ab^2 has no digits left: 1 - c^2 is the square of what b has across a, over bb. */
@@ -195,7 +197,7 @@ FORMULA double apart_across(const angle *g, const double *a, const double *b, in
 FORMULA angle angle_of(const double *a, const double *b, int64_t n)
 {
     angle g = { .level_a = leveller(a, n), .level_b = leveller(b, n), .apart = 1 };
-    add_products(&g, a, b, n);
+    sum_products(&g, a, b, n);
     g.none = g.aa.hi == 0 || g.bb.hi == 0;
     if (g.none) return g;
     const pair both = pair_mul_tame(g.aa, g.bb), square = pair_mul_tame(g.ab, g.ab);
