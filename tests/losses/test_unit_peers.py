@@ -104,15 +104,24 @@ def test_every_loss_of_units_has_a_peer():
     assert set(names("units")) == {spec.partition("(")[0] for spec in PEERS} | {"ctc"}
 
 
-@pytest.mark.parametrize("spec", PEERS)
-def test_agrees_with_pytorch(spec):
-    peer, first, *rest = PEERS[spec]
+def agrees(spec, peer, first, *rest):
     x = torch.tensor(first, requires_grad=True)
     theirs = peer(x, *(torch.tensor(a) for a in rest))
     theirs.backward()
     ours = Loss(spec).eval(first, *rest, grad=[0])
     assert ours["value"] == pytest.approx(theirs.item(), rel=1e-11)
     np.testing.assert_allclose(ours["grad0"], x.grad.numpy(), rtol=1e-8, atol=1e-13)
+
+
+@pytest.mark.parametrize("spec", PEERS)
+def test_agrees_with_pytorch(spec):
+    agrees(spec, *PEERS[spec])
+
+
+@pytest.mark.parametrize("spec", [spec for spec in PEERS if spec.startswith(("info_nce", "nt_xent", "sup_con"))])
+def test_matrices_whose_rows_are_whole_cache_lines(spec):
+    """They stand further apart in scratch."""
+    agrees(spec, *peers(N, C, 64, 40, np.random.default_rng(13))[spec])
 
 
 def test_class_weights_of_multi_margin():
