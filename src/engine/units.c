@@ -469,12 +469,8 @@ static void run_labels(const unit_job *job, const unit_scratch *s, int64_t first
     take_numbers(c, &c->input[0], at, rows, s->real[0]);
     job->kernels->labels(&unit);
     if (stores) libloss__clear(grad, first * n, rows * n); /* perhaps in the inputs' place */
-    for (int64_t r = 0; r < rows; r++) {
-        if (w && number_at(c, w, r) == 0)
-            value[r] = 0;
-        else if (stores)
-            put_number_at(c, grad, direct, at[r], s->grad[0][r] * factor[r]);
-    }
+    for (int64_t r = 0; r < rows && stores; r++)
+        if (!w || number_at(c, w, r) != 0) put_number_at(c, grad, direct, at[r], s->grad[0][r] * factor[r]);
 }
 
 /* Which of a matrix's factors belong to rows that are there: they stand at the front, like the rows. */
